@@ -1,0 +1,1 @@
+"""Say why a TLS handshake failed."""

@@ -1,0 +1,55 @@
+"""What the caller asked for: one frozen object from the command line down to every floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits", "Options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every cap. What is cut by one is counted and shown."""
+
+    record_bytes: int = 18_432
+    """Longest TLS record body that is followed (RFC 8446 section 5.2: 2^14 + 256; RFC 5246: + 2048)."""
+    message_bytes: int = 131_072
+    """Longest handshake message kept."""
+    chain_certificates: int = 16
+    flow_bytes: int = 1_048_576
+    """Handshake bytes held for one direction of one flow while it is incomplete."""
+    flows: int = 1_000_000
+    """Connections tracked at once; beyond it the longest idle are closed."""
+    segments: int = 2_000
+    """Segments remembered for one flow while its handshake runs."""
+    messages: int = 512
+    """Records and messages kept for one handshake."""
+    fragments: int = 4_096
+    """IP datagrams under reassembly at once."""
+    server_name: int = 255
+    inflate_ratio: int = 1_000
+    """Bytes out per byte in of a compressed capture before it is taken for a bomb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of one run. ``since``/``until`` are ns since the epoch."""
+
+    keylog: str | None = None
+    ca_file: str | None = None
+    server_ports: tuple[tuple[int, int], ...] = ()
+    """Inclusive port ranges where TLS is expected."""
+    failed_only: bool = False
+    cause: str | None = None
+    server: str | None = None
+    since: int | None = None
+    until: int | None = None
+    reader: str = "native"
+    """'native' or 'tshark'."""
+    workers: int = 1
+    cluster: str | None = None
+    redact: bool = False
+    live: bool = False
+    timeout: float = 10.0
+    """Seconds after which a live connection that stays silent is judged."""
+    limits: Limits = Limits()

@@ -1,0 +1,16 @@
+"""Floor 0: the schema. Every column of every table is written once, in ``columns``."""
+
+from analyzer.schema.columns import (
+    ALERTS,
+    CERTIFICATES,
+    FINDINGS,
+    FLOWS,
+    HANDSHAKES,
+    RECORDS,
+    SERVERS,
+    TABLES,
+    Column,
+    Dtype,
+)
+
+__all__ = ["ALERTS", "CERTIFICATES", "FINDINGS", "FLOWS", "HANDSHAKES", "RECORDS", "SERVERS", "TABLES", "Column", "Dtype"]
