@@ -22,7 +22,7 @@ a GREASE value (RFC 8701) as `GREASE (0x0A0A)`. Each table is loaded when the fi
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 __all__ = [
     "is_grease",
@@ -43,7 +43,7 @@ def is_grease(code: int) -> bool:
     return code & 0x0F0F == 0x0A0A and code >> 8 == code & 0xFF
 
 
-@cache
+@lru_cache(maxsize=65536)
 def name_of_cipher_suite(code: int) -> str:
     """Name a cipher suite, or with three octets one of SSL 2.0."""
     from analyzer.registries.cipher_suites import CIPHER_SUITES, SSL2_CIPHER_SPECS

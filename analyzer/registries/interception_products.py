@@ -12,7 +12,7 @@ administrator who installed a company's own authority leaves no trace here. Name
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 # Product, and the pattern that gives it away: whole words, capitals do not matter, underscores separate words.
 INTERCEPTION_PRODUCTS: tuple[tuple[str, str], ...] = (
@@ -106,7 +106,7 @@ INTERCEPTION_PRODUCTS: tuple[tuple[str, str], ...] = (
 )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def interception_product(issuer: str) -> str | None:
     """Name the product that made a certificate with this issuer; None when the issuer is none we know.
 

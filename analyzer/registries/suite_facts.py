@@ -117,7 +117,7 @@ def read_suite_name(code: int, name: str) -> SuiteFacts:
     else:
         tls13, key_exchange, authentication, after = True, None, None, stem.removeprefix("TLS_")
     is_export = "EXPORT" in before
-    cipher, mode, key_bits = _read_cipher(after, is_export)
+    cipher, mode, key_bits = _read_cipher(after)
     mac, prf_hash = _read_hash(after, mode, tls13)
     return SuiteFacts(
         code=code,
@@ -198,19 +198,18 @@ def _read_key_exchange(text: str) -> tuple[str, str]:
     return exchange or text, authentication
 
 
-def _read_cipher(text: str, is_export: bool) -> tuple[str, str, int]:
-    for start, cipher, mode, key_bits in _CIPHERS:
-        if text.startswith(start):
-            break
-    else:
+def _read_cipher(text: str) -> tuple[str, str, int]:
+    known = next((entry for entry in _CIPHERS if text.startswith(entry[0])), None)
+    if known is None:
         raise ValueError(f"no cipher known by the name {text}")
+    _, cipher, mode, key_bits = known
     if cipher in ("AES", "CAMELLIA", "ARIA", "RC4", "RC2"):
         number = re.search(r"_(40|56|128|256)(?=_|$)", text)
         key_bits = int(number.group(1)) if number else 0
     if not mode:
         named = re.search(r"_(GCM|CBC|CCM_8|CCM)(?=_|$)", text)
         mode = named.group(1) if named else ""
-    return cipher, mode, 40 if is_export and cipher == "DES" and key_bits < 56 else key_bits
+    return cipher, mode, key_bits
 
 
 def _read_hash(text: str, mode: str, tls13: bool) -> tuple[str | None, str | None]:

@@ -64,6 +64,37 @@ def test_local_openssl_takes_every_suite() -> None:
         assert left_out == []
 
 
+KEY_EXCHANGES = {
+    ("any", "any"): (None, None),
+    ("ECDH", "None"): ("ECDHE", "anon"),
+    ("DH", "None"): ("DHE", "anon"),
+    ("PSK", "PSK"): ("PSK", "PSK"),
+    ("RSAPSK", "RSA"): ("RSA", "PSK"),
+    ("DHEPSK", "PSK"): ("DHE", "PSK"),
+    ("ECDHEPSK", "PSK"): ("ECDHE", "PSK"),
+}
+
+
+def test_openssl_takes_suites_apart_the_same_way() -> None:
+    """`ECDH` in OpenSSL's table is ECDHE: it has no static one any more. An AEAD has no MAC of its own."""
+    listing = openssl("ciphers", "-V", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").stdout
+    pattern = r"0x(..),0x(..) - \S+ +\S+ +Kx=(\S+) +Au=(\S+) +Enc=(\w+)(?:/POLY1305)?(?:\((\d+)\))? +Mac=(\S+)"
+    rows = re.findall(pattern, listing)
+    assert len(rows) == len(listing.splitlines())
+    for high, low, exchange, authentication, cipher, bits, mac in rows:
+        facts = suite_facts(int(high + low, 16))
+        assert facts is not None
+        if exchange == "SRP":
+            expected = ("SRP", "SRP" if authentication == "SRP" else authentication)
+        else:
+            usual = ({"ECDH": "ECDHE", "DH": "DHE"}.get(exchange, exchange), authentication)
+            expected = KEY_EXCHANGES.get((exchange, authentication), usual)
+        assert (facts.key_exchange, facts.authentication) == expected, facts.name
+        assert cipher.upper().startswith(("NONE" if facts.is_null else facts.cipher).upper()), facts.name
+        assert facts.is_null or facts.key_bits == int(bits), facts.name
+        assert (facts.mac or "AEAD") == mac, facts.name
+
+
 def test_suites_of_tls_1_3_have_one_name() -> None:
     for code, name in OPENSSL_NAMES.items():
         facts = suite_facts(code)

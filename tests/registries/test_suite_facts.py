@@ -128,6 +128,13 @@ def test_http2_bars_what_rfc_9113_lists(name: str, forbidden: bool) -> None:
     assert facts_of(name).http2_forbidden == forbidden
 
 
+def test_http2_bars_as_many_as_rfc_9113_lists() -> None:
+    """Its appendix A has 276 lines, of the suites there were in 2015; one is a signalling value."""
+    blocks = (range(0x1C), range(0x1E, 0x47), range(0x67, 0x6E), range(0x84, 0xC6), range(0xC001, 0xC0B0))
+    barred = [code for block in blocks for code in block if (facts := suite_facts(code)) and facts.http2_forbidden]
+    assert len(barred) == 276 - 1
+
+
 def test_export_null_anon_rc4_3des() -> None:
     assert facts_of("TLS_RSA_EXPORT_WITH_RC4_40_MD5").is_export
     assert facts_of("TLS_RSA_EXPORT1024_WITH_RC4_56_SHA").is_export
