@@ -1,0 +1,78 @@
+"""CSV (RFC 4180, with a line feed as line end): lists joined by ``;``, times ISO 8601, empty for unknown.
+
+Text cells go through ``escape.for_csv``: no cell is a formula, spans lines or controls a terminal.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
+
+from analyzer.export.escape import for_csv
+from analyzer.export.values import finite, iso_time
+from analyzer.export.writer import Row, Writer
+from analyzer.schema.columns import Column
+
+__all__ = ["open_stream"]
+
+
+def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
+    """A CSV writer into ``stream``; the header line is written at once."""
+    return _Csv(stream, columns)
+
+
+def _boolean(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _joined(value: Iterable[object]) -> str:
+    return for_csv(";".join(str(item) for item in value))
+
+
+def _evidence(value: Iterable[tuple[int | None, str]]) -> str:
+    return for_csv(";".join(says if frame is None else f"frame {frame}: {says}" for frame, says in value))
+
+
+_CELLS: dict[str, Callable[..., object]] = {
+    "string": for_csv,
+    "int64": int,
+    "float64": finite,
+    "bool": _boolean,
+    "timestamp": iso_time,
+    "list[string]": _joined,
+    "list[int64]": _joined,
+    "evidence": _evidence,
+}
+
+
+class _Encoded:
+    """What ``csv.writer`` writes its lines to."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        self._stream.write(text.encode("utf-8", "backslashreplace"))
+
+
+class _Csv:
+    def __init__(self, stream: BinaryIO, columns: tuple[Column, ...]) -> None:
+        self._stream = stream
+        self._cells = [(column.name, _CELLS[column.dtype]) for column in columns]
+        self._lines = csv.writer(_Encoded(stream), lineterminator="\n")
+        self._lines.writerow([column.name for column in columns])
+
+    def write(self, row: Row) -> None:
+        find = row.get
+        self._lines.writerow([None if (value := find(name)) is None else cell(value) for name, cell in self._cells])
+
+    def write_all(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.write(row)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self, commit: bool = True) -> None:
+        self.flush()

@@ -1,0 +1,77 @@
+"""Files written beside their final name and renamed when complete.
+
+A run that dies leaves no half file under the name that was asked for. What is not a regular file
+(a pipe, ``/dev/stdout``) is written straight through: it has no name to keep clean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from analyzer.errors import AnalyzerError
+
+__all__ = ["StagedFile", "cannot_write"]
+
+
+def cannot_write(path: str | os.PathLike[str], error: BaseException) -> AnalyzerError:
+    """The error to raise for an output that cannot be written."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+    return AnalyzerError(f"cannot write {os.fspath(path)}: {reason}")
+
+
+class StagedFile:
+    """A file that comes to its name with ``commit`` and leaves nothing with ``discard``.
+
+    ``path`` is where to write until then. A symbolic link is followed, so that its target is
+    replaced and not the link. An existing file keeps its permissions.
+    """
+
+    def __init__(self, target: str | os.PathLike[str]) -> None:
+        self.target = Path(os.path.realpath(target))
+        self.asked = os.fspath(target)
+        try:
+            mode = os.stat(self.target).st_mode
+        except OSError:
+            mode = None
+        if mode is not None and stat.S_ISDIR(mode):
+            raise cannot_write(self.asked, IsADirectoryError(0, "is a directory"))
+        self.existed = mode is not None
+        self.staged = mode is None or stat.S_ISREG(mode)
+        self.path = self.target
+        if self.staged:
+            self.path = self.target.with_name(f".{self.target.name[:200]}.{secrets.token_hex(4)}.part")
+            try:
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+                if mode is not None:
+                    os.chmod(self.path, stat.S_IMODE(mode))
+            except OSError as error:
+                self.discard()
+                raise cannot_write(self.asked, error) from error
+
+    def open(self) -> BinaryIO:
+        """The file, for writing bytes."""
+        try:
+            return open(self.path, "wb", buffering=1 << 18)
+        except OSError as error:
+            self.discard()
+            raise cannot_write(self.asked, error) from error
+
+    def commit(self) -> None:
+        """Give the file its name. Close it first."""
+        if self.staged:
+            try:
+                os.replace(self.path, self.target)
+            except OSError as error:
+                self.discard()
+                raise cannot_write(self.asked, error) from error
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        if self.staged:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
