@@ -1,0 +1,198 @@
+"""Who gave up: the outcome of an attempt, the side that ended it, and the alert that decided.
+
+The first *causal* closing event wins. An alert that its sender sent after it had seen the other
+side's FIN or RST is a reaction, not a reason (some stacks answer a plain close with a fatal
+alert), and is passed over; a repeated alert counts once. A TLS 1.2 handshake is complete with both
+Finished; in TLS 1.3 the client's Finished is complete for the client only, so the server has to go
+on with something that is no refusal.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from analyzer.diagnosis import words
+from analyzer.model.finding import AbortedBy, Evidence
+from analyzer.model.handshake import Handshake, Message, Stage
+from analyzer.model.hello import Alert
+
+__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "is_alert_sized", "settle", "settle_silence"]
+
+PATIENCE = 10_000_000_000
+"""ns of silence, with the capture still running, after which an attempt counts as failed, not unfinished."""
+
+ALERT_LENGTHS = frozenset({19, 11, 35})
+"""Record lengths of an alert in TLS 1.3: 2 + 1 bytes and a tag of 16 or (CCM_8) 8; 35 with the padding of Java."""
+
+_HARMLESS = frozenset({0, 90, 100})
+"""close_notify, user_canceled, no_renegotiation: not fatal at any level, no cause of their own."""
+
+_TCP_ONLY = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED})
+
+
+class Close(NamedTuple):
+    """One closing event, in the order of the capture."""
+
+    frame: int
+    order: int
+    timestamp: int
+    from_client: bool
+    kind: str
+    """'alert', 'fin' or 'rst'."""
+    alert: Alert | None = None
+
+
+def is_alert_sized(message: Message) -> bool:
+    """Whether an encrypted TLS 1.3 record has the length of an alert."""
+    return message.encrypted and message.kind in ("application_data", "alert") and message.length in ALERT_LENGTHS
+
+
+def settle(handshake: Handshake) -> None:
+    """Fill outcome, aborted_by, closing_alert and closing_evidence. Cheap for what completed."""
+    stage = handshake.stage
+    if stage == Stage.ESTABLISHED and not (handshake.is_tls13 and handshake.server_application_records <= 2):
+        handshake.outcome, handshake.aborted_by = "completed", "none"
+        return
+    if _completed(handshake):
+        handshake.outcome, handshake.aborted_by = "completed", "none"
+        return
+    events = closing_events(handshake)
+    handshake.closing_evidence = [_evidence(handshake, event) for event in events]
+    handshake.aborted_by = "none"
+    if events:
+        handshake.closing_alert = next((event.alert for event in events if event.alert is not None), None)
+        decisive = handshake.closing_alert
+        from_client = decisive.from_client if decisive is not None else events[0].from_client
+        handshake.aborted_by = _side(from_client)
+    if stage in _TCP_ONLY:
+        handshake.outcome = "no-handshake"
+    else:
+        handshake.outcome = "failed" if events else "unfinished"
+
+
+def settle_silence(handshake: Handshake, capture_end: int, patience: int = PATIENCE) -> None:
+    """Call an attempt failed that nobody closed, once it was silent for long enough while the capture went on."""
+    if handshake.outcome == "unfinished" and capture_end - handshake.flow.last_seen >= patience:
+        handshake.outcome, handshake.aborted_by = "failed", "unknown"
+
+
+def closing_events(handshake: Handshake) -> list[Close]:
+    """Closing events that are causes and not reactions, first one first."""
+    flow = handshake.flow
+    events: list[Close] = []
+    seen: set[tuple[bool, int | None, int]] = set()
+    for alert in handshake.alerts:
+        key = (alert.from_client, alert.description, alert.position)
+        if _is_fatal(handshake, alert) and key not in seen:
+            seen.add(key)
+            events.append(Close(alert.frame, 0, alert.timestamp, alert.from_client, "alert", alert))
+    for from_client, kind, frame, time in (
+        (True, "fin", flow.client_fin_frame, flow.client_fin_time),
+        (False, "fin", flow.server_fin_frame, flow.server_fin_time),
+        (True, "rst", flow.client_rst_frame, flow.client_rst_time),
+        (False, "rst", flow.server_rst_frame, flow.server_rst_time),
+    ):
+        if frame:
+            events.append(Close(frame, 1, time, from_client, kind))
+    events.sort(key=lambda event: (event.frame, event.order))
+    return [event for event in events if not _is_reaction(handshake, event, events)]
+
+
+def _is_reaction(handshake: Handshake, event: Close, events: list[Close]) -> bool:
+    """Whether its sender had seen the other side close, or fail, before it."""
+    for earlier in events:
+        if earlier is event:
+            return False
+        if earlier.from_client == event.from_client:
+            continue
+        if event.kind != "alert":
+            return True
+        if earlier.kind == "alert":
+            return True
+        if earlier.kind == "rst" or _acknowledges_fin(handshake, event, earlier):
+            return True
+    return False
+
+
+def _acknowledges_fin(handshake: Handshake, event: Close, fin: Close) -> bool:
+    """Whether the segment of an event acknowledges the other side's FIN; without segments the order decides."""
+    fin_end = sent_ack = None
+    for segment in handshake.segments:
+        if segment.frame == fin.frame:
+            fin_end = segment.sequence + segment.length + 1
+        if segment.frame == event.frame and segment.from_client == event.from_client:
+            sent_ack = segment.acknowledgment
+    return fin_end is None or sent_ack is None or sent_ack >= fin_end
+
+
+def _is_fatal(handshake: Handshake, alert: Alert) -> bool:
+    if alert.description is None:
+        return True  # an encrypted alert before the handshake was complete
+    if alert.description in _HARMLESS:
+        return False
+    return not (alert.level == 1 and alert.description == 112)
+
+
+def _completed(handshake: Handshake) -> bool:
+    """Whether the handshake is complete for both sides."""
+    if Stage.RANK[handshake.stage] < Stage.RANK[Stage.CLIENT_FLIGHT]:
+        return False
+    client, server = handshake.client_finished_frame, handshake.server_finished_frame
+    if not handshake.is_tls13:
+        if handshake.stage == Stage.ESTABLISHED:
+            return True
+        if not client or not server:
+            return False
+        return not any(_is_fatal(handshake, alert) and alert.frame < max(client, server) for alert in handshake.alerts)
+    if not client:
+        return handshake.stage == Stage.ESTABLISHED
+    return _went_on(handshake)
+
+
+def _went_on(handshake: Handshake) -> bool:
+    """TLS 1.3, after the client's Finished: whether the server took it.
+
+    A client that closes in good order first, or a server that sends anything longer than an alert,
+    settles it. A server that sends nothing but an alert's length, or closes at once, refused.
+    """
+    flow = handshake.flow
+    finished = handshake.client_finished_frame
+    for alert in handshake.alerts:
+        if alert.how != "inferred" and alert.description not in (None, *_HARMLESS) and alert.frame >= finished:
+            return False
+    server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
+    client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
+    said_goodbye = False
+    spoke = False
+    past = False
+    for message in handshake.messages:
+        if message.from_client:
+            if past and is_alert_sized(message):
+                said_goodbye = True
+            past = past or message.frame >= finished
+            continue
+        if not past or message.kind == "change_cipher_spec":
+            continue
+        if client_close and message.frame > client_close:
+            break
+        if is_alert_sized(message) or message.kind == "alert":
+            if not said_goodbye and not spoke:
+                return False
+        else:
+            return True
+        spoke = True
+    if said_goodbye or (client_close and (not server_close or client_close < server_close)):
+        return True
+    return handshake.stage == Stage.ESTABLISHED and not server_close
+
+
+def _evidence(handshake: Handshake, event: Close) -> Evidence:
+    who = words.side(event.from_client)
+    if event.alert is not None:
+        how = ", told from the record's length and place" if event.alert.how == "inferred" else ""
+        return Evidence(event.frame, f"{who} sent {words.alert_text(event.alert)}{how}")
+    return Evidence(event.frame, f"{who} {'reset' if event.kind == 'rst' else 'closed'} the connection")
+
+
+def _side(from_client: bool) -> AbortedBy:
+    return "client" if from_client else "server"

@@ -1,0 +1,102 @@
+"""The commands that confirm a finding, filled with the handshake's own values.
+
+Whatever came off the wire is hostile: a name is put into a command only when it is a plain host
+name (letters, digits, hyphens, dots, underscores), an address or number only when it is one; all
+else becomes a placeholder in capitals that the reader fills in.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+from analyzer.model.handshake import Handshake
+
+__all__ = ["PLACEHOLDERS", "command_values", "fill_commands", "is_plain_host_name"]
+
+PLACEHOLDERS = (
+    "host",  # the name asked for, else the address
+    "name",  # the name asked for, else NAME
+    "address",  # the server's address
+    "port",  # the server's port
+    "connect",  # address:port, IPv6 in brackets
+    "name_connect",  # host:port
+    "servername",  # -servername name, or -noservername
+    "starttls",  # -starttls smtp and the like, or nothing
+    "version_flag",  # -tls1_2 ...: version the server chose, else the best the client offered
+    "curl_version",  # --tlsv1.2 --tls-max 1.2 ...: the same for curl
+    "resolve",  # --resolve name:port:address
+    "client",  # the client's address
+    "stream",  # tcp.stream of the connection
+)
+"""Every placeholder a Confirm section may use."""
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z", re.ASCII)
+_ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}\Z", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_FLAGS = {0x0300: "ssl3", 0x0301: "tls1", 0x0302: "tls1_1", 0x0303: "tls1_2", 0x0304: "tls1_3"}
+_CURL = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
+_STARTTLS = {
+    "smtp-starttls": "smtp",
+    "imap-starttls": "imap",
+    "pop3-stls": "pop3",
+    "ftp-auth-tls": "ftp",
+    "ldap-starttls": "ldap",
+    "xmpp-starttls": "xmpp",
+    "postgresql": "postgres",
+    "mysql": "mysql",
+}
+
+
+def is_plain_host_name(name: str) -> bool:
+    """Whether a name may stand in a command as it is: letters, digits, hyphens, underscores and dots only (RFC 952, 1123)."""
+    return _HOST_NAME.match(name) is not None
+
+
+def command_values(handshake: Handshake) -> dict[str, str]:
+    """Value of each placeholder, safe to stand in a shell command."""
+    flow = handshake.flow
+    hello = handshake.client_hello
+    name = hello.server_name if hello is not None else None
+    plain = name if name and is_plain_host_name(name) else None
+    address = flow.server_address if _ADDRESS.match(flow.server_address) else "ADDRESS"
+    client = flow.client_address if _ADDRESS.match(flow.client_address) else "CLIENT"
+    bracketed = f"[{address}]" if ":" in address else address
+    port = str(int(flow.server_port))
+    host = plain or ("NAME" if name else address)
+    version = handshake.selected_version or (hello.max_version if hello is not None else 0)
+    if version >> 8 in (0x7F, 0xFB):
+        version = 0x0304
+    via = handshake.dialogue.via if handshake.dialogue is not None else ""
+    values = {
+        "host": host,
+        "name": plain or "NAME",
+        "address": address,
+        "port": port,
+        "connect": f"{bracketed}:{port}",
+        "name_connect": f"{bracketed if host == address else host}:{port}",
+        "servername": f"-servername {plain or 'NAME'}" if name else "-noservername",
+        "starttls": f"-starttls {_STARTTLS[via]}" if via in _STARTTLS else "",
+        "version_flag": f"-{_FLAGS[version]}" if version in _FLAGS else "",
+        "curl_version": f"--tlsv{_CURL[version]} --tls-max {_CURL[version]}" if version in _CURL else "",
+        "resolve": f"--resolve {plain}:{port}:{bracketed}" if plain else "",
+        "client": client,
+        "stream": str(int(flow.stream)),
+    }
+    return values
+
+
+def fill_commands(templates: Iterable[str], handshake: Handshake, extra: dict[str, str] | None = None) -> list[str]:
+    """Commands with their placeholders filled. ``extra`` adds values of a rule's own; they are quoted for the shell.
+
+    A placeholder nobody knows stays as it is; a placeholder that is empty takes its space with it.
+    """
+    values = command_values(handshake)
+    for key, value in (extra or {}).items():
+        values[key] = shlex.quote(value)
+
+    def fill(match: re.Match[str]) -> str:
+        return values.get(match[1], match[0])
+
+    return [re.sub(r" {2,}", " ", _PLACEHOLDER.sub(fill, template)).strip() for template in templates]

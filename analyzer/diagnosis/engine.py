@@ -1,0 +1,148 @@
+"""The engine: puts each handshake before the rules that can apply and picks the cause.
+
+A completed handshake meets posture rules only, and their answer is remembered by what it depends
+on. Of the others, each rule sees those of its stages and outcomes. Among what the rules find, a
+more specific finding explains away the general ones it names; of the rest certain beats likely
+beats possible. What is not the cause goes to ``also``. A rule that crashes is our bug: it is kept
+in ``bugs`` and the run goes on.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from analyzer.diagnosis import closing, commands, registry
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.options import Options
+
+__all__ = ["Bug", "Diagnosis"]
+
+_CONFIDENCE = {"certain": 0, "likely": 1, "possible": 2}
+_DAY = 86_400_000_000_000
+_MEMO = 65_536
+_BUGS = 1_000
+
+
+class Bug(NamedTuple):
+    """A rule that crashed: ours, not the traffic's."""
+
+    rule: str
+    capture: int
+    stream: int
+    traceback: str
+
+
+class Diagnosis:
+    """The diagnosis of one run: ``learn`` from every handshake, then ``judge`` each."""
+
+    def __init__(self, options: Options | None = None, rules: Iterable[Rule] | None = None) -> None:
+        self.options = options or Options()
+        self.context = Context(self.options)
+        self.bugs: list[Bug] = []
+        self.bug_count = 0
+        chosen = list(registry.load_rules().values()) if rules is None else list(rules)
+        self._sieve: dict[tuple[str, str], tuple[Rule, ...]] = {
+            (stage, outcome): tuple(r for r in chosen if r.kind == "cause" and stage in r.stages and outcome in r.outcomes)
+            for stage in Stage.RANK
+            for outcome in ("failed", "unfinished", "no-handshake")
+        }
+        self._postures = tuple(rule for rule in chosen if rule.kind == "posture")
+        self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+
+    def learn(self, handshake: Handshake) -> None:
+        """Settle how the handshake ended and remember what it shows of its server, name and client."""
+        closing.settle(handshake)
+        self.context.learn(handshake)
+
+    def judge(self, handshake: Handshake) -> None:
+        """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
+        if handshake.outcome == "completed":
+            handshake.also = list(self._postures_of(handshake))
+            return
+        if handshake.outcome == "unfinished":
+            facts = self.context.capture(handshake)
+            closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
+        found = []
+        for rule in self._sieve[handshake.stage, handshake.outcome]:
+            if rule.alerts is not None:
+                alert = handshake.closing_alert
+                if alert is None or alert.description not in rule.alerts:
+                    continue
+                if rule.alert_from_client is not None and alert.from_client != rule.alert_from_client:
+                    continue
+            finding = self._examine(rule, handshake)
+            if finding is not None:
+                found.append(finding)
+        if found:
+            self._pick(handshake, found)
+
+    def judge_all(self, handshakes: Iterable[Handshake]) -> None:
+        """Learn from all, then judge all: every handshake then knows its later neighbours too."""
+        handshakes = list(handshakes)
+        for handshake in handshakes:
+            self.learn(handshake)
+        for handshake in handshakes:
+            self.judge(handshake)
+
+    def _pick(self, handshake: Handshake, found: list[Finding]) -> None:
+        specific = registry.more_specific()
+        explained = {general for finding in found for general in specific.get(finding.cause, ())}
+        found.sort(
+            key=lambda f: (f.cause in explained, _CONFIDENCE[f.confidence], -len(specific.get(f.cause, ())), f.cause),
+        )
+        best = handshake.finding = found[0]
+        handshake.also = [finding for finding in found[1:] if finding.cause not in specific.get(best.cause, ())]
+        if best.outcome is not None:
+            handshake.outcome = best.outcome
+        if best.aborted_by is not None:
+            handshake.aborted_by = best.aborted_by
+        self._complete(handshake, best)
+
+    def _complete(self, handshake: Handshake, finding: Finding) -> None:
+        """Fill in remedy and commands from the rule's page."""
+        try:
+            page = registry.read_page(finding.cause)
+        except Exception:  # an unfinished page must not cost the run
+            self._note_bug(finding.cause, handshake)
+            return
+        if not finding.remedy:
+            finding.remedy = page.remedy
+        if not finding.confirm:
+            finding.confirm = commands.fill_commands(page.commands, handshake)
+
+    def _postures_of(self, handshake: Handshake) -> tuple[Finding, ...]:
+        hello = handshake.client_hello
+        chain = handshake.server_certificates
+        key = (
+            handshake.selected_version,
+            handshake.server_hello.cipher_suite if handshake.server_hello is not None else None,
+            handshake.named_group,
+            tuple([certificate.sha256 for certificate in chain]),
+            handshake.flow.first_seen // _DAY if chain else 0,
+            hello.server_name if hello is not None else None,
+        )
+        known = self._posture_memo.get(key)
+        if known is None:
+            answers = (self._examine(rule, handshake) for rule in self._postures)
+            known = tuple(finding for finding in answers if finding is not None)
+            if len(self._posture_memo) >= _MEMO:
+                self._posture_memo.clear()
+            self._posture_memo[key] = known
+        return known
+
+    def _examine(self, rule: Rule, handshake: Handshake) -> Finding | None:
+        try:
+            return rule.examine(handshake, self.context)
+        except Exception:  # whatever a rule does wrong must not end the run
+            self._note_bug(rule.cause, handshake)
+            return None
+
+    def _note_bug(self, cause: str, handshake: Handshake) -> None:
+        self.bug_count += 1
+        if len(self.bugs) < _BUGS:
+            self.bugs.append(Bug(cause, handshake.flow.capture, handshake.flow.stream, traceback.format_exc()))

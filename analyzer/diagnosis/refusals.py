@@ -1,0 +1,74 @@
+"""How one side refused the other's certificate, and which alerts fit which fault.
+
+Measured on the stacks of today: each names the same fault by another alert (OpenSSL 45 where Go
+says 42 and Java 46), some hide it behind encryption, some say nothing and close.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from analyzer.model.finding import Evidence
+from analyzer.model.handshake import Handshake, Stage
+
+__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "Refusal", "refusal_by_client", "refusal_by_server"]
+
+CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 113, 114})
+"""Alerts that speak of a certificate or its signature (RFC 8446 section 6.2; 41 and 114 are older)."""
+
+FITTING_ALERTS: dict[str, frozenset[int]] = {
+    "cert-expired": frozenset({45, 42, 46}),
+    "cert-not-yet-valid": frozenset({42, 45, 46}),
+    "cert-self-signed": frozenset({48, 42, 46}),
+    "cert-unknown-ca": frozenset({48, 42, 46}),
+    "cert-missing-intermediate": frozenset({48, 42, 46}),
+    "cert-chain-disorder": frozenset({48, 42, 46}),
+    "cert-name-mismatch": frozenset({42, 46, 112}),
+    "cert-no-san": frozenset({42, 46}),
+    "cert-revoked": frozenset({44, 42, 46}),
+    "cert-weak-signature": frozenset({42, 46, 51, 48, 43}),
+    "cert-weak-key": frozenset({42, 43, 51, 46, 71, 40}),
+    "cert-bad-purpose": frozenset({43, 42, 46, 47}),
+    "cert-chain-constraint": frozenset({48, 46, 42}),
+    "cert-critical-extension": frozenset({46, 42, 43}),
+    "cert-malformed": frozenset({42, 50, 46, 47}),
+    "ocsp-must-staple-missing": frozenset({42, 113, 46}),
+    "ocsp-staple-bad": frozenset({113, 42, 46}),
+    "cert-private-key-mismatch": frozenset({51, 42, 47}),
+}
+"""By cause: descriptions that measured clients send for it."""
+
+
+class Refusal(NamedTuple):
+    """One side's refusal of the other's flight."""
+
+    how: Literal["alert", "encrypted", "close"]
+    """'alert': its description is known; 'encrypted': it is not; 'close': FIN or RST without a word."""
+    description: int | None
+    evidence: list[Evidence]
+
+
+def refusal_by_client(handshake: Handshake) -> Refusal | None:
+    """The client's refusal after it had the ServerHello; None when the client did not end it there."""
+    if handshake.server_hello is None or handshake.aborted_by != "client":
+        return None
+    if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
+        return None
+    return _refusal(handshake, True)
+
+
+def refusal_by_server(handshake: Handshake) -> Refusal | None:
+    """The server's refusal after the client's second flight began; None when the server did not end it there."""
+    if handshake.aborted_by != "server":
+        return None
+    if handshake.stage not in (Stage.CLIENT_FLIGHT, Stage.FINISHED, Stage.ESTABLISHED):
+        return None
+    return _refusal(handshake, False)
+
+
+def _refusal(handshake: Handshake, from_client: bool) -> Refusal:
+    alert = handshake.closing_alert
+    evidence = list(handshake.closing_evidence)
+    if alert is None or alert.from_client != from_client:
+        return Refusal("close", None, evidence)
+    return Refusal("encrypted" if alert.description is None else "alert", alert.description, evidence)

@@ -1,0 +1,108 @@
+r"""What a rule is.
+
+A rule is a module ``rules/<family>/<cause_with_underscores>.py`` holding one subclass of ``Rule``.
+The module's docstring is the rule's page: a title on the first line, then four sections, each a
+heading on a line of its own with an indented text below it::
+
+    '''The server's certificate has expired.
+
+    Seen:
+        What the wire shows.
+
+    Means:
+        What it says about the two ends.
+
+    Remedy:
+        What to do. One line for each server or library:
+        nginx: ...
+
+    Confirm:
+        Prose is allowed; every line that begins with a dollar is a command. One that ends in a
+        backslash goes on in the next (the docstring is then a raw one).
+        $ openssl s_client -connect {connect} {servername} </dev/null \\
+            2>/dev/null | openssl x509 -noout -dates
+    '''
+
+Placeholders of commands are listed in ``analyzer.diagnosis.commands``. They are filled with the
+handshake's own values, quoted; a name that is not a plain host name never reaches a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Stage
+
+if TYPE_CHECKING:
+    from analyzer.diagnosis.context import Context
+
+__all__ = ["AFTER_SERVER_HELLO", "ALL_STAGES", "BEFORE_SERVER_HELLO", "Rule", "stages_from"]
+
+ALL_STAGES = frozenset(Stage.RANK)
+
+
+def stages_from(first: str, last: str = Stage.ESTABLISHED) -> frozenset[str]:
+    """Stages from ``first`` to ``last``, both included, in the order of ``Stage.RANK``."""
+    low, high = Stage.RANK[first], Stage.RANK[last]
+    return frozenset(stage for stage, rank in Stage.RANK.items() if low <= rank <= high)
+
+
+BEFORE_SERVER_HELLO = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
+"""The client has asked, the server has not agreed."""
+AFTER_SERVER_HELLO = stages_from(Stage.SERVER_HELLO, Stage.FINISHED)
+
+
+class Rule:
+    """One cause. Subclasses say where they can apply (the sieve) and examine one handshake.
+
+    The sieve is declared, not computed, so that it costs nothing: the engine sorts the rules by
+    (stage, outcome) once and a handshake only ever meets those of its own. A completed handshake
+    meets no cause at all.
+    """
+
+    cause: ClassVar[str]
+    """Public id; the module's name with dashes."""
+    kind: ClassVar[str] = "cause"
+    """'cause' or 'posture' (for completed handshakes; must then depend on version, suite, chain, name and day only)."""
+    stages: ClassVar[frozenset[str]] = ALL_STAGES
+    """Stages at which it can apply."""
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
+    """Outcomes, as the closing events tell them, at which it can apply."""
+    alerts: ClassVar[frozenset[int] | None] = None
+    """Descriptions of the closing alert it needs (``handshake.closing_alert.description``); None: any, or no alert."""
+    alert_from_client: ClassVar[bool | None] = None
+    """Side the closing alert must come from, where ``alerts`` is given; None: either."""
+    explains: ClassVar[tuple[str, ...]] = ()
+    """Ids of more general causes that this one explains away when both are found."""
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        """The finding, or None when this is not the cause. May raise nothing on purpose; a crash is kept as our bug."""
+        raise NotImplementedError
+
+    def found(
+        self,
+        confidence: Confidence,
+        summary: str,
+        evidence: Sequence[Evidence | tuple[int | None, str]] = (),
+        *,
+        aborted_by: AbortedBy | None = None,
+        outcome: Outcome | None = None,
+        remedy: str = "",
+        confirm: Sequence[str] = (),
+        reset_class: str | None = None,
+    ) -> Finding:
+        """A finding of this rule. ``summary`` is one plain sentence; remedy and confirm come from the page unless given."""
+        return Finding(
+            cause=self.cause,
+            confidence=confidence,
+            summary=summary,
+            evidence=[Evidence(*item) for item in evidence],
+            aborted_by=aborted_by,
+            outcome=outcome,
+            remedy=remedy,
+            confirm=list(confirm),
+            kind=self.kind,
+            reset_class=reset_class,
+        )

@@ -1,0 +1,1 @@
+"""Causes in the server's certificate and in the client's judgement of it."""

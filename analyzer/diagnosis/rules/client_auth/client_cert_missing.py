@@ -1,0 +1,57 @@
+"""The server requires a client certificate and the client sent none.
+
+Seen:
+    The server asked (CertificateRequest), the client answered with an empty Certificate, the server refused:
+    handshake_failure (40), bad_certificate (42), decode_error (50) or certificate_required (116), by stack.
+    In TLS 1.3 without keys: the client's flight holds a record of 25 bytes (an empty Certificate), then the
+    server sends a record of an alert's length and closes.
+
+Means:
+    The server's policy is mutual TLS, and this client has no certificate configured, or none that fits the
+    server's list of authorities. In TLS 1.3 the client believes the handshake succeeded and learns of it at its first read.
+
+Remedy:
+    Client: configure a certificate and its key (curl --cert and --key; Java: a key store, -Djavax.net.ssl.keyStore;
+    Go: tls.Config.Certificates; Envoy: tls_certificates of the upstream context; nginx: proxy_ssl_certificate;
+    HAProxy: crt on the server line).
+    Server, if the certificate is meant to be optional: nginx ssl_verify_client optional; Apache SSLVerifyClient optional;
+    HAProxy verify optional; Envoy require_client_certificate: false; IIS: SSL settings, client certificates: accept.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
+    The same with -cert CLIENT.pem -key CLIENT.key must go through; type a line, for TLS 1.3 reports it at the first read only.
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.refusals import refusal_by_server
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake, Stage
+
+_FITTING = frozenset({40, 41, 42, 46, 50, 116})
+
+
+class ClientCertMissing(Rule):
+    """Asked for, not sent, refused."""
+
+    cause = "client-cert-missing"
+    stages = stages_from(Stage.CLIENT_FLIGHT)
+    explains = ("client-cert-rejected", "refused-encrypted", "server-closed-mid-handshake")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        refusal = refusal_by_server(handshake)
+        if refusal is None or not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
+            return None
+        inferred = handshake.client_certificate_inferred
+        says = "told from record lengths: the client answered with an empty Certificate" if inferred else "empty Certificate"
+        evidence = [message_evidence(handshake, "certificate", True, says), *refusal.evidence]
+        summary = f"{words.server_text(handshake)} requires a client certificate and the client sent none."
+        if refusal.how == "alert" and refusal.description in _FITTING:
+            return self.found("likely" if inferred and refusal.description != 116 else "certain", summary, evidence)
+        if refusal.how == "alert":
+            return None
+        return self.found("likely", summary, evidence)

@@ -1,0 +1,1 @@
+"""Findings on handshakes that completed: what is weak, or will fail next. Never causes."""
