@@ -1,0 +1,136 @@
+"""The decoder: rounds of layers over a batch, each taking one header off every packet it reads.
+
+``_READERS`` is the whole map: which layer reads which code. A round sorts the packets in hand by
+layer, whatever they were wrapped in, and hands each layer its packets at once; TCP's are set aside
+and become the rows. A batch of one kind of frame is never sorted or copied. No packet is read more
+than ``ROUNDS`` times, so headers without end cost a bounded amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.decode import link, network, tcp
+from analyzer.decode.packets import Code, Layer, Packets, Work
+from analyzer.model.batches import FrameBatch, SegmentBatch
+from analyzer.model.options import Limits
+
+__all__ = ["Decoder"]
+
+ROUNDS = 48
+
+_READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
+    (link.read_ethernet, (Code.LINK + 1, Code.ETHERNET, Code.BRIDGED)),
+    (link.read_vlan, (Code.VLAN, 0x88A8, 0x9100, 0x9200, 0x9300)),
+    (link.read_extended_tag, (0x8926, 0x893F)),
+    (link.read_bridged, (0x88E7,)),
+    (link.read_llc, (Code.LLC, Code.LINK + 100)),
+    (link.read_mpls, (Code.MPLS, 0x8848, Code.LINK + 219)),
+    (link.read_pppoe, (Code.PPPOE, Code.LINK + 51)),
+    (link.read_ppp, (Code.PPP, Code.LINK + 9, Code.LINK + 50)),
+    (link.read_chdlc, (Code.LINK + 104,)),
+    (link.read_sll, (Code.LINK + 113,)),
+    (link.read_sll2, (Code.LINK + 276,)),
+    (link.read_loopback, (Code.LINK + 0, Code.LINK + 108)),
+    (link.read_skipped, tuple(link.SKIPPED)),
+    (link.read_enclosed, (link.PPI, link.PKTAP)),
+    (link.read_nflog, (Code.LINK + 239,)),
+    (network.read_ip, (Code.IP, Code.LINK + 12, Code.LINK + 14, Code.LINK + 101)),
+    (network.read_ipv4, (Code.IPV4, Code.LINK + 228)),
+    (network.read_ipv6, (Code.IPV6, Code.LINK + 229)),
+    (network.read_extension, network.EXTENSIONS),
+)
+
+_COUNTED = {
+    Code.ARP: "arp",
+    0x8863: "pppoe discovery",
+    0x88E5: "macsec",
+    Code.PROTOCOL + 1: "icmp",
+    Code.PROTOCOL + 17: "udp",
+    Code.PROTOCOL + 50: "esp",
+    Code.PROTOCOL + 58: "icmp",
+    Code.PROTOCOL + 132: "sctp",
+}
+"""Where decoding ends by design."""
+
+_TCP = len(_READERS) + 1
+_LAYER_OF = np.zeros(Code.END, np.uint8)
+for _index, (_reader, _codes) in enumerate(_READERS, 1):
+    _LAYER_OF[list(_codes)] = _index
+_LAYER_OF[Code.TCP] = _TCP
+
+
+class Decoder:
+    """Finds the TCP segments in frames. ``counters`` says by reason what became of every frame so far."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+        self.limits = limits
+        self.counters: dict[str, int] = {}
+
+    def decode(self, batch: FrameBatch) -> SegmentBatch:
+        """TCP segments of ``batch``, rows in frame order; any bytes give a SegmentBatch."""
+        work = Work(batch, batch.data, self.counters)
+        segments: list[Packets] = []
+        waiting = [_open_frames(batch)]
+        for _ in range(ROUNDS):
+            carried: list[Packets] = []
+            for layer, packets in _split_by_layer(work, waiting):
+                if layer == _TCP:
+                    segments.append(packets)
+                else:
+                    carried.append(_READERS[layer - 1][0](work, packets))
+            waiting = [packets for packets in carried if len(packets)]
+            if not waiting:
+                break
+        work.count("too many headers", sum(len(packets) for packets in waiting))
+        return tcp.read_segments(work, Packets.join(segments or [_no_packets()]))
+
+
+def _open_frames(batch: FrameBatch) -> Packets:
+    end = batch.offset + batch.captured_length
+    wire_end = np.maximum(end, batch.offset + batch.original_length)
+    row = np.arange(len(batch), dtype=np.int64)
+    return Packets(row, batch.offset, end, wire_end, np.full(len(batch), -1, np.int64), batch.link_type + np.int32(Code.LINK))
+
+
+def _no_packets() -> Packets:
+    none = np.zeros(0, np.int64)
+    return Packets(none, none, none, none, none, none.astype(np.int32))
+
+
+def _split_by_layer(work: Work, waiting: list[Packets]) -> Iterator[tuple[int, Packets]]:
+    """The packets of each layer that has some, in one group a layer; the others are counted."""
+    groups: dict[int, list[Packets]] = {}
+    for packets in waiting:
+        if not len(packets):
+            continue
+        if (packets.code == packets.code[0]).all():
+            layer = int(_LAYER_OF[packets.code[0]])
+            groups.setdefault(layer, []).append(packets)
+            continue
+        layers = _LAYER_OF[packets.code]
+        for number in np.flatnonzero(np.bincount(layers)).tolist():
+            groups.setdefault(number, []).append(packets.select(layers == number))
+    for number, parts in groups.items():
+        if number:
+            yield number, Packets.join(parts)
+        else:
+            for part in parts:
+                _count_unread(work, part.code)
+
+
+def _count_unread(work: Work, codes: np.ndarray[tuple[int], np.dtype[np.int32]]) -> None:
+    left = np.ones(len(codes), np.bool_)
+    for code, reason in _COUNTED.items():
+        this = codes == code
+        work.count(reason, np.count_nonzero(this))
+        left &= ~this
+    space = codes >> 16
+    work.count("other ethertype", np.count_nonzero(left & (space == 0)))
+    work.count("other ip protocol", np.count_nonzero(left & (space == Code.PROTOCOL >> 16)))
+    work.count("udp", np.count_nonzero(left & (space == Code.PORT >> 16)))
+    unknown = codes[left & (space == Code.LINK >> 16)] - Code.LINK
+    for value, times in zip(*np.unique(unknown, return_counts=True), strict=True):
+        work.count(f"unknown link type {value}", times)
