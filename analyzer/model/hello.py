@@ -67,6 +67,8 @@ class ClientHello:
     record_version: int = 0
     ja3: str = ""
     ja4: str = ""
+    defects: tuple[str, ...] = ()
+    """What did not fit inside it and could be stepped over: '3 bytes after the extensions'."""
 
     @property
     def offered_versions(self) -> tuple[int, ...]:
@@ -114,6 +116,7 @@ class ServerHello:
     downgrade_sentinel: int | None = None
     """0 or 1: the last byte of DOWNGRD.. in the random (RFC 8446 section 4.1.3)."""
     ja3s: str = ""
+    defects: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,78 @@
+"""Hellos that differ only in random bytes are parsed once.
+
+A stack sends the same hello again and again but for the random, the session id, the public keys, the
+tickets and the binders. None of those bytes decides how the rest is read: all lengths and types stand
+outside of them. So a parse leaves behind *where* the free bytes were (a layout); a message of the same
+size whose other bytes are the same gives the same values, with the free bytes filled in anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+__all__ = ["FreeBytes", "Templates"]
+
+Hello = TypeVar("Hello")
+
+
+class FreeBytes(NamedTuple):
+    """A stretch of the message that may hold anything."""
+
+    start: int
+    stop: int
+    argument: int = -1
+    """Which argument of the hello's constructor it fills; -1: none, only its length counts."""
+    kept: int = 65_536
+    """Bytes of it that the argument takes."""
+
+
+class _Layout(NamedTuple):
+    fixed: tuple[slice, ...]
+    filled: tuple[tuple[int, slice], ...]
+    values: dict[bytes, tuple[Any, ...]]
+
+
+class Templates(Generic[Hello]):
+    """Memo of parsed hellos; forgets everything when it holds ``capacity`` bytes."""
+
+    def __init__(self, build: Callable[..., Hello], capacity: int = 2_000_000) -> None:
+        self._build = build
+        self._capacity = capacity
+        self._held = 0
+        self._layouts: dict[Hashable, list[_Layout]] = {}
+
+    def recall(self, shape: Hashable, message: bytes) -> Hello | None:
+        """Give the hello when one like it was read before; ``shape`` is anything cheap that tells layouts apart."""
+        for layout in self._layouts.get(shape, ()):
+            values = layout.values.get(b"".join([message[part] for part in layout.fixed]))
+            if values is not None:
+                arguments = list(values)
+                for argument, part in layout.filled:
+                    arguments[argument] = message[part]
+                return self._build(*arguments)
+        return None
+
+    def remember(self, shape: Hashable, message: bytes, values: tuple[Any, ...], free: list[FreeBytes]) -> None:
+        """Keep the constructor's ``values`` of a hello that was read; ``free`` in wire order."""
+        if len(message) > 4096:
+            return
+        self._held += 6 * len(message)  # the values weigh about five times the bytes
+        if self._held > self._capacity:
+            self._layouts.clear()
+            self._held = 6 * len(message)
+        fixed, at = [], 0
+        for part in free:
+            fixed.append(slice(at, part.start))
+            at = part.stop
+        fixed.append(slice(at, None))
+        filled = tuple((p.argument, slice(p.start, min(p.stop, p.start + p.kept))) for p in free if p.argument >= 0)
+        layouts = self._layouts.setdefault(shape, [])
+        for layout in layouts:
+            if layout.fixed == tuple(fixed):
+                break
+        else:
+            layout = _Layout(tuple(fixed), filled, {})
+            layouts.insert(0, layout)
+            del layouts[2:]  # a client that shuffles its extensions would leave a trail of them
+        layout.values[b"".join([message[part] for part in layout.fixed])] = values
