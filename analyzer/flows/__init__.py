@@ -1,0 +1,6 @@
+"""Floor 2: TCP connections as columns. ``table`` gives every segment its flow; ``sequences`` tells
+retransmissions, reordering and duplicates."""
+
+from analyzer.flows.table import FlowState, FlowTable, Placement
+
+__all__ = ["FlowState", "FlowTable", "Placement"]

@@ -1,0 +1,460 @@
+"""The table of TCP connections, filled batch by batch, column by column.
+
+A flow is what Wireshark calls ``tcp.stream``: both directions of a 4-tuple, and another one when a
+SYN with another initial sequence number reuses the tuple. Numbers are given in the order of first
+packets, per capture, so that they can be typed into a Wireshark display filter.
+
+``direction`` is 0 for segments from the side whose segment was seen first and 1 for the other; which
+of the two is the client is the column ``client`` (0 or 1, -1 while unknown).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.flows.sequences import SequenceFacts, follow_sequences
+from analyzer.model.batches import SegmentBatch, TcpFlag
+
+__all__ = ["FlowState", "FlowTable", "Placement"]
+
+I64 = npt.NDArray[np.int64]
+
+_SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
+_MULTIPLIERS = [np.uint64(secrets.randbits(64) | 1) for _ in range(5)]  # keyed: nobody can aim at a collision
+
+
+class FlowState:
+    """What the handshake follower still wants of a flow."""
+
+    NEW = 0  # no payload seen yet
+    ACTIVE = 1  # a handshake is being followed
+    PAST = 2  # nothing more is wanted but the columns
+    GONE = 3  # reported, kept for its number only
+
+
+@dataclass(slots=True)
+class Placement:
+    """Where the segments of one batch went."""
+
+    flow: I64
+    """Flow of each segment: its row in the table."""
+    direction: npt.NDArray[np.uint8]
+    order: I64
+    """Segments sorted by flow, capture order within one."""
+    starts: I64
+    """Where each flow begins in ``order``; ``ends`` where it ends."""
+    ends: I64
+    flows: I64
+    """The flows of this batch, one each, as in ``starts``."""
+    sequences: SequenceFacts
+    first_use: npt.NDArray[np.bool_]
+    """Of ``flows``: first seen in this batch."""
+
+
+# name, dtype, initial value; a trailing 2 means one column a direction
+_COLUMNS: tuple[tuple[str, str, int, int], ...] = (
+    ("source_high", "u8", 0, 1),  # of direction 0
+    ("source_low", "u8", 0, 1),
+    ("destination_high", "u8", 0, 1),
+    ("destination_low", "u8", 0, 1),
+    ("source_port", "u2", 0, 1),
+    ("destination_port", "u2", 0, 1),
+    ("ip_version", "u1", 0, 1),
+    ("swapped", "?", 0, 1),
+    ("number", "i8", -1, 1),
+    ("stream", "i8", -1, 1),
+    ("capture", "i2", -1, 1),
+    ("last_capture", "i2", -1, 1),
+    ("state", "u1", 0, 1),
+    ("client", "i1", -1, 1),
+    ("known_by", "u1", 0, 1),  # 0 unknown, 1 syn, 2 hello, 3 port, 4 order
+    ("first_frame", "i8", 0, 1),
+    ("last_frame", "i8", 0, 1),
+    ("first_seen", "i8", 0, 1),
+    ("last_seen", "i8", 0, 1),
+    ("syn_frame", "i8", 0, 1),
+    ("syn_time", "i8", 0, 1),
+    ("syn_ack_frame", "i8", 0, 1),
+    ("syn_ack_time", "i8", 0, 1),
+    ("ack_frame", "i8", 0, 1),
+    ("syns", "i4", 0, 1),
+    ("syn_acks", "i4", 0, 1),
+    ("frames", "i8", 0, 2),
+    ("bytes", "i8", 0, 2),
+    ("fin_frame", "i8", 0, 2),
+    ("fin_time", "i8", 0, 2),
+    ("rst_frame", "i8", 0, 2),
+    ("rst_time", "i8", 0, 2),
+    ("rsts", "i4", 0, 2),
+    ("base", "u4", 0, 2),
+    ("base_set", "?", 0, 2),
+    ("top", "i8", -1, 2),  # highest sequence end seen, relative to base
+    ("mss", "u2", 0, 2),
+    ("ttl", "u1", 0, 2),
+    ("retransmissions", "i4", 0, 1),
+    ("out_of_order", "i4", 0, 1),
+    ("duplicates", "i4", 0, 1),
+    ("truncated", "i4", 0, 1),
+    ("tunnel", "u1", 0, 1),
+    ("vlan", "i4", -1, 1),
+)
+
+
+class FlowTable:
+    """Columns of every flow. Grows by doubling up to ``limit`` rows; beyond it the longest idle go
+    (``evicted`` counts them; the caller takes their rows first through ``choose_idle``)."""
+
+    def __init__(self, limit: int = 1_000_000) -> None:
+        self.limit = limit
+        self.evicted = 0
+        self.count = 0  # flows ever seen
+        self._rows: dict[int, int] = {}  # key -> row of the flow that owns the tuple now
+        self._key: npt.NDArray[np.uint64] = np.zeros(1024, np.uint64)
+        self._used = 0
+        self._free: list[int] = []
+        self._streams: dict[int, int] = {}  # capture -> next stream number
+        self.columns: dict[str, npt.NDArray[np.generic]] = {
+            name: np.full((1024, width) if width == 2 else 1024, initial, dtype=dtype) for name, dtype, initial, width in _COLUMNS
+        }
+
+    def __len__(self) -> int:
+        """Flows held now."""
+        return self._used - len(self._free)
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.generic]:
+        return self.columns[name]
+
+    # ------------------------------------------------------------------ adding
+
+    def add(self, s: SegmentBatch) -> Placement:
+        """Take in a batch: give every segment its flow and direction, and update the columns."""
+        n = len(s)
+        if n == 0:
+            empty = np.zeros(0, np.int64)
+            nothing = np.zeros(0, np.bool_)
+            return Placement(empty, np.zeros(0, np.uint8), empty, empty, empty, empty, SequenceFacts.empty(), nothing)
+        swapped, keys = _keys(s)
+        unique, first, local = np.unique(keys, return_index=True, return_inverse=True)
+        local = local.reshape(-1).astype(np.int64, copy=False)
+        rows, new = self._find_or_make(s, unique, first, swapped, local)
+        flow = rows[local]
+        direction = (swapped != self.columns["swapped"][flow]).astype(np.uint8)
+        flow, direction, local, rows, new = self._split_reused(s, flow, direction, local, rows, new, unique, swapped)
+        self._number(s, flow, local, rows)
+        order = _stable_order(local, len(rows))
+        counts = np.bincount(local, minlength=len(rows))
+        ends = np.cumsum(counts)
+        starts = ends - counts
+        sequences = self._update(s, flow, direction, local, rows, new, order, starts, ends)
+        return Placement(flow, direction, order, starts, ends, rows, sequences, new)
+
+    def find(self, source: tuple[int, int], destination: tuple[int, int], source_port: int, destination_port: int) -> int | None:
+        """Row of the flow that owns this tuple now (either direction), or None."""
+        a = np.array([source[0]], np.uint64), np.array([source[1]], np.uint64)
+        b = np.array([destination[0]], np.uint64), np.array([destination[1]], np.uint64)
+        ports = np.array([source_port], np.uint16), np.array([destination_port], np.uint16)
+        _, key = _mix(a[0], a[1], b[0], b[1], ports[0], ports[1])
+        return self._rows.get(int(key[0]))
+
+    def _find_or_make(
+        self, s: SegmentBatch, unique: npt.NDArray[np.uint64], first: I64, swapped: npt.NDArray[np.bool_], local: I64
+    ) -> tuple[I64, npt.NDArray[np.bool_]]:
+        known = self._rows
+        rows = np.fromiter((known.get(key, -1) for key in unique.tolist()), np.int64, len(unique))
+        new = rows < 0
+        if new.any():
+            # in order of first packets, so that numbers follow the capture
+            which = np.flatnonzero(new)
+            which = which[np.argsort(first[which], kind="stable")]
+            made = self._make(s, first[which], swapped, unique[which])
+            rows[which] = made
+        return rows, new
+
+    def _make(self, s: SegmentBatch, at: I64, swapped: npt.NDArray[np.bool_], keys: npt.NDArray[np.uint64]) -> I64:
+        """New rows for the flows whose first segments are ``at``."""
+        rows = self._allocate(len(at))
+        c = self.columns
+        for name, _, initial, _ in _COLUMNS:
+            c[name][rows] = initial
+        for name in ("source_high", "source_low", "destination_high", "destination_low", "source_port", "destination_port", "ip_version"):
+            c[name][rows] = getattr(s, name)[at]
+        c["swapped"][rows] = swapped[at]
+        c["number"][rows] = self.count + np.arange(len(at))
+        self.count += len(at)
+        c["capture"][rows] = s.capture
+        c["first_frame"][rows] = s.frame[at]
+        c["first_seen"][rows] = s.timestamp[at]
+        c["tunnel"][rows] = s.tunnel[at]
+        c["vlan"][rows] = s.vlan[at]
+        self._key[rows] = keys
+        self._rows.update(zip(keys.tolist(), rows.tolist(), strict=True))
+        return rows
+
+    def _allocate(self, n: int) -> I64:
+        reused = [self._free.pop() for _ in range(min(n, len(self._free)))]
+        fresh = n - len(reused)
+        need = self._used + fresh
+        size = len(self._key)
+        if need > size:
+            while size < need:
+                size *= 2
+            for name, _, initial, width in _COLUMNS:
+                old = self.columns[name]
+                grown = np.full((size, width) if width == 2 else size, initial, dtype=old.dtype)
+                grown[: len(old)] = old
+                self.columns[name] = grown
+            key = np.zeros(size, np.uint64)
+            key[: len(self._key)] = self._key
+            self._key = key
+        rows = np.concatenate([np.array(reused, np.int64), np.arange(self._used, need)])
+        self._used = need
+        return rows
+
+    def _split_reused(
+        self,
+        s: SegmentBatch,
+        flow: I64,
+        direction: npt.NDArray[np.uint8],
+        local: I64,
+        rows: I64,
+        new: npt.NDArray[np.bool_],
+        unique: npt.NDArray[np.uint64],
+        swapped: npt.NDArray[np.bool_],
+    ) -> tuple[I64, npt.NDArray[np.uint8], I64, I64, npt.NDArray[np.bool_]]:
+        """Begin another flow where a SYN's sequence number is not the one its direction began with."""
+        c = self.columns
+        # the base of each direction: the first segment's number, one less when it is not a SYN
+        side = local * 2 + direction
+        first = np.full(len(rows) * 2, len(s), np.int64)
+        np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else _first_of(first, side)
+        have = first < len(s)
+        at = first[have]
+        base = s.sequence[at] - np.where(s.flags[at] & TcpFlag.SYN, 0, 1).astype(np.uint32)
+        target_row, target_side = rows[np.flatnonzero(have) // 2], np.flatnonzero(have) % 2
+        unset = ~c["base_set"][target_row, target_side]
+        c["base"][target_row[unset], target_side[unset]] = base[unset]
+        c["base_set"][target_row[unset], target_side[unset]] = True
+        syn = np.flatnonzero((s.flags & _SYN_ACK) == TcpFlag.SYN)
+        odd = syn[c["base"][flow[syn], direction[syn]] != s.sequence[syn]]
+        if len(odd) == 0:
+            return flow, direction, local, rows, new
+        extra_rows: list[int] = []
+        for group in np.unique(local[odd]).tolist():
+            members = np.flatnonzero(local == group) if len(odd) < 64 else None
+            if members is None:
+                members = np.flatnonzero(local == group)
+            bases: dict[bool, int] = {}
+            row = int(rows[group])
+            for d in (0, 1):
+                if c["base_set"][row, d]:
+                    bases[bool(c["swapped"][row]) != bool(d)] = int(c["base"][row, d])
+            cut_local = group
+            for index in members.tolist():
+                side_key = bool(swapped[index])
+                is_syn = (int(s.flags[index]) & _SYN_ACK) == TcpFlag.SYN
+                sequence = int(s.sequence[index])
+                if is_syn and side_key in bases and bases[side_key] != sequence:
+                    made = self._make(s, np.array([index]), swapped, unique[group : group + 1])
+                    row = int(made[0])
+                    cut_local = len(rows) + len(extra_rows)
+                    extra_rows.append(row)
+                    bases = {}
+                if side_key not in bases:
+                    bases[side_key] = sequence if int(s.flags[index]) & TcpFlag.SYN else (sequence - 1) & 0xFFFFFFFF
+                    d = int(side_key != bool(c["swapped"][row]))
+                    if not c["base_set"][row, d]:
+                        c["base"][row, d] = bases[side_key]
+                        c["base_set"][row, d] = True
+                if cut_local != group:
+                    flow[index] = row
+                    local[index] = cut_local
+                    direction[index] = int(side_key != bool(c["swapped"][row]))
+        rows = np.concatenate([rows, np.array(extra_rows, np.int64)])
+        new = np.concatenate([new, np.ones(len(extra_rows), np.bool_)])
+        return flow, direction, local, rows, new
+
+    def _number(self, s: SegmentBatch, flow: I64, local: I64, rows: I64) -> None:
+        """Stream numbers: a flow counts where it is first seen in each capture."""
+        c = self.columns
+        fresh = c["last_capture"][rows] != s.capture
+        if not fresh.any():
+            return
+        first = np.full(len(rows), len(s), np.int64)
+        _first_of(first, local)
+        which = np.flatnonzero(fresh)
+        which = which[np.argsort(first[which], kind="stable")]
+        begin = self._streams.get(s.capture, 0)
+        numbers = begin + np.arange(len(which))
+        self._streams[s.capture] = begin + len(which)
+        unnumbered = c["stream"][rows[which]] < 0
+        c["stream"][rows[which[unnumbered]]] = numbers[unnumbered]
+        c["last_capture"][rows] = s.capture
+
+    # ------------------------------------------------------------------ columns
+
+    def _update(
+        self,
+        s: SegmentBatch,
+        flow: I64,
+        direction: npt.NDArray[np.uint8],
+        local: I64,
+        rows: I64,
+        new: npt.NDArray[np.bool_],
+        order: I64,
+        starts: I64,
+        ends: I64,
+    ) -> SequenceFacts:
+        c = self.columns
+        u = len(rows)
+        last = order[ends - 1]
+        c["last_frame"][rows] = s.frame[last]
+        # merged captures may run backwards a little: the clock of a flow never does
+        c["last_seen"][rows] = np.maximum(c["last_seen"][rows], s.timestamp[last])
+        side = local * 2 + direction
+        c["frames"][rows] += np.bincount(side, minlength=2 * u).reshape(u, 2)
+        c["bytes"][rows] += np.bincount(side, weights=s.wire_length, minlength=2 * u).reshape(u, 2).astype(np.int64)
+        cut = np.flatnonzero(s.payload_length < s.wire_length)
+        if len(cut):
+            c["truncated"][rows] += np.bincount(local[cut], minlength=u).astype(np.int32)
+        self._first_ttl(s, side, rows)
+        special = np.flatnonzero(s.flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST))
+        if len(special):
+            self._control(s, special, local, direction, rows)
+        self._acknowledged(s, flow, direction, local, rows)
+        facts = follow_sequences(s, side, direction, rows, c)
+        c["retransmissions"][rows] += np.bincount(local[facts.retransmission], minlength=u).astype(np.int32)
+        c["out_of_order"][rows] += np.bincount(local[facts.out_of_order], minlength=u).astype(np.int32)
+        c["duplicates"][rows] += np.bincount(local[facts.duplicate], minlength=u).astype(np.int32)
+        return facts
+
+    def _first_ttl(self, s: SegmentBatch, side: I64, rows: I64) -> None:
+        ttl = self.columns["ttl"]
+        missing = ttl[rows] == 0
+        if not missing.any():
+            return
+        first = np.full(2 * len(rows), len(s), np.int64)
+        _first_of(first, side)
+        first = first.reshape(-1, 2)
+        fill = missing & (first < len(s))
+        row, d = np.nonzero(fill)
+        ttl[rows[row], d] = s.ttl[first[row, d]]
+
+    def _control(self, s: SegmentBatch, at: I64, local: I64, direction: npt.NDArray[np.uint8], rows: I64) -> None:
+        """SYN, FIN and RST: frames, times, who is the client."""
+        c = self.columns
+        flags = s.flags[at]
+        # backwards, so that the first of several is written last
+        for bit, frame_name, time_name in ((TcpFlag.FIN, "fin_frame", "fin_time"), (TcpFlag.RST, "rst_frame", "rst_time")):
+            hit = at[(flags & bit) != 0][::-1]
+            row, d = rows[local[hit]], direction[hit]
+            first = c[frame_name][row, d] == 0
+            c[frame_name][row[first], d[first]] = s.frame[hit[first]]
+            c[time_name][row[first], d[first]] = s.timestamp[hit[first]]
+        reset = at[(flags & TcpFlag.RST) != 0]
+        if len(reset):
+            counts = np.bincount(local[reset] * 2 + direction[reset], minlength=2 * len(rows)).reshape(-1, 2)
+            c["rsts"][rows] += counts.astype(np.int32)
+        for kind, frame_name, time_name, count_name, client_of in (
+            (_SYN_ACK, "syn_ack_frame", "syn_ack_time", "syn_acks", lambda d: 1 - d),
+            (TcpFlag.SYN, "syn_frame", "syn_time", "syns", lambda d: d),
+        ):
+            hit = at[((flags & _SYN_ACK) == kind) & ((flags & TcpFlag.RST) == 0)]
+            if not len(hit):
+                continue
+            c[count_name][rows] += np.bincount(local[hit], minlength=len(rows)).astype(np.int32)
+            hit = hit[::-1]
+            row, d = rows[local[hit]], direction[hit]
+            carries = s.mss[hit] != 0
+            c["mss"][row[carries], d[carries]] = s.mss[hit[carries]]
+            first = c[frame_name][row] == 0
+            row, d, hit = row[first], d[first], hit[first]
+            c[frame_name][row] = s.frame[hit]
+            c[time_name][row] = s.timestamp[hit]
+            who = client_of(d.astype(np.int8))
+            unknown = c["known_by"][row] != 1
+            c["client"][row[unknown]] = who[unknown]
+            c["known_by"][row] = 1
+
+    def _acknowledged(self, s: SegmentBatch, flow: I64, direction: npt.NDArray[np.uint8], local: I64, rows: I64) -> None:
+        """First segment of the client after the SYN-ACK that acknowledges it."""
+        c = self.columns
+        waiting = (c["ack_frame"][rows] == 0) & (c["syn_ack_frame"][rows] != 0)
+        if not waiting.any():
+            return
+        candidate = np.flatnonzero(waiting[local] & ((s.flags & (TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST)) == TcpFlag.ACK))
+        candidate = candidate[direction[candidate] == c["client"][flow[candidate]]]
+        candidate = candidate[s.frame[candidate] > c["syn_ack_frame"][flow[candidate]]][::-1]
+        c["ack_frame"][flow[candidate]] = s.frame[candidate]
+
+    # ------------------------------------------------------------------ leaving
+
+    def choose_idle(self, wanted: int) -> I64:
+        """Rows of the ``wanted`` flows that have been silent longest."""
+        held = np.flatnonzero(self.columns["number"][: self._used] >= 0)
+        if wanted >= len(held):
+            return held
+        seen = self.columns["last_seen"][held]
+        return held[np.argpartition(seen, wanted)[:wanted]]
+
+    def held(self) -> I64:
+        """Rows in use."""
+        return np.flatnonzero(self.columns["number"][: self._used] >= 0)
+
+    def remove(self, rows: I64) -> None:
+        """Forget these flows."""
+        keys = self._key[rows].tolist()
+        known = self._rows
+        for key, row in zip(keys, rows.tolist(), strict=True):
+            if known.get(key) == row:
+                del known[key]
+        self.columns["number"][rows] = -1
+        self._free.extend(rows.tolist())
+
+
+def _keys(s: SegmentBatch) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+    return _mix(s.source_high, s.source_low, s.destination_high, s.destination_low, s.source_port, s.destination_port)
+
+
+def _mix(
+    ah: npt.NDArray[np.uint64],
+    al: npt.NDArray[np.uint64],
+    bh: npt.NDArray[np.uint64],
+    bl: npt.NDArray[np.uint64],
+    ap: npt.NDArray[np.uint16],
+    bp: npt.NDArray[np.uint16],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+    """(the source is the greater end, 64-bit keyed hash equal for both directions)."""
+    source_port = ap.astype(np.uint64)
+    destination_port = bp.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        a = _scramble(al * _MULTIPLIERS[0] + source_port * _MULTIPLIERS[1] + ah * _MULTIPLIERS[2])
+        b = _scramble(bl * _MULTIPLIERS[0] + destination_port * _MULTIPLIERS[1] + bh * _MULTIPLIERS[2])
+        # the hash of an end decides which is "the greater": any order will do if it is the same both ways
+        swapped = a > b
+        low = np.where(swapped, b, a)
+        high = np.where(swapped, a, b)
+        return swapped, _scramble(low * _MULTIPLIERS[3] + high * _MULTIPLIERS[4])
+
+
+def _scramble(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    x = x ^ (x >> np.uint64(32))
+    x *= np.uint64(0xD6E8FEB86659FD93)
+    x ^= x >> np.uint64(29)
+    return x
+
+
+def _first_of(first: I64, groups: I64) -> None:
+    """Write into ``first[g]`` the least index at which ``groups`` is g."""
+    # assignment keeps the last write: write backwards
+    first[groups[::-1]] = np.arange(len(groups) - 1, -1, -1)
+
+
+def _stable_order(groups: I64, count: int) -> I64:
+    """Indices sorted by group, stable; a radix sort where the groups fit 16 bits."""
+    if count < 65_536:
+        return np.argsort(groups.astype(np.uint16), kind="stable")
+    return np.argsort(groups, kind="stable")

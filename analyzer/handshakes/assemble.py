@@ -1,0 +1,131 @@
+"""Put a ``Handshake`` together: facts of the flow, what the follower read, how far it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analyzer.handshakes.connection import Connection
+from analyzer.handshakes.progress import tell_progress
+from analyzer.handshakes.segments import read_segments
+from analyzer.handshakes.stage import stage_of
+from analyzer.model.batches import IcmpError, TcpFlag
+from analyzer.model.handshake import Flow, Handshake, Segment, Stage
+from analyzer.tls.messages import read_certificate
+
+__all__ = ["assemble"]
+
+
+def assemble(
+    flow: Flow, connection: Connection | None, parts: list[Any], client: int, icmp: list[IcmpError], limit: int
+) -> Handshake:
+    """The handshake of a flow that is over, or as far as it was captured.
+
+    ``parts``: kept segment rows (may be empty); ``client``: direction of the client.
+    """
+    h = Handshake(flow)
+    h.icmp = icmp
+    went_on = False
+    if connection is not None:
+        connection.close()
+        went_on = _take_follower(h, connection)
+    finished = h.client_finished_frame and h.server_finished_frame
+    settled = finished and (h.client_application_records or h.server_application_records) and not h.alerts
+    if parts and not (settled and not flow.server_rst_frame and not flow.client_rst_frame):
+        h.segments = read_segments(parts, client, limit)
+        flow.segments_capped = sum(len(p) for p in parts) >= limit
+    acknowledged = _hello_acknowledged(h, h.segments) if h.server_hello is None else True
+    h.stage = stage_of(h, went_on, acknowledged)
+    return h
+
+
+def _take_follower(h: Handshake, connection: Connection) -> bool:
+    f = connection.follower
+    flow = h.flow
+    h.messages, h.faults, h.dialogue = f.messages, f.faults, f.dialogue
+    h.client_hello, h.second_client_hello = f.client_hello, f.second_client_hello
+    h.hello_retry, h.server_hello = f.hello_retry, f.server_hello
+    h.client_hello_frame, h.client_hello_time = f.client_hello_frame, f.client_hello_time
+    h.client_hello_first_frame, h.client_hello_segments = f.client_hello_first_frame, f.client_hello_segments
+    h.client_hello_incomplete = f.client_hello_incomplete
+    if f.client_hello is not None or f.client_hello_incomplete:
+        h.client_hello_end = 1 + connection.tls_offsets[0] + f.client_hello_offset
+    h.server_hello_frame, h.server_hello_time = f.server_hello_frame, f.server_hello_time
+    if f.server_certificates:
+        h.server_certificates = tuple(read_certificate(der) for der in f.server_certificates)
+        h.server_certificates_complete = f.server_certificates_complete
+        h.server_certificate_bytes = f.server_certificate_bytes
+    if f.client_certificates is not None:
+        h.client_certificates = tuple(read_certificate(der) for der in f.client_certificates)
+    h.server_key_exchange, h.certificate_request, h.ocsp_response = f.server_key_exchange, f.certificate_request, f.ocsp_response
+    h.renegotiations = f.renegotiations
+    client_plain, server_plain = connection.plain
+    if f.dialogue is None or not connection.is_tls:
+        h.client_bytes, h.client_bytes_frame = client_plain, connection.plain_frames[0]
+        h.server_bytes, h.server_bytes_frame = server_plain, connection.plain_frames[1]
+    for side, from_client in ((f.client, True), (f.server, False)):
+        if side.first_bytes and (side.broken or f.opener is not None):
+            if from_client and not h.client_bytes:
+                h.client_bytes, h.client_bytes_frame = side.first_bytes, side.first_bytes_frame
+            elif not from_client and not h.server_bytes:
+                h.server_bytes, h.server_bytes_frame = side.first_bytes, side.first_bytes_frame
+    streams = connection.streams
+    flow.client_gaps, flow.server_gaps = streams[0].gap_bytes, streams[1].gap_bytes
+    server_hello = f.server_hello
+    psk = server_hello is not None and server_hello.pre_shared_key is not None
+    p = tell_progress(f.messages, f.client_hello, server_hello, f.tls13, psk)
+    h.client_finished_frame, h.server_finished_frame = p.client_finished_frame, p.server_finished_frame
+    h.client_ccs_frame, h.server_ccs_frame = p.client_ccs_frame, p.server_ccs_frame
+    h.client_application_bytes, h.server_application_bytes = p.client_application_bytes, p.server_application_bytes
+    h.client_application_records, h.server_application_records = p.client_application_records, p.server_application_records
+    h.early_data_bytes = p.early_data_bytes
+    h.client_certificate_requested, h.client_certificate_sent = p.client_certificate_requested, p.client_certificate_sent
+    h.client_certificate_inferred = p.certificate_inferred
+    h.alerts = f.alerts
+    if p.inferred:
+        h.alerts = sorted([*f.alerts, *p.inferred], key=lambda a: (a.frame, a.position))
+    h.alpn = f.alpn
+    if server_hello is not None:
+        h.named_group = server_hello.key_share_group
+        if h.named_group is None and f.server_key_exchange is not None:
+            h.named_group = f.server_key_exchange.named_group
+        if psk:
+            h.resumption = "psk"
+        elif not f.tls13 and f.client_hello is not None and p.server_ccs_frame and not f.server_certificates:
+            hello = f.client_hello
+            abbreviated = not any(m.kind in ("server_key_exchange", "server_hello_done", "certificate") for m in f.messages)
+            if abbreviated and server_hello.session_id and server_hello.session_id == hello.session_id:
+                h.resumption = "ticket" if hello.session_ticket_length else "session-id"
+            elif abbreviated and hello.session_ticket_length:
+                h.resumption = "ticket"
+    elif f.hello_retry is not None:
+        h.named_group = f.hello_retry.key_share_group
+    if f.keylog is not None:
+        _tell_decryption(h, f)
+    return p.client_second_flight
+
+
+def _tell_decryption(h: Handshake, f: Any) -> None:
+    opened = any(m.decrypted for m in f.messages)
+    closed = any(m.encrypted and not m.decrypted for m in f.messages)
+    if opened:
+        h.decryption = "partial" if closed else "full"
+    elif closed:
+        h.decryption = "failed"
+    if f.opener is not None and f.opener.note:
+        h.decryption_note = f.opener.note
+    elif h.decryption == "failed":
+        h.decryption_note = "the key log holds no secret for this handshake"
+
+
+def _hello_acknowledged(h: Handshake, segments: tuple[Segment, ...]) -> bool | None:
+    """Did the server acknowledge the whole ClientHello? None when its segments were not captured."""
+    if not (h.client_hello_end and segments) or h.stage == Stage.ESTABLISHED:
+        return None
+    seen = False
+    for s in segments:
+        if s.from_client or s.flags & TcpFlag.RST:
+            continue
+        seen = True
+        if s.acknowledgment >= h.client_hello_end:
+            return True
+    return False if seen else None

@@ -1,0 +1,181 @@
+"""One connection while it is followed: two reassembled streams, a dialogue perhaps, then TLS.
+
+The order in which bytes of the two directions arrive is capture order; within a direction it is
+stream order. A connection is cheap until its first payload byte and forgotten when its handshake is past.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analyzer.dialogues import Follower as DialogueFollower
+from analyzer.dialogues import TdsUnwrapper
+from analyzer.handshakes.follower import Follower
+from analyzer.model.faults import Fault
+from analyzer.model.handshake import Dialogue
+from analyzer.reassembly.stream import Piece, Stream
+
+__all__ = ["Connection"]
+
+_HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
+_PLAIN = 512
+_DIALOGUE_BYTES = 65_536
+
+
+class Connection:
+    """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
+
+    __slots__ = (
+        "_buffers", "_dialogue", "_mode", "_unwrap", "follower", "is_tls", "over", "parts", "plain", "plain_frames", "segments_kept",
+        "server_port", "streams", "tls_offsets",
+    )  # fmt: skip
+
+    def __init__(self, server_port: int, starts: tuple[tuple[int, bool] | None, tuple[int, bool] | None], keylog: Any, limit: int) -> None:
+        self.server_port = server_port
+        self.streams = (Stream(limit), Stream(limit))  # client, server
+        for stream, start in zip(self.streams, starts, strict=True):
+            if start is not None:
+                stream.start(start[0], start[1])
+        self.follower = Follower(keylog)
+        self.over = False
+        self.is_tls = False
+        self.parts: list[Any] = []
+        self.segments_kept = 0
+        self.plain = [b"", b""]
+        """First bytes of each direction, when they are not TLS: client, server."""
+        self.plain_frames = [0, 0]
+        self.tls_offsets = [0, 0]
+        """Where TLS begins in each stream: after a dialogue, not at 0."""
+        self._mode = 0  # 0 undecided, 1 dialogue, 2 TLS
+        self._dialogue: DialogueFollower | None = None
+        self._buffers: list[list[Piece]] | None = None
+        self._unwrap: list[TdsUnwrapper] | None = None
+
+    @property
+    def talking(self) -> Dialogue | None:
+        """The dialogue that goes on, or went on, before TLS."""
+        return self._dialogue.dialogue if self._dialogue is not None else None
+
+    def segment(self, from_client: bool, sequence: int, data: bytes, frame: int, timestamp: int, wire_length: int) -> None:
+        """One segment's payload, as captured."""
+        stream = self.streams[0 if from_client else 1]
+        pieces = stream.add(sequence, data, frame, timestamp, wire_length)
+        for piece in pieces:
+            self._piece(from_client, piece)
+        if stream.pending > _HOPELESS:
+            for piece in stream.skip_gap():
+                self._piece(from_client, piece)
+
+    def close(self) -> None:
+        """No more will come: what waits behind holes is taken as it is."""
+        for from_client, stream in ((True, self.streams[0]), (False, self.streams[1])):
+            while stream.pending and not self.over:
+                pieces = stream.skip_gap()
+                if not pieces:
+                    break
+                for piece in pieces:
+                    self._piece(from_client, piece)
+            for offset, frame in stream.conflicts[:8]:
+                self.follower.faults.append(
+                    Fault("overlap", from_client, frame, f"other bytes than before at stream offset {offset}: the first copy was used")
+                )
+        if self._mode == 1:
+            self.follower.dialogue = self.talking
+        elif self._mode == 2:
+            self.follower.flush()
+
+    # ------------------------------------------------------------------
+
+    def _piece(self, from_client: bool, piece: Piece) -> None:
+        if self._mode == 2:
+            self._tls(from_client, piece)
+        elif self._mode == 0:
+            self._first(from_client, piece)
+        else:
+            self._talk(from_client, piece)
+
+    def _tls(self, from_client: bool, piece: Piece) -> None:
+        follower = self.follower
+        side = follower.client if from_client else follower.server
+        offset, data, frame, timestamp = piece
+        offset -= self.tls_offsets[0 if from_client else 1]
+        if self._unwrap is not None:
+            data = self._unwrap[0 if from_client else 1].feed(data)
+            offset = side.offset
+            if not data:
+                return
+        side.take(offset, data, frame, timestamp)
+        if follower.done:
+            self.over = True
+
+    def _first(self, from_client: bool, piece: Piece) -> None:
+        data = piece.data
+        if piece.offset == 0 and len(data) >= 3 and data[1] == 3 and data[0] in (22, 21, 20, 23) and data[2] <= 4:
+            self._mode = 2
+            self.is_tls = True
+            self._tls(from_client, piece)
+            return
+        self._mode = 1
+        self._dialogue = DialogueFollower(self.server_port)
+        self._buffers = [[], []]
+        self._talk(from_client, piece)
+
+    def _talk(self, from_client: bool, piece: Piece) -> None:
+        talk, buffers = self._dialogue, self._buffers
+        assert talk is not None and buffers is not None
+        index = 0 if from_client else 1
+        buffers[index].append(piece)
+        if len(self.plain[index]) < _PLAIN:
+            if not self.plain[index]:
+                self.plain_frames[index] = piece.frame
+            self.plain[index] += piece.data[: _PLAIN - len(self.plain[index])]
+        talk.feed(from_client, piece.data, piece.frame)
+        if talk.status == "undecided":
+            if sum(len(p.data) for p in buffers[index][-1:]) + piece.offset > _DIALOGUE_BYTES:
+                self._give_up()
+            return
+        if talk.status == "none":
+            self._give_up()
+            return
+        self._mode = 2
+        self.is_tls = True
+        if talk.dialogue is not None:
+            self.follower.dialogue = talk.dialogue
+        self.tls_offsets = [talk.client_offset, talk.server_offset]
+        if talk.wrapping == "tds":
+            self._unwrap = [TdsUnwrapper(), TdsUnwrapper()]
+        self.plain = [b"", b""] if talk.dialogue is None else self.plain
+        self._replay(buffers)
+
+    def _replay(self, buffers: list[list[Piece]]) -> None:
+        """Hand the bytes that lie after the dialogue to TLS, in the order of their frames."""
+        waiting: list[tuple[int, bool, Piece]] = []
+        for index, pieces in enumerate(buffers):
+            begin = self.tls_offsets[index]
+            for p in pieces:
+                if p.offset + len(p.data) <= begin:
+                    continue
+                cut = max(0, begin - p.offset)
+                waiting.append((p.frame, index == 0, Piece(p.offset + cut, p.data[cut:], p.frame, p.timestamp) if cut else p))
+        waiting.sort(key=lambda entry: entry[0])
+        self._buffers = None
+        for _, from_client, p in waiting:
+            self._tls(from_client, p)
+
+    def _give_up(self) -> None:
+        """It does not become TLS. One side may speak TLS all the same: a server that answers plain bytes with an alert."""
+        talk, buffers = self._dialogue, self._buffers
+        assert talk is not None and buffers is not None
+        self.follower.dialogue = talk.dialogue
+        self._mode = 2
+        for index, side in ((0, self.follower.client), (1, self.follower.server)):
+            first = self.plain[index]
+            if first and not (len(first) >= 3 and first[1] == 3 and first[0] in (20, 21, 22, 23)):
+                side.broken = True
+            elif first:
+                self.is_tls = True
+                self.plain[index] = b""
+        self._replay(buffers)
+        if self.follower.client.broken and self.follower.server.broken:
+            self.follower.not_tls = True
+            self.over = True

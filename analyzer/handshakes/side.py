@@ -1,0 +1,191 @@
+"""One direction of a TLS connection: bytes in, records out, handshake messages out.
+
+Sans-IO. Holds at most one incomplete record and one incomplete handshake message. Where bytes are
+missing (never captured) the record layer steps over them by arithmetic as long as the missing part
+lies inside a record whose header was seen; otherwise it is lost until something that can only be a
+record header stands at the beginning of a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["MAX_RECORD", "Side"]
+
+MAX_RECORD = 18_432
+"""Longest record body anyone may send (RFC 5246 section 6.2.3: 2^14 + 2048)."""
+
+_CONTENT_TYPES = frozenset((20, 21, 22, 23, 24))
+
+RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
+"""(side, content type, version, body, frame, timestamp, first frame, offset, missing bytes)."""
+
+
+class Side:
+    """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
+
+    __slots__ = (
+        "_filled", "_missing", "_need", "_rest", "_rest_frame", "_rest_offset", "application_bytes", "broken", "encrypted",
+        "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame", "hs_offset", "hs_version",
+        "lost", "offset", "records", "segments", "sink", "started",
+    )  # fmt: skip
+
+    def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
+        self.from_client = from_client
+        self.sink = sink
+        self.fault = fault
+        self._rest: Any = b""  # bytes of an incomplete record (bytes or bytearray)
+        self._need = 5  # bytes until the record at the front is complete
+        self._rest_frame = 0
+        self._rest_offset = 0
+        self._missing = 0  # bytes of the record at the front that were never captured
+        self._filled: bytes | None = None
+        self.offset = 0  # of the next byte expected from the stream
+        self.records = 0
+        self.segments = 0  # pieces that the current record came in
+        self.started = False
+        self.encrypted = False  # ChangeCipherSpec passed (TLS 1.2 and below)
+        self.broken = False  # what came is not TLS: nothing more is parsed
+        self.lost = False  # bytes are missing and no record header is known to follow
+        self.first_bytes = b""
+        self.first_bytes_frame = 0
+        self.hs = b""  # bytes of an incomplete handshake message
+        self.hs_first_frame = 0
+        self.hs_offset = 0
+        self.hs_damaged = False
+        self.hs_version = 0
+        self.application_bytes = 0
+
+    def take(self, offset: int, data: bytes, frame: int, timestamp: int) -> None:
+        """The next bytes of the stream; ``offset`` beyond what was expected means bytes are missing."""
+        if self.broken:
+            self.offset = offset + len(data)
+            return
+        if offset > self.offset:
+            self._skip(offset - self.offset, frame, timestamp)
+        self.offset = offset + len(data)
+        if self.lost:
+            if not _is_header(data):
+                return
+            self.lost = False
+            self._rest, self._need = b"", 5
+        rest = self._rest
+        if rest:
+            if isinstance(rest, bytes):
+                rest = bytearray(rest)
+                self._rest = rest
+            rest += data
+            self.segments += 1
+            if len(rest) < self._need:
+                return
+            buffer = bytes(rest)
+            first_frame, first_offset = self._rest_frame, self._rest_offset
+        else:
+            buffer = data
+            self.segments = 1
+            first_frame, first_offset = frame, offset
+        self._records(buffer, frame, timestamp, first_frame, first_offset)
+
+    def _records(self, buffer: bytes, frame: int, timestamp: int, first_frame: int, base: int) -> None:
+        position = 0
+        size = len(buffer)
+        missing = self._missing
+        while size - position >= 5:
+            kind = buffer[position]
+            length = buffer[position + 3] << 8 | buffer[position + 4]
+            if kind not in _CONTENT_TYPES or buffer[position + 1] != 3 or length > MAX_RECORD:
+                if buffer[position + 1] == 3 and kind in _CONTENT_TYPES:
+                    self.fault(self, "defect", frame, f"record of {length} bytes, more than the {MAX_RECORD} allowed")
+                    self.sink(self, -1, 0, buffer[position : position + 512], frame, timestamp, first_frame, base + position, 0)
+                elif not (kind in _CONTENT_TYPES and buffer[position + 1] in (0x7F, 0xFE)):
+                    self.sink(self, -2, 0, buffer[position : position + 512], frame, timestamp, first_frame, base + position, 0)
+                self.broken = True
+                self._rest = b""
+                return
+            end = position + 5 + length
+            if end > size:
+                break
+            self.records += 1
+            self.sink(
+                self, kind, buffer[position + 1] << 8 | buffer[position + 2], buffer[position + 5 : end], frame, timestamp,
+                first_frame, base + position, missing,
+            )  # fmt: skip
+            if self.broken:
+                return
+            missing = 0
+            self.segments = 1
+            position = end
+            first_frame = frame
+        self._missing = missing
+        rest = buffer[position:]
+        self._rest = rest
+        if rest:
+            self._rest_frame = first_frame
+            self._rest_offset = base + position
+            self._need = 5 + (rest[3] << 8 | rest[4]) if len(rest) >= 5 else 5
+
+    def _skip(self, count: int, frame: int, timestamp: int) -> None:
+        """``count`` bytes are missing before what comes now."""
+        if self.lost:
+            return
+        rest = self._rest
+        if len(rest) < 5:
+            # the header itself is missing: what follows may be anything
+            self.lost = True
+            self._rest = b""
+            self._hs_lost()
+            return
+        if len(rest) + count > self._need:
+            self._give(frame, timestamp, self._need - len(rest))
+            self.lost = True
+            self._rest = b""
+            return
+        # inside a record: zeros stand for what is missing, and the record is marked
+        self._missing += count
+        self._rest = bytearray(rest) + bytes(count)
+        if len(self._rest) == self._need:
+            buffer = bytes(self._rest)
+            self._records(buffer, self._rest_frame, timestamp, self._rest_frame, self._rest_offset)
+
+    def _give(self, frame: int, timestamp: int, missing: int) -> None:
+        """Hand on an incomplete record as far as it came."""
+        rest = bytes(self._rest)
+        if len(rest) >= 5 and rest[0] in _CONTENT_TYPES and rest[1] == 3:
+            self.records += 1
+            self.sink(
+                self, rest[0], rest[1] << 8 | rest[2], rest[5:], self._rest_frame, timestamp, self._rest_frame, self._rest_offset,
+                self._missing + missing,
+            )  # fmt: skip
+        self._missing = 0
+        self._rest = b""
+
+    def _hs_lost(self) -> None:
+        self.hs = b""
+        self.hs_damaged = False
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(bytes held of an incomplete record, bytes it needs in all); (0, 0) when between records."""
+        return (len(self._rest), self._need) if self._rest else (0, 0)
+
+    @property
+    def rest(self) -> bytes:
+        """Bytes of the incomplete record at the front."""
+        return bytes(self._rest)
+
+    @property
+    def rest_frame(self) -> int:
+        """Frame in which the incomplete record began."""
+        return self._rest_frame
+
+
+def _is_header(data: bytes) -> bool:
+    """What stands here can only be a record header: type, version, length of a plausible record."""
+    return (
+        len(data) >= 5
+        and data[0] in _CONTENT_TYPES
+        and data[1] == 3
+        and data[2] <= 4
+        and 0 < (data[3] << 8 | data[4]) <= MAX_RECORD
+    )

@@ -1,0 +1,293 @@
+"""The seam between the two worlds: columns of segments in, handshakes out.
+
+Segments of all flows are columns (``flows``). Only those that carry payload of a flow whose handshake is
+not over become Python objects here: its bytes go through a ``Connection``. When a flow is past its handshake
+it costs vector work only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.flows import FlowState, FlowTable, Placement
+from analyzer.handshakes.assemble import assemble
+from analyzer.handshakes.connection import Connection
+from analyzer.handshakes.facts import name_address, read_flows
+from analyzer.handshakes.segments import keep_rows
+from analyzer.model.batches import IcmpError, SegmentBatch
+from analyzer.model.handshake import Handshake
+from analyzer.model.options import Options
+from analyzer.registries.ports import TLS_PORTS
+
+__all__ = ["Tracker"]
+
+I64 = npt.NDArray[np.int64]
+
+_KEPT_WITHOUT_PAYLOAD = 200_000  # flows without a byte whose segments are remembered
+_PLAIN_FLOWS = 50_000  # plain-text flows remembered because TLS may yet be seen on their port
+_ICMP = 16  # errors kept for one flow
+_SECOND = 1_000_000_000
+
+
+class Tracker:
+    """Follows every flow. ``take`` a batch; ``ended`` gives the handshakes that are over; ``finish`` the rest."""
+
+    def __init__(self, options: Options, keylog: Any = None) -> None:
+        self.options = options
+        self.keylog = keylog
+        self.table = FlowTable(options.limits.flows)
+        self.caps: dict[str, int] = {}
+        self.now = 0
+        """Time of the last segment, ns."""
+        self.segments = 0
+        self._connections: dict[int, Connection] = {}
+        self._parts: dict[int, list[Any]] = {}
+        self._icmp: dict[int, list[IcmpError]] = {}
+        self._icmp_waiting: list[IcmpError] = []
+        self._tls_servers: set[tuple[str, int]] = set()
+        self._plain: dict[int, Connection] = {}
+        self._watched: set[int] = set()
+        ports = np.zeros(65_536, np.bool_)
+        ports[list(TLS_PORTS)] = True
+        for low, high in options.server_ports:
+            ports[low : high + 1] = True
+        self._at_home = ports
+        self._named = np.zeros(65_536, np.bool_)
+        for low, high in options.server_ports:
+            self._named[low : high + 1] = True
+
+    # ------------------------------------------------------------------ taking
+
+    def take(self, s: SegmentBatch) -> None:
+        """One batch of segments."""
+        self.segments += len(s)
+        if len(s):
+            self.now = max(self.now, int(s.timestamp.max()))
+            placed = self.table.add(s)
+            self._feed(s, placed)
+            self._keep(s, placed)
+        for error in s.icmp:
+            self._note_icmp(error)
+
+    def _feed(self, s: SegmentBatch, placed: Placement) -> None:
+        table = self.table
+        state = table["state"]
+        wanted = state[placed.flows] <= FlowState.ACTIVE
+        if not wanted.any():
+            return
+        ordered = placed.order
+        if not wanted.all():
+            ordered = ordered[np.repeat(wanted, placed.ends - placed.starts)]
+        ordered = ordered[s.wire_length[ordered] > 0]
+        if len(ordered) == 0:
+            return
+        flows = placed.flow[ordered]
+        cuts = np.flatnonzero(flows[1:] != flows[:-1]) + 1
+        begins = np.concatenate([[0], cuts])
+        begin_list, end_list = begins.tolist(), [*cuts.tolist(), len(ordered)]
+        rows = flows[begins].tolist()
+        # a long flow is looked at piece by piece: most of it will not be wanted
+        chunk = 64
+        data = memoryview(s.data)
+        for row, begin, end in zip(rows, begin_list, end_list, strict=True):
+            connection = self._connections.get(row)
+            while begin < end:
+                part = ordered[begin : min(end, begin + chunk)]
+                begin += chunk
+                if connection is None:
+                    connection = self._connect(row, s, int(part[0]), int(placed.direction[part[0]]))
+                client = int(table["client"][row])
+                for direction, sequence, offset, length, wire, frame, timestamp in zip(
+                    placed.direction[part].tolist(), s.sequence[part].tolist(), s.payload_offset[part].tolist(),
+                    s.payload_length[part].tolist(), s.wire_length[part].tolist(), s.frame[part].tolist(),
+                    s.timestamp[part].tolist(), strict=True,
+                ):  # fmt: skip
+                    connection.segment(direction == client, sequence, bytes(data[offset : offset + length]), frame, timestamp, wire)
+                    if connection.over:
+                        break
+                if connection.over:
+                    self._past(row, connection)
+                    break
+
+    def _connect(self, row: int, s: SegmentBatch, first: int, direction: int) -> Connection:
+        """A flow's first payload: find out who is the client, start its streams."""
+        c = self.table.columns
+        if c["client"][row] < 0:
+            self._guess_client(row, s, first, direction)
+        client = int(c["client"][row])
+        port = self._server_port(row)
+        starts: list[tuple[int, bool] | None] = []
+        for d, seen in ((client, c["syn_frame"][row]), (1 - client, c["syn_ack_frame"][row])):
+            if seen:
+                starts.append(((int(c["base"][row, d]) + 1) & 0xFFFFFFFF, True))
+            else:
+                starts.append(None)
+        connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
+        self._connections[row] = connection
+        c["state"][row] = FlowState.ACTIVE
+        return connection
+
+    def _guess_client(self, row: int, s: SegmentBatch, first: int, direction: int) -> None:
+        c = self.table.columns
+        begin = int(s.payload_offset[first])
+        data = bytes(s.data[begin : begin + min(16, int(s.payload_length[first]))])
+        known_by = 2
+        if len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (1, 16):
+            client = direction
+        elif len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (2, 11, 12, 14):
+            client = 1 - direction
+        else:
+            source, destination = int(c["source_port"][row]), int(c["destination_port"][row])
+            known_by = 3
+            named = bool(self._named[source]), bool(self._named[destination])
+            home = bool(self._at_home[source]), bool(self._at_home[destination])
+            if named[0] != named[1]:
+                client = 1 if named[0] else 0
+            elif home[0] != home[1]:
+                client = 1 if home[0] else 0
+            elif source != destination:
+                client = 1 if source < destination else 0
+            else:
+                client, known_by = 0, 4
+        c["client"][row] = client
+        c["known_by"][row] = known_by
+
+    def _server_port(self, row: int) -> int:
+        c = self.table.columns
+        return int(c["destination_port"][row] if c["client"][row] == 0 else c["source_port"][row])
+
+    def _past(self, row: int, connection: Connection) -> None:
+        """Nothing more is wanted of this flow's bytes."""
+        self.table["state"][row] = FlowState.PAST
+        if not connection.is_tls and connection.follower.dialogue is None:
+            # plain text: of interest only if its port turns out to be a TLS port
+            del self._connections[row]
+            if len(self._plain) < _PLAIN_FLOWS:
+                self._plain[row] = connection
+            else:
+                self._parts.pop(row, None)
+                self._count("plain-text flows not remembered")
+
+    def _keep(self, s: SegmentBatch, placed: Placement) -> None:
+        """Remember the segments of flows that may end badly."""
+        c = self.table.columns
+        rows = placed.flows
+        state = c["state"][rows]
+        known = np.fromiter((row in self._parts or row in self._plain for row in rows.tolist()), np.bool_, len(rows))
+        wanted = (state == FlowState.ACTIVE) | (state == FlowState.NEW) | (known & (state <= FlowState.PAST))
+        if len(self._parts) > _KEPT_WITHOUT_PAYLOAD:
+            wanted &= (state == FlowState.ACTIVE) | known
+        limit = self.options.limits.segments
+        sizes = placed.ends - placed.starts
+        if not wanted.any():
+            return
+        picked = np.flatnonzero(wanted)
+        counts = np.minimum(sizes[picked], limit)
+        starts = placed.starts[picked]
+        # indices of the first `limit` segments of each wanted flow
+        total = int(counts.sum())
+        ends = np.cumsum(counts)
+        at = np.arange(total) - np.repeat(ends - counts, counts) + np.repeat(starts, counts)
+        kept = keep_rows(s, placed.order[at], placed.direction)
+        for row, begin, end in zip(rows[picked].tolist(), (ends - counts).tolist(), ends.tolist(), strict=True):
+            parts = self._parts.get(row)
+            if parts is None:
+                self._parts[row] = [kept[begin:end]]
+            elif sum(len(p) for p in parts) < limit:
+                parts.append(kept[begin:end])
+
+    def _note_icmp(self, error: IcmpError) -> None:
+        row = self.table.find(error.source, error.destination, error.source_port, error.destination_port)
+        if row is None:
+            if len(self._icmp_waiting) < 1000:
+                self._icmp_waiting.append(error)
+            return
+        errors = self._icmp.setdefault(row, [])
+        if len(errors) < _ICMP:
+            errors.append(error)
+
+    def _count(self, what: str, n: int = 1) -> None:
+        self.caps[what] = self.caps.get(what, 0) + n
+
+    # ------------------------------------------------------------------ ending
+
+    def ended(self, *, idle: float, linger: float) -> list[Handshake]:
+        """Handshakes of flows that are closed (both FIN, or RST) since ``linger`` seconds or silent for ``idle``."""
+        c = self.table.columns
+        rows = self.table.held()
+        seen = c["last_seen"][rows]
+        closed = ((c["fin_frame"][rows] > 0).all(axis=1)) | (c["rst_frame"][rows] > 0).any(axis=1)
+        over = (c["state"][rows] != FlowState.GONE) & (
+            (seen < self.now - int(idle * _SECOND)) | (closed & (seen < self.now - int(linger * _SECOND)))
+        )
+        return self.take_out(rows[over])
+
+    def finish(self) -> list[Handshake]:
+        """Every handshake that is left, in the order of their first packets."""
+        rows = self.table.held()
+        rows = rows[self.table["state"][rows] != FlowState.GONE]
+        return self.take_out(rows)
+
+    def take_out(self, rows: I64) -> list[Handshake]:
+        """Assemble the handshakes of these flows and be done with them (their rows stay, marked)."""
+        if len(rows) == 0:
+            return []
+        c = self.table.columns
+        rows = rows[np.argsort(c["number"][rows], kind="stable")]
+        for row in rows.tolist():
+            connection = self._connections.get(row)
+            if connection is not None and connection.is_tls:
+                self._tls_servers.add(self._server_of(row))
+        wanted = self._attempts(rows)
+        c["state"][rows] = FlowState.GONE
+        result: list[Handshake] = []
+        limit = self.options.limits.segments
+        chosen = rows[wanted]
+        clients = c["client"][chosen].tolist()
+        for row, flow, client in zip(chosen.tolist(), read_flows(self.table, chosen), clients, strict=True):
+            connection = self._connections.get(row) or self._plain.get(row)
+            if client < 0:
+                client = 1 if flow.server_port == int(c["source_port"][row]) else 0
+            result.append(assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit))
+        for row in rows.tolist():
+            self._connections.pop(row, None)
+            self._parts.pop(row, None)
+            self._icmp.pop(row, None)
+            self._plain.pop(row, None)
+        return result
+
+    def forget(self, rows: I64) -> None:
+        """Free the rows of flows that were taken out; a late segment then begins another flow."""
+        self.table.remove(rows)
+
+    def _server_of(self, row: int) -> tuple[str, int]:
+        c = self.table.columns
+        side = "destination" if c["client"][row] == 0 else "source"
+        address = name_address(int(c[f"{side}_high"][row]), int(c[f"{side}_low"][row]), int(c["ip_version"][row]))
+        return address, int(c[f"{side}_port"][row])
+
+    def _attempts(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Which of these flows are handshake attempts (they get a row)."""
+        c = self.table.columns
+        port = np.where(c["client"][rows] == 1, c["source_port"][rows], c["destination_port"][rows])
+        both = self._at_home[c["source_port"][rows]] | self._at_home[c["destination_port"][rows]]
+        home = np.where(c["client"][rows] < 0, both, self._at_home[port])
+        began = (c["syn_frame"][rows] > 0) | (c["syn_ack_frame"][rows] > 0) | (c["bytes"][rows].sum(axis=1) > 0)
+        wanted = home & began
+        others = np.flatnonzero(~wanted)
+        for index in others.tolist():
+            row = int(rows[index])
+            connection = self._connections.get(row)
+            if connection is not None and (connection.is_tls or _asked_for_tls(connection)):
+                wanted[index] = True
+            elif began[index] and self._tls_servers and c["client"][row] >= 0:
+                wanted[index] = self._server_of(row) in self._tls_servers
+        return wanted
+
+
+def _asked_for_tls(connection: Connection) -> bool:
+    dialogue = connection.follower.dialogue or connection.talking
+    return dialogue is not None and dialogue.state not in ("", "not-asked")
