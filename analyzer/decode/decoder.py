@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.decode import link, network, tcp
+from analyzer.decode import icmp, link, network, tcp, tunnel, wifi
+from analyzer.decode.fragments import Fragments
 from analyzer.decode.packets import Code, Layer, Packets, Work
 from analyzer.model.batches import FrameBatch, SegmentBatch
 from analyzer.model.options import Limits
@@ -41,25 +42,37 @@ _READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (network.read_ipv4, (Code.IPV4, Code.LINK + 228)),
     (network.read_ipv6, (Code.IPV6, Code.LINK + 229)),
     (network.read_extension, network.EXTENSIONS),
+    (wifi.read_radiotap, (Code.LINK + 127,)),
+    (wifi.read_prism, (Code.LINK + 119, Code.LINK + 163)),
+    (wifi.read_data_frame, (Code.WIFI, Code.WIFI_PADDED, Code.LINK + 105)),
+    (wifi.read_aggregate, (Code.AMSDU,)),
+    (tunnel.read_ipip, (Code.PROTOCOL + 4, Code.PROTOCOL + 41, Code.PROTOCOL + 94)),
+    (tunnel.read_gre, (Code.PROTOCOL + 47, Code.PORT + 4754)),
+    (tunnel.read_erspan, (Code.ERSPAN,)),
+    (tunnel.read_etherip, (Code.PROTOCOL + 97,)),
+    (tunnel.read_mpls_tunnel, (Code.PROTOCOL + 137, Code.PORT + 6635)),
+    (tunnel.read_udp, (Code.PROTOCOL + 17,)),
+    (tunnel.read_vxlan, (Code.PORT + 4789, Code.PORT + 8472, Code.PORT + 4790)),
+    (tunnel.read_geneve, (Code.PORT + 6081,)),
+    (tunnel.read_gtp, (Code.PORT + 2152,)),
+    (icmp.read_icmp, (Code.PROTOCOL + 1, Code.PROTOCOL + 58)),
 )
 
 _COUNTED = {
     Code.ARP: "arp",
     0x8863: "pppoe discovery",
     0x88E5: "macsec",
-    Code.PROTOCOL + 1: "icmp",
-    Code.PROTOCOL + 17: "udp",
     Code.PROTOCOL + 50: "esp",
-    Code.PROTOCOL + 58: "icmp",
     Code.PROTOCOL + 132: "sctp",
 }
 """Where decoding ends by design."""
 
-_TCP = len(_READERS) + 1
+_TCP, _FRAGMENT = len(_READERS) + 1, len(_READERS) + 2
 _LAYER_OF = np.zeros(Code.END, np.uint8)
 for _index, (_reader, _codes) in enumerate(_READERS, 1):
     _LAYER_OF[list(_codes)] = _index
 _LAYER_OF[Code.TCP] = _TCP
+_LAYER_OF[[Code.FRAGMENT4, Code.FRAGMENT6]] = _FRAGMENT
 
 
 class Decoder:
@@ -68,6 +81,7 @@ class Decoder:
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
         self.limits = limits
         self.counters: dict[str, int] = {}
+        self._fragments = Fragments(limits.fragments)
 
     def decode(self, batch: FrameBatch) -> SegmentBatch:
         """TCP segments of ``batch``, rows in frame order; any bytes give a SegmentBatch."""
@@ -79,13 +93,16 @@ class Decoder:
             for layer, packets in _split_by_layer(work, waiting):
                 if layer == _TCP:
                     segments.append(packets)
+                elif layer == _FRAGMENT:
+                    carried.append(self._fragments.read(work, packets))
                 else:
                     carried.append(_READERS[layer - 1][0](work, packets))
             waiting = [packets for packets in carried if len(packets)]
             if not waiting:
                 break
         work.count("too many headers", sum(len(packets) for packets in waiting))
-        return tcp.read_segments(work, Packets.join(segments or [_no_packets()]))
+        work.icmp.sort(key=lambda error: error.frame)
+        return tcp.read_segments(work, Packets.join(segments))
 
 
 def _open_frames(batch: FrameBatch) -> Packets:
@@ -93,11 +110,6 @@ def _open_frames(batch: FrameBatch) -> Packets:
     wire_end = np.maximum(end, batch.offset + batch.original_length)
     row = np.arange(len(batch), dtype=np.int64)
     return Packets(row, batch.offset, end, wire_end, np.full(len(batch), -1, np.int64), batch.link_type + np.int32(Code.LINK))
-
-
-def _no_packets() -> Packets:
-    none = np.zeros(0, np.int64)
-    return Packets(none, none, none, none, none, none.astype(np.int32))
 
 
 def _split_by_layer(work: Work, waiting: list[Packets]) -> Iterator[tuple[int, Packets]]:

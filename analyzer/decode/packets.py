@@ -39,8 +39,8 @@ class Code:
     """plus a UDP destination port"""
     OWN = 0x4_0000
     """Ours: what no registry numbers."""
-    ETHERNET, LLC, PPP, IP, FRAGMENT4, FRAGMENT6, ERSPAN1, WIFI, AMSDU = range(OWN, OWN + 9)
-    END = OWN + 9
+    ETHERNET, LLC, PPP, IP, FRAGMENT4, FRAGMENT6, ERSPAN, WIFI, WIFI_PADDED, AMSDU = range(OWN, OWN + 10)
+    END = OWN + 10
 
     IPV4, ARP, IPV6, VLAN, PPPOE, MPLS, BRIDGED = 0x0800, 0x0806, 0x86DD, 0x8100, 0x8864, 0x8847, 0x6558
     TCP = PROTOCOL + 6
@@ -116,8 +116,15 @@ class Packets:
         return Packets(self.row, self.start, np.minimum(self.end, limit), np.minimum(self.wire_end, limit), self.ip, self.code)
 
     @staticmethod
+    def none() -> Packets:
+        """No packets."""
+        nothing = np.zeros(0, np.int64)
+        return Packets(nothing, nothing, nothing, nothing, nothing, nothing.astype(np.int32))
+
+    @staticmethod
     def join(groups: list[Packets]) -> Packets:
         """All packets of several groups, in frame order."""
+        groups = [group for group in groups if len(group)] or [Packets.none()]
         if len(groups) == 1:
             return groups[0]
         whole = Packets(
