@@ -1,0 +1,179 @@
+"""Compressed captures, told by their first bytes and inflated a piece at a time.
+
+Whatever is damaged, cut or a bomb ends the stream with a fault; what came before it stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, Any, Final, cast
+
+from analyzer.errors import MissingExtra
+from analyzer.sources.streams import ByteStream
+
+__all__ = ["COMPRESSIONS", "Inflated", "compression_of"]
+
+COMPRESSIONS: Final = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh": "bzip2",
+}
+"""Leading bytes and the compression they stand for."""
+
+_PIECE: Final = 1 << 18
+_HARMLESS: Final = 256 << 20
+"""Bytes out below which no ratio is suspicious: a capture of one frame over and over may shrink like a bomb."""
+
+_MEMORY: Final = 160 << 20
+"""What xz may take for its window: its highest preset wants 65 MB."""
+
+
+def compression_of(head: bytes) -> str | None:
+    """Name the compression that ``head``, the first bytes of a file, starts."""
+    return next((name for magic, name in COMPRESSIONS.items() if head.startswith(magic)), None)
+
+
+class _Gzip:
+    """zlib's decompressor with the face the other modules agree on."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._inner = zlib.decompressobj(wbits=31)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+
+def _decompressor(kind: str) -> Callable[[], Any]:
+    if kind == "gzip":
+        return _Gzip
+    if kind == "xz":
+        import lzma
+
+        return lambda: lzma.LZMADecompressor(memlimit=_MEMORY)
+    if kind == "bzip2":
+        import bz2
+
+        return bz2.BZ2Decompressor
+    try:
+        import lz4.frame  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtra("reading lz4", "lz4") from None
+    return lz4.frame.LZ4FrameDecompressor  # type: ignore[no-any-return]
+
+
+class _Pieces:
+    """The compressed side as zstandard wants it: ``read`` returns what is there."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._piece = bytearray(_PIECE)
+
+    def read(self, count: int = _PIECE) -> bytes:
+        got = self._stream.readinto(memoryview(self._piece)[:count])
+        return bytes(self._piece[:got])
+
+
+class Inflated:
+    """The bytes inside a compressed stream; several members one after another are one stream.
+
+    ``ratio`` is how many bytes may come out for each that goes in, once more than 256 MB came out.
+    """
+
+    def __init__(self, stream: ByteStream, kind: str, ratio: int) -> None:
+        self._stream = stream
+        self._kind = kind
+        self._ratio = ratio
+        self._out = 0
+        self._pieces = _Pieces(stream)
+        self._own_fault: str | None = None
+        self._done = False
+        self.size = stream.size
+        if kind == "zstd":
+            try:
+                import zstandard
+            except ImportError:
+                raise MissingExtra("reading zstd", "zstd") from None
+            window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+            # zstandard asks for a file, but only calls its read.
+            self._zstd: Any = window.stream_reader(cast("IO[bytes]", self._pieces), read_size=_PIECE, read_across_frames=True)
+        else:
+            self._zstd = None
+            self._new = _decompressor(kind)
+            self._inner = self._new()
+            self._started = False
+
+    @property
+    def position(self) -> int:
+        """Compressed bytes taken so far."""
+        return self._stream.position
+
+    @property
+    def fault(self) -> str | None:
+        """Why the end came early; None while all is well."""
+        return self._own_fault or self._stream.fault
+
+    def readinto(self, target: memoryview) -> int:
+        """See ``ByteStream.readinto``."""
+        if self._done:
+            return 0
+        try:
+            count = int(self._zstd.readinto1(target)) if self._zstd is not None else self._inflate(target)
+        except Exception as error:  # noqa: BLE001 - each module has its own exceptions for damage
+            return self._end(f"its {self._kind} data is damaged after {self._out} bytes ({' '.join(str(error).split())})")
+        self._out += count
+        if self._out > _HARMLESS and self._out > self._ratio * self.position:
+            return self._end(f"its {self._kind} data swells more than {self._ratio} times, as a bomb does")
+        if not count:
+            self._done = True
+        return count
+
+    def _inflate(self, target: memoryview) -> int:
+        limit = min(len(target), 4 * _PIECE)
+        while True:
+            piece = b""
+            if self._inner.eof:
+                piece = self._inner.unused_data or self._pieces.read()
+                # Padding behind the last member is common and means nothing.
+                if compression_of(piece) != self._kind:
+                    return 0
+                self._inner = self._new()
+            elif self._inner.needs_input:
+                piece = self._pieces.read()
+                if not piece:
+                    self._own_fault = f"its {self._kind} data is cut short"
+                    return 0
+            out = self._inner.decompress(piece, limit)
+            if out:
+                target[: len(out)] = out
+                return len(out)
+
+    def _end(self, fault: str) -> int:
+        self._own_fault = fault
+        self._done = True
+        return 0
+
+    def ready(self) -> bool:
+        """See ``ByteStream.ready``."""
+        if self._zstd is None and not self._inner.needs_input:
+            return True
+        return self._stream.ready()
+
+    def close(self) -> None:
+        """See ``ByteStream.close``."""
+        self._stream.close()

@@ -1,0 +1,160 @@
+"""From what the caller names to what is opened: files, folders, globs, URLs, ``-`` and binary objects."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from analyzer.errors import MissingExtra, SourceError
+from analyzer.sources.inflate import compression_of
+from analyzer.sources.pcap import MAGICS
+from analyzer.sources.pcapng import SECTION_HEADER
+from analyzer.sources.streams import ByteStream, FileStream, ObjectStream
+
+__all__ = ["Origin", "find_origins"]
+
+_SUFFIXES: Final = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar", ".pcapn")
+_COMPRESSED: Final = (".gz", ".zst", ".lz4", ".xz", ".bz2")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One thing to open. ``chosen`` ones were named by the caller, the others found in a folder or by a glob."""
+
+    name: str
+    path: str = ""
+    file: Any = None
+    chosen: bool = True
+
+    @property
+    def reopens(self) -> bool:
+        """Whether it can be opened a second time from its start."""
+        return self.file is None and self.path != "-" and ("://" in self.path or os.path.isfile(self.path))
+
+    def open(self) -> ByteStream:
+        """Open the bytes. Raises SourceError, MissingExtra."""
+        if self.file is not None:
+            return ObjectStream(self.file, owned=False)
+        if self.path == "-":
+            return _open_standard_input()
+        if "://" in self.path:
+            return _open_url(self.path)
+        try:
+            return FileStream(self.path)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.name}: {_reason(error)}") from None
+
+
+def find_origins(paths: Any) -> list[Origin]:
+    """List what ``paths`` names, in the order given, folders and globs sorted. Raises SourceError, MissingExtra."""
+    several = isinstance(paths, Sequence) and not isinstance(paths, (str, bytes))
+    origins: list[Origin] = []
+    for path in paths if several else [paths]:
+        if hasattr(path, "read"):
+            origins.append(Origin(_plain(str(getattr(path, "name", "stream"))), file=path))
+            continue
+        text = os.fsdecode(path)
+        if text == "-":
+            origins.append(Origin("-", "-"))
+        elif "://" in text:
+            origins += [Origin(_plain(url), url) for url in _expand_url(text)]
+        elif os.path.isdir(text):
+            origins += _list_folder(text)
+        elif glob.has_magic(text) and not os.path.lexists(text):
+            origins += _expand_glob(text)
+        else:
+            origins.append(Origin(_plain(text), text))
+    if not origins:
+        raise SourceError("no capture was named")
+    return origins
+
+
+def _list_folder(folder: str) -> list[Origin]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise SourceError(f"{_plain(folder)}: {_reason(error)}") from None
+    paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
+    origins = [Origin(_plain(path), path, chosen=False) for path in paths if os.path.isfile(path) and _seems_capture(path)]
+    if not origins:
+        raise SourceError(f"{_plain(folder)}: no capture in this folder")
+    return origins
+
+
+def _expand_glob(pattern: str) -> list[Origin]:
+    paths = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    if not paths:
+        raise SourceError(f"{_plain(pattern)}: no such file")
+    return [Origin(_plain(path), path, chosen=False) for path in paths]
+
+
+def _seems_capture(path: str) -> bool:
+    """Tell by its suffix or its first bytes whether a file of a folder is worth opening."""
+    stem, suffix = os.path.splitext(path.lower())
+    if suffix in _SUFFIXES or (suffix in _COMPRESSED and stem.endswith(_SUFFIXES)):
+        return True
+    try:
+        with open(path, "rb") as file:
+            head = file.read(6)
+    except OSError:
+        return False
+    return head[:4] in MAGICS or head[:4] == SECTION_HEADER or compression_of(head) is not None
+
+
+def _open_standard_input() -> ByteStream:
+    # A test or a notebook may have put an object without a descriptor in its place.
+    try:
+        return FileStream(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError):
+        buffer = getattr(sys.stdin, "buffer", None)
+        if buffer is None:
+            raise SourceError("-: there is no standard input") from None
+        return ObjectStream(buffer, owned=False)
+
+
+def _fsspec() -> Any:
+    try:
+        import fsspec  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtra("reading from a URL", "remote") from None
+    return fsspec
+
+
+def _expand_url(url: str) -> list[str]:
+    if not glob.has_magic(url.split("?", 1)[0]):
+        return [url]
+    fsspec = _fsspec()
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+        found = [system.unstrip_protocol(each) for each in sorted(system.glob(path))]
+    except Exception as error:  # noqa: BLE001 - each file system fails in its own way
+        raise SourceError(f"{_plain(url)}: {_reason(error)}") from None
+    if not found:
+        raise SourceError(f"{_plain(url)}: no such file")
+    return found
+
+
+def _open_url(url: str) -> ByteStream:
+    fsspec = _fsspec()
+    try:
+        return ObjectStream(fsspec.open(url, "rb").open(), owned=True)
+    except Exception as error:  # noqa: BLE001 - each file system fails in its own way
+        raise SourceError(f"{_plain(url)}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    text = getattr(error, "strerror", None) or str(error)
+    return _plain(" ".join(str(text).split())) or type(error).__name__
+
+
+def _plain(text: str) -> str:
+    """A name on one line: what a terminal would obey is shown as its escape."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )

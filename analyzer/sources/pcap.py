@@ -1,0 +1,115 @@
+"""The classic capture format: one header, then records (draft-ietf-opsawg-pcap).
+
+Four dialects, each in both byte orders: microseconds, nanoseconds, and Kuznetzov's modified format
+whose record header is eight bytes longer. Before version 2.3 the two lengths stood the other way round.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import numpy as np
+
+from analyzer.errors import CaptureFormatError
+from analyzer.model.batches import U8, U32, FrameBatch
+from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, words
+
+__all__ = ["FILE_HEADER", "MAGICS", "PcapWalker"]
+
+FILE_HEADER: Final = 24
+
+_DIALECTS: Final = {0xA1B2C3D4: (16, 1000), 0xA1B23C4D: (16, 1), 0xA1B2CD34: (24, 1000)}
+"""Magic number to (bytes of a record header, nanoseconds of one tick)."""
+
+MAGICS: Final = {magic.to_bytes(4, order): order for magic in _DIALECTS for order in ("little", "big")}
+"""The first four bytes of a capture, and the byte order they tell."""
+
+_DG_UX_VERSION: Final = 543
+"""Major version of DG/UX tcpdump, whose lengths are swapped too."""
+
+
+class PcapWalker:
+    """Walks the records of one pcap capture."""
+
+    def __init__(self, header: bytes, capture: int) -> None:
+        """Read the file header: the first FILE_HEADER bytes of the capture."""
+        if len(header) < FILE_HEADER:
+            raise CaptureFormatError("cut inside its file header")
+        order = MAGICS[header[:4]]
+        self._swapped = order == "big"
+        mark = ">" if self._swapped else "<"
+        magic, major, minor, snaplen, link_type = struct.unpack(mark + "IHH8xII", header[:FILE_HEADER])
+        self._header_bytes, self._tick = _DIALECTS[magic]
+        self._captured_at, self._original_at = 8, 12
+        if (major, minor) < (2, 3) or major == _DG_UX_VERSION:
+            self._captured_at, self._original_at = 12, 8
+        self._length_of = struct.Struct(f"{mark}{self._captured_at}xI").unpack_from
+        # The upper half of the field holds the length of the frame check sequence.
+        self._link_type = link_type & 0xFFFF
+        self.interfaces = [Interface(capture, self._link_type, snaplen)]
+        self.capture = capture
+        self.frames = 0
+        self.clamped = 0
+        self.needed = 0
+        self.skipped = 0
+        self.stopped: str | None = None
+        self.remarks: list[str] = []
+
+    def walk(self, buffer: bytearray, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
+        """Read whole records of ``buffer[start:end]``; see ``Walker.walk``."""
+        positions: list[int] = []
+        keep = positions.append
+        length_of = self._length_of
+        header = self._header_bytes
+        last = end - header
+        cursor = start
+        self.needed = 0
+        for _ in range(BATCH_FRAMES):
+            if cursor > last:
+                break
+            following = cursor + header + length_of(buffer, cursor)[0]
+            if following > end:
+                self.needed = following - cursor
+                break
+            keep(cursor)
+            cursor = following
+        batch = self._columns(data, positions) if positions else None
+        if self.stopped is None and self.needed > header + LARGEST_FRAME:
+            self._stop(self.needed - header)
+        return batch, cursor
+
+    def _columns(self, data: U8, positions: list[int]) -> FrameBatch | None:
+        at = np.array(positions, np.int64)
+        view = words(data)
+        captured = self._read(view[at + self._captured_at]).astype(np.int64)
+        too_long = captured > LARGEST_FRAME
+        if too_long.any():
+            good = int(too_long.argmax())
+            at, bad = at[:good], int(captured[good])
+            captured = captured[:good]
+            self._stop(bad, self.frames + good + 1)
+            if not good:
+                return None
+        count = len(at)
+        # Both fields are unsigned 32 bits: at most 4.3e18 ns, which int64 holds.
+        timestamp = self._read(view[at]).astype(np.int64) * 1_000_000_000 + self._read(view[at + 4]).astype(np.int64) * self._tick
+        batch = FrameBatch(
+            data=data,
+            offset=at + self._header_bytes,
+            captured_length=captured,
+            original_length=self._read(view[at + self._original_at]).astype(np.int64),
+            timestamp=timestamp,
+            number=np.arange(self.frames + 1, self.frames + count + 1, dtype=np.int64),
+            link_type=np.full(count, self._link_type, np.uint16),
+            interface=np.zeros(count, np.uint16),
+            capture=self.capture,
+        )
+        self.frames += count
+        return batch
+
+    def _read(self, column: U32) -> U32:
+        return column.byteswap() if self._swapped else column
+
+    def _stop(self, length: int, frame: int = 0) -> None:
+        self.stopped = f"frame {frame or self.frames + 1} claims {length} bytes, more than the {LARGEST_FRAME} a capture can hold"

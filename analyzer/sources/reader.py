@@ -1,0 +1,161 @@
+"""One capture: a stream, a buffer that is used over and over, and a walker that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from analyzer.errors import CaptureFormatError
+from analyzer.model.batches import U8, FrameBatch
+from analyzer.sources.formats import name_format
+from analyzer.sources.inflate import Inflated, compression_of
+from analyzer.sources.pcap import FILE_HEADER, MAGICS, PcapWalker
+from analyzer.sources.pcapng import SECTION_HEADER, PcapngWalker, section_length
+from analyzer.sources.streams import ByteStream, Peeked
+from analyzer.sources.walker import SLACK, Walker
+
+__all__ = ["CaptureReader"]
+
+_SMALLEST_BUFFER: Final = 4096
+_SNIFFED: Final = 512
+
+
+class CaptureReader:
+    """Yields the frames of one capture as ``FrameBatch``es; ``data`` of each is valid until the next.
+
+    Raises CaptureFormatError when ``stream`` holds no capture. ``batch_bytes`` is the size of the
+    buffer; it grows only for a record that is longer. Lines for the user go to ``warnings``.
+    """
+
+    def __init__(
+        self,
+        stream: ByteStream,
+        name: str,
+        *,
+        capture: int = 0,
+        batch_bytes: int,
+        inflate_ratio: int,
+        secrets: list[bytes],
+        warnings: list[str],
+    ) -> None:
+        self.name = name
+        self._warnings = warnings
+        peeked = Peeked(stream)
+        kind = compression_of(peeked.peek(6))
+        self._stream = Peeked(Inflated(peeked, kind, inflate_ratio)) if kind else peeked
+        self.walker = self._open_walker(kind, capture, secrets)
+        self._batch_bytes = max(batch_bytes, _SMALLEST_BUFFER)
+        self._head: FrameBatch | None = None
+        self._batches = self._read()
+
+    def _open_walker(self, inside: str | None, capture: int, secrets: list[bytes]) -> Walker:
+        stream = self._stream
+        head = stream.peek(FILE_HEADER)
+        if head[:4] in MAGICS:
+            if len(head) < FILE_HEADER:
+                raise CaptureFormatError(f"{self.name}: {stream.fault or 'cut inside its file header'}")
+            stream.readinto(memoryview(bytearray(FILE_HEADER)))
+            return PcapWalker(head, capture)
+        if head[:4] == SECTION_HEADER:
+            if len(head) < 12:
+                raise CaptureFormatError(f"{self.name}: {stream.fault or 'cut inside its file header'}")
+            try:
+                length = section_length(head)
+            except CaptureFormatError as fault:
+                raise CaptureFormatError(f"{self.name}: {fault}") from None
+            if len(stream.peek(length)) < length:
+                raise CaptureFormatError(f"{self.name}: {stream.fault or 'cut inside its file header'}")
+            return PcapngWalker(capture, secrets)
+        guess = stream.fault if stream.fault and not head else name_format(stream.peek(_SNIFFED), inside)
+        raise CaptureFormatError(f"{self.name}: {guess}")
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk, None when unknown."""
+        return self._stream.size
+
+    @property
+    def position(self) -> int:
+        """Bytes of it that were read."""
+        return self._stream.position
+
+    def peek_time(self) -> int | None:
+        """Time of the first frame, ns since the epoch; None when there is none. Nothing is lost by it."""
+        if self._head is None:
+            self._head = next(self._batches, None)
+        return int(self._head.timestamp[0]) if self._head is not None else None
+
+    def __iter__(self) -> Iterator[FrameBatch]:
+        """Yield whole frames as soon as they are there. To be iterated once."""
+        if self._head is not None:
+            yield self._head
+        yield from self._batches
+
+    def _read(self) -> Iterator[FrameBatch]:
+        walker = self.walker
+        buffer, data = _allocate(self._batch_bytes)
+        view = memoryview(buffer)
+        start = end = 0
+        while True:
+            before = start
+            batch, start = walker.walk(buffer, data, start, end)
+            if batch is not None:
+                yield batch
+            if walker.stopped is not None:
+                self._warn(f"{walker.stopped}; reading stopped there")
+                break
+            if batch is not None or start != before:
+                continue
+            left = end - start
+            if walker.needed > len(buffer) - SLACK:
+                grown, data = _allocate(walker.needed)
+                grown[:left] = view[start:end]
+                buffer, view = grown, memoryview(grown)
+            elif start:
+                view[:left] = view[start:end]
+            start, end = 0, left
+            got = self._fill(view[end:-SLACK])
+            end += got
+            if not got:
+                self._end(left > 0 or walker.skipped > 0)
+                break
+        self._remark()
+
+    def _fill(self, room: memoryview) -> int:
+        """Read until ``room`` is full or nothing more is there to be had at once."""
+        got = 0
+        while got < len(room):
+            count = self._stream.readinto(room[got:])
+            if not count:
+                break
+            got += count
+            if not self._stream.ready():
+                break
+        return got
+
+    def _end(self, cut: bool) -> None:
+        fault = self._stream.fault
+        if fault:
+            self._warn(f"{fault}; the {self.walker.frames} frames before it were read")
+        elif cut:
+            self._warn(f"cut in the middle of frame {self.walker.frames + 1}; what was readable was read")
+
+    def _remark(self) -> None:
+        for remark in self.walker.remarks:
+            self._warn(remark)
+        if self.walker.clamped:
+            self._warn(f"{self.walker.clamped} timestamps lie outside what can be counted from 1970 on and were clamped")
+
+    def _warn(self, line: str) -> None:
+        self._warnings.append(f"{self.name}: {line}")
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
+def _allocate(size: int) -> tuple[bytearray, U8]:
+    buffer = bytearray(size + SLACK)
+    return buffer, np.frombuffer(buffer, np.uint8)
