@@ -54,6 +54,8 @@ class FrameBatch:
     interface: U16
     capture: int = 0
     """Index of the capture (file) the frames came from, in the order the sources were opened."""
+    captures: U16 | None = None
+    """The same for each frame, only where frames of several captures were merged by time."""
 
     def __len__(self) -> int:
         return len(self.offset)
