@@ -1,4 +1,4 @@
-"""Certificate and CompressedCertificate messages: RFC 8446 section 4.4.2, RFC 5246 section 7.4.2, RFC 8879."""
+"""Certificate, CompressedCertificate and CertificateStatus: RFC 8446 section 4.4.2, RFC 5246 section 7.4.2, RFC 8879."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from analyzer.tls.wire import Malformed, Reader
 
-__all__ = ["CertificateList", "read_certificate_list", "read_compressed_certificate"]
+__all__ = ["CertificateList", "read_certificate_list", "read_certificate_status", "read_compressed_certificate"]
 
 _INFLATED_BYTES = 131_072
 """Longest Certificate message that is unpacked."""
@@ -118,3 +118,14 @@ def _inflate_zstd(packed: bytes, size: int) -> bytes:
             return bytes(stream.read(size + 1))
     except zstandard.ZstdError as error:
         raise Malformed("the compressed certificate is not zstd") from error
+
+
+def read_certificate_status(message: bytes) -> bytes:
+    """Read the OCSPResponse (DER) of a CertificateStatus (RFC 6066 section 8; the first one of RFC 6961's list)."""
+    reader = Reader(message)
+    kind = reader.number(1, "the kind of status")
+    if kind == 2:
+        reader = Reader(reader.block(3, "the list of responses"))
+    elif kind != 1:
+        raise Malformed(f"a certificate status of kind {kind}, where OCSP is 1")
+    return reader.block(3, "OCSP response")
