@@ -115,6 +115,15 @@ class Connection:
             self.is_tls = True
             self._tls(from_client, piece)
             return
+        if from_client and piece.offset == 0 and _is_sslv2_hello(data):
+            self._mode = 2
+            self.is_tls = True
+            length = 2 + ((data[0] & 0x7F) << 8 | data[1])
+            self.follower.take_sslv2_hello(data[:length], piece.frame, piece.timestamp)
+            self.follower.client.offset = length
+            if len(data) > length:
+                self._tls(True, Piece(length, data[length:], piece.frame, piece.timestamp))
+            return
         self._mode = 1
         self._dialogue = DialogueFollower(self.server_port)
         self._buffers = [[], []]
@@ -179,3 +188,14 @@ class Connection:
         if self.follower.client.broken and self.follower.server.broken:
             self.follower.not_tls = True
             self.over = True
+
+
+def _is_sslv2_hello(data: bytes) -> bool:
+    """A whole ClientHello in SSLv2 format (RFC 5246 appendix E.2): 2-byte length with the high bit, type 1, version."""
+    return (
+        len(data) >= 11
+        and data[0] & 0x80 != 0
+        and data[2] == 1
+        and (data[3], data[4]) in ((0, 2), (3, 0), (3, 1), (3, 2), (3, 3))
+        and 2 + ((data[0] & 0x7F) << 8 | data[1]) <= len(data)
+    )

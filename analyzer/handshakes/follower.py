@@ -85,6 +85,17 @@ class Follower:
         self.client_hello_incomplete = 0
         self._transcript: Any = None
 
+    def take_sslv2_hello(self, record: bytes, frame: int, timestamp: int) -> None:
+        """A ClientHello in SSLv2 format, with its 2-byte header."""
+        try:
+            hello = tls.read_sslv2_client_hello(record)
+        except tls.Malformed as error:
+            self._fault(self.client, "defect", frame, f"SSLv2 client_hello that does not parse: {error}")
+            return
+        self._keep_client_hello(self.client, hello, frame, timestamp, frame)
+        self.client_hello_offset = len(record)
+        self._add(frame, timestamp, True, "client_hello", len(record) - 2, frame, False, False, 0)
+
     def flush(self) -> None:
         """No more bytes will come: read what a record or message begun and not completed says."""
         if self.client_hello is None and not self.client.broken:

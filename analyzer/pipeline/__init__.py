@@ -1,0 +1,1 @@
+"""Floor 6: runs. ``run`` over captures; ``result`` what the Python API hands out."""
