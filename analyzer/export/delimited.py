@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from analyzer.export.escape import for_csv
-from analyzer.export.values import finite, iso_time
+from analyzer.export.values import finite, iso_time, remembered
 from analyzer.export.writer import Row, Writer
 from analyzer.schema.columns import Column
 
@@ -26,8 +26,8 @@ def _boolean(value: object) -> str:
     return "true" if value else "false"
 
 
-def _joined(value: Iterable[object]) -> str:
-    return for_csv(";".join(str(item) for item in value))
+def _join(value: Iterable[object]) -> str:
+    return for_csv(";".join(map(str, value)))
 
 
 def _evidence(value: Iterable[tuple[int | None, str]]) -> str:
@@ -40,10 +40,15 @@ _CELLS: dict[str, Callable[..., object]] = {
     "float64": finite,
     "bool": _boolean,
     "timestamp": iso_time,
-    "list[string]": _joined,
-    "list[int64]": _joined,
+    "list[string]": _join,
+    "list[int64]": _join,
     "evidence": _evidence,
 }
+
+
+def _cell_maker(column: Column) -> Callable[..., object]:
+    make = _CELLS[column.dtype]
+    return remembered(make) if make in (_join, for_csv) else make
 
 
 class _Encoded:
@@ -59,7 +64,7 @@ class _Encoded:
 class _Csv:
     def __init__(self, stream: BinaryIO, columns: tuple[Column, ...]) -> None:
         self._stream = stream
-        self._cells = [(column.name, _CELLS[column.dtype]) for column in columns]
+        self._cells = [(column.name, _cell_maker(column)) for column in columns]
         self._lines = csv.writer(_Encoded(stream), lineterminator="\n")
         self._lines.writerow([column.name for column in columns])
 

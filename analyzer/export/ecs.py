@@ -84,7 +84,7 @@ def ecs_document(row: Row) -> dict[str, object]:
             community_id=find("community_id"),
         ),
         tls=_filled(
-            version=number,
+            version=number or None,
             version_protocol=family.lower() if family else None,
             cipher=find("cipher_suite"),
             curve=find("named_group"),

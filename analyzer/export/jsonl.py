@@ -7,12 +7,12 @@ surrogates are written as visible text, because strict readers take neither.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable
+from json.encoder import encode_basestring_ascii
 from typing import BinaryIO
 
 from analyzer.export.escape import for_utf8
-from analyzer.export.values import finite, iso_time
+from analyzer.export.values import finite, iso_time, remembered
 from analyzer.export.writer import Row, Writer
 from analyzer.schema.columns import Column
 
@@ -47,40 +47,66 @@ def _cleaned(value: object) -> object:
     return value
 
 
+def _line(value: object) -> str:
+    try:
+        line = _encode(value)
+    except ValueError:  # NaN
+        line = _encode(_cleaned(value))
+    if "\\ud" in line:  # a surrogate: of a pair, most likely
+        line = _encode(_cleaned(value))
+    return line.replace("\x7f", "\\u007f") if "\x7f" in line else line  # ASCII, but not printable
+
+
 def encode_document(document: dict[str, object]) -> bytes:
     """``document`` as one line of strict JSON in ASCII, with its line feed."""
-    try:
-        line = _encode(document)
-    except ValueError:  # NaN
-        line = _encode(_cleaned(document))
-    if "\\ud" in line:  # a surrogate: of a pair, most likely
-        line = _encode(_cleaned(document))
-    if "\x7f" in line:  # ASCII, but not printable
-        line = line.replace("\x7f", "\\u007f")
-    return line.encode("ascii") + b"\n"
+    return _line(document).encode("ascii") + b"\n"
+
+
+def _text(value: str) -> str:
+    line = encode_basestring_ascii(value)
+    if "\\ud" in line:
+        line = encode_basestring_ascii(for_utf8(value))
+    return line.replace("\x7f", "\\u007f") if "\x7f" in line else line
+
+
+def _list(value: Iterable[object]) -> str:
+    return _line([*value])
+
+
+def _evidence(value: Iterable[tuple[int | None, str]]) -> str:
+    return _line([{"frame": frame, "says": says} for frame, says in value])
+
+
+def _float(value: float) -> str:
+    return "null" if finite(value) is None else repr(float(value))
+
+
+_VALUES: dict[str, Callable[..., str]] = {
+    "string": _text,
+    "int64": lambda value: repr(int(value)),
+    "float64": _float,
+    "bool": lambda value: "true" if value else "false",
+    "timestamp": lambda value: f'"{iso_time(value)}"',
+    "list[string]": _list,
+    "list[int64]": _list,
+    "evidence": _evidence,
+}
 
 
 class _JsonLines:
+    """Each column is its key, ready made, and what turns its values into JSON."""
+
     def __init__(self, stream: BinaryIO, columns: tuple[Column, ...]) -> None:
         self._stream = stream
-        self._names = tuple(column.name for column in columns)
-        self._pick = itemgetter(*self._names) if len(columns) > 1 else None
-        self._times = [column.name for column in columns if column.dtype == "timestamp"]
-        self._evidence = [column.name for column in columns if column.dtype == "evidence"]
+        self._columns = []
+        for column in columns:
+            make = _VALUES[column.dtype]
+            self._columns.append((column.name, json.dumps(column.name) + ":", remembered(make) if make is _list else make))
 
     def write(self, row: Row) -> None:
-        try:
-            values = self._pick(row)  # type: ignore[misc]
-        except (KeyError, TypeError):  # a row that leaves columns out, or a single column
-            values = [row.get(name) for name in self._names]
-        document: dict[str, object] = dict(zip(self._names, values, strict=True))
-        for name in self._times:
-            if (time := document[name]) is not None:
-                document[name] = iso_time(time)  # type: ignore[arg-type]
-        for name in self._evidence:
-            if (evidence := document[name]) is not None:
-                document[name] = [{"frame": frame, "says": says} for frame, says in evidence]  # type: ignore[attr-defined]
-        self._stream.write(encode_document(document))
+        find = row.get
+        line = ",".join([key + ("null" if (value := find(name)) is None else make(value)) for name, key, make in self._columns])
+        self._stream.write(b"{%b}\n" % line.encode("ascii"))
 
     def write_all(self, rows: Iterable[Row]) -> None:
         for row in rows:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["INT64_MAX", "INT64_MIN", "finite", "iso_time", "package_version"]
+__all__ = ["INT64_MAX", "INT64_MIN", "finite", "iso_time", "package_version", "remembered"]
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,3 +41,26 @@ def package_version() -> str:
         return metadata.version("handshake-analyzer")
     except metadata.PackageNotFoundError:
         return "0"
+
+
+def remembered(make: Callable[..., str], entries: int = 2048, longest: int = 4096) -> Callable[[object], str]:
+    """``make``, with the texts it made for the latest values kept: most clients offer what the last one offered.
+
+    Bounded in entries and in the length of each; values that cannot be hashed are made anew.
+    """
+    made: dict[object, str] = {}
+
+    def text_of(value: object) -> str:
+        try:
+            text = made.get(value)
+        except TypeError:
+            return make(value)
+        if text is None:
+            text = make(value)
+            if len(text) <= longest:
+                if len(made) >= entries:
+                    made.clear()
+                made[value] = text
+        return text
+
+    return text_of

@@ -1,0 +1,6 @@
+"""``python -m analyzer`` is the command ``handshake``."""
+
+from analyzer.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""``handshake analyze``: captures in, rows or a summary out."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from analyzer.cli import parameters as given
+from analyzer.cli.guard import FAIL_ON, complain
+from analyzer.cli.style import Style, cut, lay_out
+from analyzer.errors import UsageError
+from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
+from analyzer.schema.columns import HANDSHAKES
+
+if TYPE_CHECKING:
+    from analyzer.cli.selection import Selection
+    from analyzer.model.handshake import Handshake
+    from analyzer.pipeline.run import Run
+
+__all__ = ["analyze"]
+
+
+def analyze(
+    captures: given.Captures,
+    keylog: given.Keylog = None,
+    ca_file: given.CaFile = None,
+    server_port: given.ServerPort = None,
+    failed: given.Failed = False,
+    cause: given.Cause = None,
+    server: given.Server = None,
+    since: given.Since = None,
+    until: given.Until = None,
+    format: given.Format = None,
+    output: given.OutputPath = None,
+    fields: given.Fields = None,
+    fail_on: given.FailOn = None,
+    quiet: given.Quiet = False,
+    reader: given.Reader = "native",
+    workers: given.Workers = 1,
+) -> None:
+    """Read captures and say which TLS handshakes failed, and why.
+
+    \b
+    handshake analyze trace.pcapng
+    handshake analyze --failed --format jsonl captures/ | jq .cause
+    handshake analyze trace.pcap -o rows.parquet --fields server_name,cause,summary
+    handshake analyze monday.pcap tuesday.pcap -o week.sqlite
+    handshake analyze trace.pcap --format zeek -o logs/
+    tcpdump -i eth0 -w - port 443 | handshake analyze -
+    handshake analyze trace.pcap --quiet --fail-on cert-expired
+
+    Exit codes: 0 done, 1 could not be done, 2 usage, 3 --fail-on matched.
+    """
+    chosen = choose_format(format, output)
+    columns = given.read_fields(fields)
+    options = given.options_from(
+        keylog=keylog,
+        ca_file=ca_file,
+        server_port=server_port,
+        failed=failed,
+        cause=cause,
+        server=server,
+        since=since,
+        until=until,
+        reader=reader,
+        workers=workers,
+    )
+    from analyzer.cli.selection import Selection
+    from analyzer.pipeline.run import Run  # numpy and all below
+
+    selection = Selection(options, fail_on or ())
+    select(HANDSHAKES, columns)
+    watched = _Watched(Run(captures, options), selection, quiet, streaming=any(map(is_stream, captures)))
+    if chosen == "table":
+        _show(watched, columns, output)
+    elif chosen in ("sqlite", "sql") or _is_folder(output, chosen):
+        _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
+    else:
+        _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
+    if watched.matched:
+        if not quiet:
+            complain(f"--fail-on: {watched.matched:,} handshake{'' if watched.matched == 1 else 's'}")
+        raise typer.Exit(FAIL_ON)
+
+
+def choose_format(format: str | None, output: str | None) -> str:
+    """The format asked for by name, else by the output's suffix, else ``table``. Raises UsageError."""
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"no format {format!r}: use one of {' '.join(FORMATS)}")
+    if output is None or output == "-":
+        return format or "table"
+    if is_url(output):
+        return "sql"
+    return format or format_of(output)
+
+
+def is_stream(capture: str) -> bool:
+    """The capture is a pipe: what it says is shown as it comes."""
+    if capture == "-":
+        return True
+    try:
+        return stat.S_ISFIFO(os.stat(capture).st_mode)
+    except OSError:
+        return False
+
+
+def _is_folder(output: str | None, format: str) -> bool:
+    """The output is a folder, there already or named as one; Zeek's logs are files of fixed names in one."""
+    if output is None or output == "-":
+        return False
+    return output.endswith(os.sep) or os.path.isdir(output) or (format == "zeek" and not Path(output).suffix)
+
+
+class _Watched:
+    """A run with its filters, its warnings, its progress bar and the count for ``--fail-on``."""
+
+    def __init__(self, run: Run, selection: Selection, quiet: bool, streaming: bool) -> None:
+        self.run, self.streaming = run, streaming
+        self.matched = 0
+        self._selection, self._quiet = selection, quiet
+        self._said: set[str] = set()
+        self.filtered = not selection.everything
+
+    def handshakes(self, draws: bool = True) -> Iterator[Handshake]:
+        """The handshakes that the filters let through. ``draws``: standard output is still free for a bar."""
+        from analyzer.cli.progress import Progress
+
+        run, accepts, fails = self.run, self._selection.accepts, self._selection.fails
+        wanted = not self._quiet and not self.streaming and (draws or not sys.stdout.isatty())
+        with Progress(lambda: run.source.position, run.source.size, wanted):
+            for handshake in run.handshakes():
+                if self.streaming:
+                    self.warn(run.source.warnings)
+                if accepts(handshake):
+                    self.matched += bool(fails(handshake))
+                    yield handshake
+        self.warn(run.warnings)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Say those that were not said yet."""
+        for warning in warnings:
+            if warning not in self._said:
+                self._said.add(warning)
+                if not self._quiet:
+                    complain(f"warning: {warning}")
+
+
+def _fill(watched: _Watched, writer: Writer) -> None:
+    """Rows of handshakes into one writer."""
+    from analyzer.tables import handshake_row
+
+    done = False
+    try:
+        for handshake in watched.handshakes(draws=False):
+            writer.write(handshake_row(handshake, watched.run.captures))
+            if watched.streaming:
+                writer.flush()
+        done = True
+    finally:
+        writer.close(done)
+
+
+def _fill_tables(watched: _Watched, tables: TableWriters) -> None:
+    """Rows of every table; a filter holds for the tables whose rows belong to one handshake."""
+    from analyzer.tables import handshake_row, rows
+
+    done = False
+    try:
+        writer = tables.writer("handshakes")
+        shown: set[object] = set()
+        for handshake in watched.handshakes():
+            writer.write(handshake_row(handshake, watched.run.captures))
+            shown.add(handshake.flow.number)
+        for name in tables.tables:
+            if name == "handshakes":
+                continue
+            wanted: Callable[[object], bool] = shown.__contains__ if watched.filtered else lambda number: True
+            of_handshakes = name in ("alerts", "records", "findings")
+            tables.writer(name).write_all(row for row in rows(watched.run, name) if not of_handshakes or wanted(row["flow_id"]))
+        done = True
+    finally:
+        tables.close(done)
+
+
+def _show(watched: _Watched, columns: list[str] | None, output: str | None) -> None:
+    """The summary (or the columns asked for, aligned) on standard output or into a file."""
+    if output is None or output == "-":
+        for line in _text(watched, columns, Style(), sys.stdout.isatty()):
+            print(line, flush=watched.streaming)
+        return
+    from analyzer.export.files import StagedFile
+
+    staged = StagedFile(output)
+    done = False
+    try:
+        with staged.open() as file:
+            for line in _text(watched, columns, Style(file=True), False):
+                file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        done = True
+    finally:
+        staged.commit() if done else staged.discard()
+
+
+def _text(watched: _Watched, columns: list[str] | None, style: Style, terminal: bool) -> Iterator[str]:
+    if columns is not None:
+        yield from _aligned(watched, columns, terminal)
+        return
+    from analyzer.cli.summary import Summary
+
+    run = watched.run
+    summary = Summary(run.captures, style, filtered=watched.filtered)
+    for handshake in watched.handshakes():
+        summary.add(handshake)
+        if watched.streaming and (line := summary.line_of(handshake)) is not None:
+            yield line
+    yield from summary.lines(run.totals, run.prevention(), failures=not watched.streaming)
+
+
+def _aligned(watched: _Watched, columns: list[str], terminal: bool) -> Iterator[str]:
+    """The chosen columns of every row, for people."""
+    from analyzer.export.values import iso_time
+    from analyzer.tables import handshake_row
+
+    kinds = {column.name: column.dtype for column in select(HANDSHAKES, columns)}
+    limit = 60 if terminal else 400
+
+    def cell(name: str, value: object) -> str:
+        if value is None:
+            return "-"
+        if kinds[name] == "timestamp":
+            return iso_time(value)  # type: ignore[arg-type]
+        if kinds[name] == "evidence":
+            value = "; ".join(f"frame {frame}: {says}" if frame is not None else says for frame, says in value)  # type: ignore[attr-defined]
+        elif isinstance(value, (list, tuple)):
+            value = " ".join(map(str, value))
+        return cut(value, limit)
+
+    table = [list(kinds)]
+    for handshake in watched.handshakes():
+        row = handshake_row(handshake, watched.run.captures)
+        table.append([cell(name, row.get(name)) for name in kinds])
+    numbers = frozenset(index for index, kind in enumerate(kinds.values()) if kind in ("int64", "float64"))
+    yield from lay_out(table, right=numbers, indent="")

@@ -1,0 +1,64 @@
+"""The commands put together, and the way in."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from analyzer.cli.analyze import analyze
+from analyzer.cli.causes import causes
+from analyzer.cli.explain import explain
+from analyzer.cli.guard import guarded
+from analyzer.cli.interfaces import interfaces
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="handshake",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # keeps rich out of --help and of errors
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for _command in (analyze, explain, causes, interfaces):
+    app.command()(guarded(_command))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from analyzer.export.values import package_version
+
+        print(f"handshake {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def handshake(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Say why a TLS handshake failed, from a packet capture.
+
+    \b
+    handshake analyze trace.pcapng          what failed, and why
+    handshake explain trace.pcapng 17       one handshake, message by message
+    handshake explain cert-expired          what a cause means and what to do
+    """
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    """End by signal as any error does, so that unfinished files are removed."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _stop)
+    sys.argv[0] = "handshake"
+    app(prog_name="handshake")

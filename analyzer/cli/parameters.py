@@ -1,0 +1,146 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from analyzer.errors import UsageError
+from analyzer.model.options import Options
+
+__all__ = [
+    "CaFile", "Captures", "Cause", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
+    "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields", "read_ports", "read_time",
+]  # fmt: skip
+
+_INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
+
+Captures = Annotated[
+    list[str],
+    typer.Argument(metavar="CAPTURE", help="File, folder, glob, - for standard input, or URL.", show_default=False),
+]
+Keylog = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Key log (SSLKEYLOGFILE) to decrypt with. Keys inside pcapng are used without asking."),
+]
+CaFile = Annotated[str | None, typer.Option(metavar="PEM", help="Trust store to judge chains by. Default: the system's.")]
+ServerPort = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
+]
+Reader = Annotated[str, typer.Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
+Workers = Annotated[int, typer.Option(metavar="N", min=1, help="Processes to read with.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only what failed.")]
+Cause = Annotated[str | None, typer.Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
+Server = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only this server name or address; a pattern such as '*.example.com' too.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only what began then or later: ISO 8601 (UTC unless it says so) or epoch seconds."),
+]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before then.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs. Default: from -o, else table."
+    ),
+]
+OutputPath = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Write here: a file (format from its suffix), a folder (one file a table), or a database URL.",
+    ),
+]
+Fields = Annotated[str | None, typer.Option(metavar="A,B,C", help="Only these columns, in this order.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
+
+_EPOCH = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?")
+_FRACTION = re.compile(r"(:\d\d)[.,](\d{1,9})\d*")
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+
+
+def read_time(text: str) -> int:
+    """ISO 8601 (UTC where it names no zone) or epoch seconds, as ns since the epoch. Raises UsageError."""
+    epoch = _EPOCH.fullmatch(text)
+    if epoch is not None and not re.fullmatch(r"\d{8}", text):  # 20240501 is a day
+        fraction = int((epoch[2] or "").ljust(9, "0"))
+        return int(epoch[1]) * 1_000_000_000 + (-fraction if text.startswith("-") else fraction)
+    fraction = 0
+    found = _FRACTION.search(text)
+    if found is not None:
+        fraction = int(found[2].ljust(9, "0"))
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text, count=1))
+    except ValueError:
+        raise UsageError(f"{text!r} is no time: write 2024-05-01T12:00:00Z or seconds since 1970") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + fraction
+
+
+def read_ports(texts: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """``443`` and ``8000-8100`` as inclusive ranges. Raises UsageError."""
+    ranges = []
+    for text in texts:
+        found = _PORTS.fullmatch(text)
+        low = int(found[1]) if found else 0
+        high = int(found[2] or low) if found else 0
+        if not 0 < low <= high <= 65_535:
+            raise UsageError(f"{text!r} is no port or range of ports: write 8443 or 8000-8100")
+        ranges.append((low, high))
+    return tuple(ranges)
+
+
+def read_fields(text: str | None) -> list[str] | None:
+    """``a,b,c`` as a list; None stays None. Raises UsageError when nothing is named."""
+    if text is None:
+        return None
+    fields = [name.strip() for name in text.split(",") if name.strip()]
+    if not fields:
+        raise UsageError("--fields names no column")
+    return fields
+
+
+def options_from(
+    *,
+    keylog: str | None = None,
+    ca_file: str | None = None,
+    server_port: Sequence[str] | None = None,
+    failed: bool = False,
+    cause: str | None = None,
+    server: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    reader: str = "native",
+    workers: int = 1,
+) -> Options:
+    """The command line's words as Options. Raises UsageError."""
+    if reader not in ("native", "tshark"):
+        raise UsageError(f"no reader {reader!r}: native or tshark")
+    return Options(
+        keylog=keylog,
+        ca_file=ca_file,
+        server_ports=read_ports(server_port or ()),
+        failed_only=failed,
+        cause=cause,
+        server=server,
+        since=None if since is None else read_time(since),
+        until=None if until is None else read_time(until),
+        reader=reader,
+        workers=workers,
+    )

@@ -1,0 +1,214 @@
+"""What ``handshake analyze`` prints for people: totals, causes, each failed handshake, what will fail next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from analyzer.cli.style import Style, cut, lay_out, wrap
+from analyzer.export.escape import for_terminal
+from analyzer.export.values import iso_time
+
+if TYPE_CHECKING:
+    from analyzer.model.finding import Finding
+    from analyzer.model.handshake import Handshake
+
+__all__ = ["Summary", "Totals", "explain_command", "server_of"]
+
+_DETAILED = 20
+"""With more failures than this each gets one line, without its sentence."""
+_SHOWN_NEXT = 10
+_UNKNOWN = "unknown"
+
+
+class Totals(Protocol):
+    """Counts of a run."""
+
+    frames: int
+    bytes: int
+    flows: int
+    handshakes: int
+    completed: int
+    failed: int
+    unfinished: int
+    no_handshake: int
+    counters: dict[str, int]
+
+
+class _Failure(NamedTuple):
+    capture: int
+    stream: int
+    server: str
+    cause: str
+    confidence: str
+    gave_up: str
+    says: str
+
+
+@dataclass(slots=True)
+class _Cause:
+    count: int = 0
+    servers: set[tuple[str, int]] = field(default_factory=set)
+    clients: set[str] = field(default_factory=set)
+    first_seen: int = 0
+
+
+def server_of(handshake: Handshake) -> str:
+    """The name asked for, else the address; the port where it is not 443. Escaped."""
+    flow, hello = handshake.flow, handshake.client_hello
+    name = hello.server_name if hello is not None else None
+    if not name and handshake.dialogue is not None and handshake.dialogue.target:
+        return cut(handshake.dialogue.target)
+    host = name or (f"[{flow.server_address}]" if ":" in flow.server_address else flow.server_address)
+    return cut(host) + ("" if name and flow.server_port == 443 else f":{flow.server_port}")
+
+
+def explain_command(capture: str, stream: int | str) -> str | None:
+    """The command that shows one handshake; None where the capture cannot be read again."""
+    if capture in ("-", "<stdin>", "stdin"):
+        return None
+    return for_terminal(f"handshake explain {shlex.quote(capture)} {stream}")
+
+
+def _number(value: int, one: str, many: str | None = None) -> str:
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def _size(value: int) -> str:
+    size = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+class Summary:
+    """Gathers handshakes one by one, then gives lines. Holds a line a failure and a row a cause."""
+
+    def __init__(self, captures: Sequence[str], style: Style, *, filtered: bool = False) -> None:
+        self._captures, self._style, self._filtered = captures, style, filtered
+        self._failures: list[_Failure] = []
+        self._causes: dict[tuple[str, str], _Cause] = {}
+        self._shown = 0
+
+    def add(self, handshake: Handshake) -> None:
+        """Count one handshake that the filters let through."""
+        self._shown += 1
+        outcome, flow = handshake.outcome, handshake.flow
+        if outcome == "completed":
+            return
+        cause = handshake.finding.cause if handshake.finding is not None else _UNKNOWN
+        entry = self._causes.setdefault((outcome, cause), _Cause(first_seen=flow.first_seen))
+        entry.count += 1
+        entry.servers.add((flow.server_address, flow.server_port))
+        entry.clients.add(flow.client_address)
+        entry.first_seen = min(entry.first_seen, flow.first_seen)
+        if outcome == "failed":
+            self._failures.append(self._failure(handshake))
+
+    def _failure(self, handshake: Handshake) -> _Failure:
+        finding, flow = handshake.finding, handshake.flow
+        gave_up = handshake.aborted_by
+        return _Failure(
+            flow.capture,
+            flow.stream,
+            server_of(handshake),
+            finding.cause if finding is not None else _UNKNOWN,
+            finding.confidence if finding is not None else "-",
+            "nobody" if gave_up == "none" else gave_up,
+            cut(finding.summary, 400) if finding is not None and len(self._failures) < _DETAILED else "",
+        )
+
+    def line_of(self, handshake: Handshake) -> str | None:
+        """One line for a handshake that has just failed, None for others: what a stream shows as it goes."""
+        if handshake.outcome != "failed":
+            return None
+        failure = self._failure(handshake)
+        moment = iso_time(handshake.flow.last_seen)[11:19]
+        return f"{moment}  stream {failure.stream}  {failure.server}  {self._verdict(failure)}"
+
+    def _verdict(self, failure: _Failure) -> str:
+        gave_up = "" if failure.gave_up in ("unknown", "nobody") else f", {failure.gave_up} gave up"
+        return f"{self._style.paint(failure.cause, 'red')} ({failure.confidence}{gave_up})"
+
+    def lines(self, totals: Totals, next_to_fail: Iterable[Finding] = (), *, failures: bool = True) -> Iterator[str]:
+        """The whole summary, line by line. ``failures=False`` leaves out the list (it was shown as it went)."""
+        yield from self._totals(totals)
+        yield from self._cause_table("Why they failed", ["failed"])
+        yield from self._cause_table("Not counted as failures", ["unfinished", "no-handshake"])
+        if failures and self._failures:
+            yield from self._failure_list()
+        yield from self._next(next_to_fail)
+
+    def _totals(self, totals: Totals) -> Iterator[str]:
+        parts = [f"{totals.completed:,} completed", f"{totals.failed:,} failed"]
+        if totals.unfinished:
+            parts.append(f"{totals.unfinished:,} unfinished")
+        if totals.no_handshake:
+            parts.append(f"{totals.no_handshake:,} without a handshake")
+        yield self._style.paint(f"{_number(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
+            f"  ({_number(totals.frames, 'frame')}, {_size(totals.bytes)}, {_number(totals.flows, 'connection')})"
+        )
+        if self._filtered:
+            yield f"Shown: {self._shown:,} of {totals.handshakes:,}."
+        if totals.frames and not totals.handshakes:
+            reasons = sorted(totals.counters.items(), key=lambda item: -item[1])[:5]
+            seen = "; ".join(f"{for_terminal(reason)}: {count:,}" for reason, count in reasons if count)
+            yield from wrap(
+                "No TLS in this capture, and no attempt at a port of TLS." + (f" Frames by kind: {seen}." if seen else ""), 80
+            )
+
+    def _cause_table(self, title: str, outcomes: list[str]) -> Iterator[str]:
+        chosen = [(cause, entry) for (outcome, cause), entry in self._causes.items() if outcome in outcomes]
+        if not chosen:
+            return
+        chosen.sort(key=lambda item: (-item[1].count, item[0]))
+        rows = [["count", "cause", "servers", "clients", "first seen (UTC)"]]
+        for cause, entry in chosen:
+            moment = iso_time(entry.first_seen)[:19].replace("T", " ")
+            rows.append([f"{entry.count:,}", cause, f"{len(entry.servers):,}", f"{len(entry.clients):,}", moment])
+        yield ""
+        yield self._style.paint(title, "bold")
+        header, *body = lay_out(rows, right=frozenset({0, 2, 3}))
+        yield self._style.paint(header, "dim")
+        yield from body
+
+    def _failure_list(self) -> Iterator[str]:
+        yield ""
+        yield self._style.paint("Failed handshakes", "bold")
+        if len(self._failures) <= _DETAILED:
+            for failure in self._failures:
+                yield f"  stream {failure.stream}  {failure.server}  {self._verdict(failure)}"
+                if failure.says:
+                    yield from wrap(failure.says, self._style.width, "      ")
+                command = explain_command(self._capture(failure), failure.stream)
+                if command is not None:
+                    yield "      " + self._style.paint(command, "cyan")
+            return
+        for capture in dict.fromkeys(failure.capture for failure in self._failures):
+            chosen = [failure for failure in self._failures if failure.capture == capture]
+            command = explain_command(self._capture(chosen[0]), "STREAM")
+            if command is not None:
+                yield f"  See one: {self._style.paint(command, 'cyan')}"
+            rows = [["stream", "cause", "confidence", "gave up", "server"]]
+            rows += [[str(f.stream), f.cause, f.confidence, f.gave_up, f.server] for f in chosen]
+            header, *body = lay_out(rows, right=frozenset({0}))
+            yield self._style.paint(header, "dim")
+            yield from body
+
+    def _capture(self, failure: _Failure) -> str:
+        return self._captures[failure.capture] if failure.capture < len(self._captures) else "-"
+
+    def _next(self, findings: Iterable[Finding]) -> Iterator[str]:
+        warnings = list(dict.fromkeys((finding.cause, cut(finding.summary, 300)) for finding in findings))
+        if not warnings:
+            return
+        yield ""
+        yield self._style.paint("What will fail next", "bold")
+        for cause, says in warnings[:_SHOWN_NEXT]:
+            yield from wrap(f"{cause}: {says}", self._style.width, "  ", "      ")
+        if len(warnings) > _SHOWN_NEXT:
+            yield f"  ... and {len(warnings) - _SHOWN_NEXT:,} more (table 'findings')"
