@@ -83,6 +83,7 @@ class Connection:
             self.follower.dialogue = self.talking
         elif self._mode == 2:
             self.follower.flush()
+            self.follower.put_in_order()
 
     # ------------------------------------------------------------------
 

@@ -340,8 +340,8 @@ class Follower:
         hello = tls.read_client_hello(body, record_version=side.hs_version)
         if self.client_hello is None:
             self._keep_client_hello(side, hello, frame, timestamp, first_frame)
-        elif self.hello_retry is not None and self.second_client_hello is None and self.server_hello is None:
-            self.second_client_hello = hello
+        elif self.server_hello is None and self.second_client_hello is None:
+            self.second_client_hello = hello  # the HelloRetryRequest that asked for it may be missing from the capture
         elif self.server_hello is not None:
             self.renegotiations += 1
 
@@ -358,6 +358,7 @@ class Follower:
         if hello.hello_retry_request:
             if self.hello_retry is None:
                 self.hello_retry = hello
+                self.tls13 = True
             else:
                 self._fault(side, "misbehaviour", frame, "a second HelloRetryRequest (RFC 8446 section 4.1.4 allows one)")
             return "hello_retry_request"
@@ -374,7 +375,14 @@ class Follower:
         from analyzer.tls.opener import Opener
 
         assert self.client_hello is not None
-        self.opener = Opener.for_handshake(self.keylog, self.client_hello, hello)
+        self.opener = Opener.for_handshake(
+            self.keylog,
+            self.client_hello.random,
+            hello.selected_version,
+            hello.cipher_suite,
+            server_random=hello.random,
+            encrypt_then_mac=hello.encrypt_then_mac,
+        )
 
     def _certificate(self, side: Side, kind: int, body: bytes, frame: int, damaged: bool) -> None:
         if kind == 25:
@@ -392,6 +400,23 @@ class Follower:
                 self.server_certificate_bytes = len(body)
             if staple is not None:
                 self.ocsp_response = staple
+
+    def put_in_order(self) -> None:
+        """Messages of both directions in the order of their frames, each direction in the order of its stream:
+        where a hole was given up late, one direction was read after the other."""
+        tops = {True: 0, False: 0}
+        keys: list[int] = []
+        for m in self.messages:
+            tops[m.from_client] = max(tops[m.from_client], m.frame)
+            keys.append(tops[m.from_client])
+        if all(a <= b for a, b in zip(keys, keys[1:], strict=False)):
+            return
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        place = {old: new for new, old in enumerate(order)}
+        self.messages = [self.messages[old] for old in order]
+        for alert in self.alerts:
+            alert.position = place.get(alert.position, alert.position)
+        self.alerts.sort(key=lambda a: a.position)
 
     # ------------------------------------------------------------------ notes
 

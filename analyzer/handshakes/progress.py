@@ -18,6 +18,7 @@ __all__ = ["Progress", "tell_progress"]
 _JAVA_PADDING = 16  # JSSE pads every TLS 1.3 record
 _SHA384_SUITES = frozenset((0x1302,))
 _CCM_8 = 0x1305
+_SMALLEST_CERTIFICATE = 250  # Certificate and CertificateVerify add no less to a flight
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
     alert = 2 + overhead
     empty_certificate = 8 + overhead  # 4 header, context, 3-byte length of nothing
     early = client_hello is not None and client_hello.early_data
-    seen_hello = False
+    seen_hello = retried = False
     server_records: list[Message] = []  # of the server's first flight
     client_records: list[Message] = []  # after the ServerHello
     server_after: list[Message] = []  # after the client's first record
@@ -112,6 +113,10 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
         frame, timestamp, from_client, kind, length = m[0], m[1], m[2], m[3], m[4]
         if kind == "server_hello":
             seen_hello = True
+        elif kind == "hello_retry_request":
+            retried = True
+        elif kind == "client_hello":
+            seen_hello = seen_hello or retried  # the ServerHello itself may be missing from the capture
         elif kind == "change_cipher_spec":
             if from_client:
                 p.client_ccs_frame = p.client_ccs_frame or frame
@@ -169,10 +174,17 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
     rest = _tell_client_flight(p, client_records, finished, alert, empty_certificate, early, inferred, messages)
     if p.client_finished_frame:
         _count_opaque(p, rest, server_after)
-    elif server_after and p.server_finished_frame and not client_records:
-        p.server_application_records = 0
+        if not p.server_finished_frame:
+            # the client finishes only after the server did: its flight is missing from the capture, or padded
+            p.server_finished_frame, p.server_finished_time = p.client_finished_frame, p.client_finished_time
     p.inferred = tuple(inferred)
     return p
+
+
+def _coalesced(first: int, second: int, finished: int) -> bool:
+    """Whether a client's first record can hold all of its second flight: the next one is no CertificateVerify (RFC 8446
+    section 4.4.3: 8 bytes and a signature of 64 to 512 bytes)."""
+    return first >= finished + _SMALLEST_CERTIFICATE and not 80 <= second <= 600
 
 
 def _count_opaque(p: Progress, client: list[Message], server: list[Message]) -> None:
@@ -255,16 +267,14 @@ def _tell_client_flight(
         # empty Certificate and Finished in one record (NSS, rustls, BoringSSL)
         p.client_certificate_requested, p.client_certificate_sent, p.certificate_inferred = True, False, True
         at = start
-    elif length > finished + 8 and p.client_certificate_requested is not False:
+    elif length >= finished + _SMALLEST_CERTIFICATE or any(is_finished[start + 1 : start + 4]):
         p.client_certificate_requested, p.client_certificate_sent, p.certificate_inferred = True, True, True
         found = next((i for i in range(start + 1, min(start + 5, len(records))) if is_finished[i]), None)
-        if found is None:
-            if length < finished + 200:
-                return []
-            found = start  # Certificate, CertificateVerify and Finished in one record
-        at = found
+        if found is None and length < 4096 and start + 1 < len(records) and not _coalesced(length, records[start + 1][4], finished):
+            return []
+        at = start if found is None else found  # in one record when no other can hold it
     else:
-        # nothing that a client may send here has this length: perhaps it pads. Say only that it went on.
+        # Finished with something small before it (EncryptedExtensions of application settings), or padded
         at = start
     p.client_finished_frame, p.client_finished_time = records[at][0], records[at][1]
     rest = records[at + 1 :]
