@@ -22,7 +22,9 @@ COMPRESSIONS: Final = {
 }
 """Leading bytes and the compression they stand for."""
 
-_PIECE: Final = 1 << 18
+_LONGEST_MAGIC: Final = max(map(len, COMPRESSIONS))
+
+_PIECE: Final = 1 << 16
 _HARMLESS: Final = 256 << 20
 """Bytes out below which no ratio is suspicious: a capture of one frame over and over may shrink like a bomb."""
 
@@ -116,7 +118,6 @@ class Inflated:
             self._zstd = None
             self._new = _decompressor(kind)
             self._inner = self._new()
-            self._started = False
 
     @property
     def position(self) -> int:
@@ -144,13 +145,12 @@ class Inflated:
         return count
 
     def _inflate(self, target: memoryview) -> int:
-        limit = min(len(target), 4 * _PIECE)
+        limit = min(len(target), 16 * _PIECE)
         while True:
             piece = b""
             if self._inner.eof:
-                piece = self._inner.unused_data or self._pieces.read()
-                # Padding behind the last member is common and means nothing.
-                if compression_of(piece) != self._kind:
+                piece = self._next_member()
+                if not piece:
                     return 0
                 self._inner = self._new()
             elif self._inner.needs_input:
@@ -162,6 +162,19 @@ class Inflated:
             if out:
                 target[: len(out)] = out
                 return len(out)
+
+    def _next_member(self) -> bytes:
+        """Bytes of the member behind the one that ended; none at the end. Zeros in between are padding."""
+        piece: bytes = self._inner.unused_data.lstrip(b"\0")
+        while len(piece) < _LONGEST_MAGIC:
+            more = self._pieces.read()
+            if not more:
+                break
+            piece = (piece + more).lstrip(b"\0")
+        if piece and compression_of(piece) != self._kind:
+            self._own_fault = f"behind its {self._kind} data lies something else"
+            return b""
+        return piece
 
     def _end(self, fault: str) -> int:
         self._own_fault = fault

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from analyzer.errors import CaptureFormatError
-from analyzer.model.batches import U8, U32, FrameBatch
-from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, words
+from analyzer.model.batches import U8, FrameBatch
+from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, gather_words
 
 __all__ = ["FILE_HEADER", "MAGICS", "PcapWalker"]
 
@@ -81,8 +81,10 @@ class PcapWalker:
 
     def _columns(self, data: U8, positions: list[int]) -> FrameBatch | None:
         at = np.array(positions, np.int64)
-        view = words(data)
-        captured = self._read(view[at + self._captured_at]).astype(np.int64)
+        header = gather_words(data, at, 4)
+        if self._swapped:
+            header = header.byteswap()
+        captured = header[:, self._captured_at // 4].astype(np.int64)
         too_long = captured > LARGEST_FRAME
         if too_long.any():
             good = int(too_long.argmax())
@@ -92,13 +94,14 @@ class PcapWalker:
             if not good:
                 return None
         count = len(at)
+        header = header[:count]
         # Both fields are unsigned 32 bits: at most 4.3e18 ns, which int64 holds.
-        timestamp = self._read(view[at]).astype(np.int64) * 1_000_000_000 + self._read(view[at + 4]).astype(np.int64) * self._tick
+        timestamp = header[:, 0].astype(np.int64) * 1_000_000_000 + header[:, 1].astype(np.int64) * self._tick
         batch = FrameBatch(
             data=data,
             offset=at + self._header_bytes,
             captured_length=captured,
-            original_length=self._read(view[at + self._original_at]).astype(np.int64),
+            original_length=header[:, self._original_at // 4].astype(np.int64),
             timestamp=timestamp,
             number=np.arange(self.frames + 1, self.frames + count + 1, dtype=np.int64),
             link_type=np.full(count, self._link_type, np.uint16),
@@ -107,9 +110,6 @@ class PcapWalker:
         )
         self.frames += count
         return batch
-
-    def _read(self, column: U32) -> U32:
-        return column.byteswap() if self._swapped else column
 
     def _stop(self, length: int, frame: int = 0) -> None:
         self.stopped = f"frame {frame or self.frames + 1} claims {length} bytes, more than the {LARGEST_FRAME} a capture can hold"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from analyzer.errors import CaptureFormatError
 from analyzer.model.batches import I64, U8, U64, FrameBatch
 from analyzer.sources.ticks import read_ticks
-from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, words
+from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, gather_words
 
 __all__ = ["LARGEST_BLOCK", "SECTION_HEADER", "PcapngWalker", "section_length"]
 
@@ -28,7 +28,7 @@ _BYTE_ORDER: Final = 0x1A2B3C4D
 _SMALLEST: Final = {ENHANCED: 32, PACKET: 32, SIMPLE: 16}
 """Blocks that hold a frame, and the bytes they have without it."""
 
-_NUMBERED: Final = {9: 12, 0x204: 12, 0x208: 12, 0x216: 12, 0x221: 12, 0x0BAD: 16, 0x40000BAD: 16}
+_NUMBERED: Final = {9: 12, 0x204: 12, 0x216: 12, 0x221: 12, 0x0BAD: 16, 0x40000BAD: 16}
 """Blocks that Wireshark numbers as if they were frames: journal entries, Sysdig events, custom blocks."""
 
 LARGEST_BLOCK: Final = 16 << 20
@@ -115,6 +115,8 @@ class PcapngWalker:
                 cursor = following
                 continue
             if length > LARGEST_BLOCK or (following > end and kind not in (SECTION, INTERFACE, STATISTICS, SECRETS)):
+                if kind == SECRETS:
+                    self.remarks.append(f"{length} bytes of secrets are more than is kept")
                 self.skipped = max(following - end, 0)
                 cursor = min(following, end)
                 continue
@@ -153,11 +155,16 @@ class PcapngWalker:
             self._read_statistics(mark, body)
         elif kind == SECRETS and len(body) >= 8:
             secret_type, length = struct.unpack_from(mark + "II", body)
-            if secret_type == _TLS_KEY_LOG and self._secret_bytes < _SECRETS_KEPT:
-                secret = body[8 : 8 + length]
-                self._secret_bytes += len(secret)
-                self._secrets.append(secret)
+            if secret_type == _TLS_KEY_LOG:
+                self._keep_secret(body[8 : 8 + length])
         return True
+
+    def _keep_secret(self, secret: bytes) -> None:
+        before, self._secret_bytes = self._secret_bytes, self._secret_bytes + len(secret)
+        if self._secret_bytes <= _SECRETS_KEPT:
+            self._secrets.append(secret)
+        elif before <= _SECRETS_KEPT:
+            self.remarks.append(f"more than {_SECRETS_KEPT >> 20} MB of secrets: the rest is not kept")
 
     def _read_interface(self, mark: str, body: bytes) -> bool:
         if len(body) < 8 or len(self.interfaces) == _INTERFACES_KEPT:
@@ -194,20 +201,19 @@ class PcapngWalker:
     def _columns(self, data: U8, positions: list[int], eras: list[tuple[int, int, int, bool]]) -> FrameBatch | None:
         at = np.array(positions, np.int64)
         count = len(at)
-        view = words(data)
         firsts = np.array([era[0] for era in eras] + [count], np.int64)
         spans = np.diff(firsts)
         base = np.repeat(np.array([era[1] for era in eras], np.int64), spans)
         known = np.repeat(np.array([era[2] for era in eras], np.int64), spans)
         swapped = np.repeat(np.array([era[3] for era in eras], np.bool_), spans) if any(era[3] for era in eras) else None
 
-        def word(where: I64) -> I64:
-            column = view[where]
-            return (column if swapped is None else np.where(swapped, column.byteswap(), column)).astype(np.int64)
-
-        kind, length = word(at), word(at + 4)
-        captured, original, local = word(at + 20), word(at + 24), word(at + 8)
-        high, low = word(at + 12), word(at + 16)
+        header = gather_words(data, at, 7)
+        if swapped is not None:
+            header = np.where(swapped[:, None], header.byteswap(), header)
+        kind, length, local, high, low, captured, original = (header[:, column].astype(np.int64) for column in range(7))
+        trailer = gather_words(data, at + (length & ~np.int64(3)) - 4, 1)[:, 0]
+        if swapped is not None:
+            trailer = np.where(swapped, trailer.byteswap(), trailer)
         start = at + 28
         holds = kind == ENHANCED
         if not holds.all():
@@ -225,7 +231,7 @@ class PcapngWalker:
             holds |= packet | simple
         else:
             room = length - 32
-        sound = (length & 3 == 0) & (word(at + (length & ~np.int64(3)) - 4) == length)
+        sound = (length & 3 == 0) & (trailer == length)
         fits = ~holds | ((captured <= room) & (captured <= LARGEST_FRAME))
         has_interface = ~holds | (local < known - base)
         good = sound & fits & has_interface

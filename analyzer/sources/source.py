@@ -21,6 +21,7 @@ BATCH_BYTES: Final = 8 << 20
 """Bytes of a batch: small enough to be still in the processor's cache when it is decoded."""
 
 _PROBE_BYTES: Final = 1 << 16
+_MOST_CAPTURES: Final = 1 << 16
 
 
 def open_source(
@@ -72,6 +73,8 @@ class Source:
             self.captures.append(origins[0].name)
             self.size = reader.size
             return [Part(0, lambda _: self._run(reader))]
+        if len(origins) > _MOST_CAPTURES:
+            raise UsageError(f"{len(origins)} captures at once are more than the {_MOST_CAPTURES} that can be told apart")
         parts: list[Part] = []
         sizes: list[int | None] = []
         for origin in origins:

@@ -21,10 +21,14 @@ def read_ticks(ticks: U64, resolution: int, offset: I64) -> tuple[I64, int]:
     set. ``offset`` is if_tsoffset, seconds to add.
     """
     power = resolution & 0x7F
+    before = ticks >> np.uint64(63) != 0
+    if before.any():
+        # Unsigned on paper; in the field so large a number is a small negative one.
+        ticks = np.where(before, np.uint64(0), ticks)
     nanoseconds, over = _from_binary(ticks, power) if resolution & 0x80 else _from_decimal(ticks, power)
     nanoseconds[over] = _LAST
     if not offset.any():
-        return nanoseconds.astype(np.int64), int(over.sum())
+        return nanoseconds.astype(np.int64), int((over | before).sum())
     # Only seconds that int64 nanoseconds can hold are added; the sum is then looked at with its sign.
     edge = _LAST // _SECOND
     shift = np.clip(offset, -edge, edge) * _SECOND
@@ -32,7 +36,7 @@ def read_ticks(ticks: U64, resolution: int, offset: I64) -> tuple[I64, int]:
     late = over | (base > _LAST - np.maximum(shift, 0))
     total = np.where(late, _LAST, base + np.where(late, 0, shift))
     early = total < 0
-    return np.where(early, 0, total), int((late | early).sum())
+    return np.where(early | before, 0, total), int((late | early | before).sum())
 
 
 def _from_decimal(ticks: U64, power: int) -> tuple[U64, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

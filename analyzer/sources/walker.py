@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from analyzer.model.batches import U8, U32, FrameBatch
+from analyzer.model.batches import I64, U8, U32, FrameBatch
 
-__all__ = ["BATCH_FRAMES", "LARGEST_FRAME", "SLACK", "Interface", "Walker", "words"]
+__all__ = ["BATCH_FRAMES", "LARGEST_FRAME", "SLACK", "Interface", "Walker", "gather_words"]
 
 LARGEST_FRAME = 262_144
 """Longest captured frame that is believed, bytes (libpcap's MAXIMUM_SNAPLEN; Wireshark draws the same line)."""
@@ -68,7 +67,13 @@ class Walker(Protocol):
         """
 
 
-def words(data: U8) -> U32:
-    """View ``data`` as the little-endian 32-bit word that starts at each of its bytes (no copy)."""
-    view: npt.NDArray[np.uint32] = np.ndarray((max(len(data) - 3, 0),), "<u4", data, strides=(1,))
-    return view
+def gather_words(data: U8, at: I64, count: int) -> U32:
+    """Return the ``count`` little-endian 32-bit words that start at each byte ``at``: one row each.
+
+    One item of ``count`` words is copied for each row, which is several times faster than a gather
+    for each word.
+    """
+    size = 4 * count
+    anywhere = np.ndarray((len(data) - size + 1,), f"V{size}", data, strides=(1,))
+    rows: U32 = anywhere[at].view("<u4").reshape(-1, count)
+    return rows
