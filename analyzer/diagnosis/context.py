@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from analyzer.diagnosis.chain import ChainJudgement
+from analyzer.diagnosis.chains import Chains
+from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.batches import IcmpError
 from analyzer.model.finding import AbortedBy, Outcome
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 from analyzer.model.options import Options
-
-if TYPE_CHECKING:
-    from analyzer.diagnosis.chain import ChainJudgement
 
 __all__ = ["Attempt", "CaptureFacts", "Context", "ServerProfile"]
 
@@ -147,6 +147,10 @@ class Context:
         self.names: dict[str, ServerProfile] = {}
         self.clients: dict[str, deque[Attempt]] = {}
         self.captures: dict[int, CaptureFacts] = {}
+        self.chains = Chains(TrustStore(self.options.ca_file))
+        """Certificate chains: judged, and what the run showed of them elsewhere."""
+        self.remembered: dict[str, tuple[Handshake, object]] = {}
+        """Work that several rules share, by name, for the handshake at hand only."""
         self.forgotten = 0
         self._empty = ServerProfile()
 
@@ -184,7 +188,7 @@ class Context:
 
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""
-        raise NotImplementedError  # comes with analyzer.diagnosis.chain
+        return self.chains.judge(handshake)
 
     # -- learning -------------------------------------------------------------------------------
 
@@ -216,6 +220,7 @@ class Context:
                 named = self._remember(self.names, lower, ServerProfile(), _PROFILES)
             self._note(named, attempt, handshake, name)
             _add(named.addresses, key)
+        self.chains.learn(handshake)
         self._note_capture(handshake)
 
     def note_capture(self, capture: int, *, first_seen: int = 0, last_seen: int = 0, drops: int = 0) -> None:

@@ -1,10 +1,10 @@
 """The engine: puts each handshake before the rules that can apply and picks the cause.
 
-A completed handshake meets posture rules only, and their answer is remembered by what it depends
-on. Of the others, each rule sees those of its stages and outcomes. Among what the rules find, a
-more specific finding explains away the general ones it names; of the rest certain beats likely
-beats possible. What is not the cause goes to ``also``. A rule that crashes is our bug: it is kept
-in ``bugs`` and the run goes on.
+A completed handshake meets posture rules, and their answer is remembered by what it depends on (and
+those few rules that know of handshakes refused after TLS was done). Of the others, each rule sees
+those of its stages and outcomes. Among what the rules find, a more specific finding explains away
+the general ones it names; of the rest certain beats likely beats possible. What is not the cause
+goes to ``also``. A rule that crashes is our bug: it is kept in ``bugs`` and the run goes on.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Diagnosis:
         self._sieve: dict[tuple[str, str], tuple[Rule, ...]] = {
             (stage, outcome): tuple(r for r in chosen if r.kind == "cause" and stage in r.stages and outcome in r.outcomes)
             for stage in Stage.RANK
-            for outcome in ("failed", "unfinished", "no-handshake")
+            for outcome in ("failed", "unfinished", "no-handshake", "completed")
         }
         self._postures = tuple(rule for rule in chosen if rule.kind == "posture")
         self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
@@ -63,12 +63,16 @@ class Diagnosis:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
         if handshake.outcome == "completed":
             handshake.also = list(self._postures_of(handshake))
-            return
-        if handshake.outcome == "unfinished":
+        elif handshake.outcome == "unfinished":
             facts = self.context.capture(handshake)
             closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
+        rules = self._sieve[handshake.stage, handshake.outcome]
+        if rules:
+            self._apply(handshake, rules)
+
+    def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
         found = []
-        for rule in self._sieve[handshake.stage, handshake.outcome]:
+        for rule in rules:
             if rule.alerts is not None:
                 alert = handshake.closing_alert
                 if alert is None or alert.description not in rule.alerts:
@@ -90,18 +94,24 @@ class Diagnosis:
             self.judge(handshake)
 
     def _pick(self, handshake: Handshake, found: list[Finding]) -> None:
+        """Choose the cause. A completed handshake gets one only from a finding that says it failed after all."""
+        completed = handshake.outcome == "completed"
+        causes = [f for f in found if f.kind == "cause" and not (completed and f.outcome in (None, "completed"))]
+        beside = [finding for finding in found if finding not in causes]
         specific = registry.more_specific()
-        explained = {general for finding in found for general in specific.get(finding.cause, ())}
-        found.sort(
+        explained = {general for finding in causes for general in specific.get(finding.cause, ())}
+        causes.sort(
             key=lambda f: (f.cause in explained, _CONFIDENCE[f.confidence], -len(specific.get(f.cause, ())), f.cause),
         )
-        best = handshake.finding = found[0]
-        handshake.also = [finding for finding in found[1:] if finding.cause not in specific.get(best.cause, ())]
-        if best.outcome is not None:
-            handshake.outcome = best.outcome
-        if best.aborted_by is not None:
-            handshake.aborted_by = best.aborted_by
-        self._complete(handshake, best)
+        if causes:
+            best = handshake.finding = causes[0]
+            explains = specific.get(best.cause, frozenset())
+            handshake.also += [finding for finding in causes[1:] + beside if finding.cause not in explains]
+            handshake.outcome = best.outcome or handshake.outcome
+            handshake.aborted_by = best.aborted_by or handshake.aborted_by
+            self._complete(handshake, best)
+        else:
+            handshake.also += beside
 
     def _complete(self, handshake: Handshake, finding: Finding) -> None:
         """Fill in remedy and commands from the rule's page."""

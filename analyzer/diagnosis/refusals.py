@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
 
-__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "Refusal", "refusal_by_client", "refusal_by_server"]
+__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "refusal_by_client", "refusal_by_server"]
 
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 113, 114})
 """Alerts that speak of a certificate or its signature (RFC 8446 section 6.2; 41 and 114 are older)."""
@@ -34,9 +34,26 @@ FITTING_ALERTS: dict[str, frozenset[int]] = {
     "cert-malformed": frozenset({42, 50, 46, 47}),
     "ocsp-must-staple-missing": frozenset({42, 113, 46}),
     "ocsp-staple-bad": frozenset({113, 42, 46}),
+    "tls-interception": frozenset({48, 42, 46}),
+    "ct-policy": frozenset({46, 42}),
+    "cert-lifetime-policy": frozenset({46, 42}),
     "cert-private-key-mismatch": frozenset({51, 42, 47}),
 }
 """By cause: descriptions that measured clients send for it."""
+
+OWN_ALERTS: dict[str, frozenset[int]] = {
+    "cert-expired": frozenset({45}),
+    "cert-not-yet-valid": frozenset({45}),
+    "cert-self-signed": frozenset({48}),
+    "cert-unknown-ca": frozenset({48}),
+    "cert-missing-intermediate": frozenset({48}),
+    "tls-interception": frozenset({48}),
+    "cert-chain-constraint": frozenset({48}),
+    "cert-revoked": frozenset({44}),
+    "cert-bad-purpose": frozenset({43}),
+    "ocsp-staple-bad": frozenset({113}),
+}
+"""By cause: alerts that name it, or nothing else that a chain can show."""
 
 
 class Refusal(NamedTuple):

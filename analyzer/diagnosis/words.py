@@ -9,6 +9,7 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.hello import Alert, ClientHello
 
 __all__ = [
+    "alert_name",
     "alert_text",
     "count_text",
     "day_text",
@@ -62,6 +63,11 @@ def alert_text(alert: Alert) -> str:
         return "an encrypted alert"
     level = {1: "warning ", 2: "fatal "}.get(alert.level or 0, "")
     return f"{level}{registries.name_of_alert(alert.description)} ({alert.description})"
+
+
+def alert_name(description: int) -> str:
+    """'handshake_failure (40)'."""
+    return f"{registries.name_of_alert(description)} ({description})"
 
 
 def list_text(values: Sequence[str], limit: int = 6) -> str:

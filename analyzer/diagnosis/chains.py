@@ -1,0 +1,140 @@
+"""Memory of chains: judgements made once, and what other handshakes of the run showed of issuers and servers."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from analyzer.diagnosis.chain import ChainJudgement, judge_chain
+from analyzer.diagnosis.host_names import site_of
+from analyzer.diagnosis.staple import Staple, read_staple
+from analyzer.diagnosis.trust import TrustStore
+from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Certificate
+from analyzer.registries.suite_facts import suite_facts
+
+__all__ = ["Chains", "name_of", "time_of"]
+
+_MOST = 8_192
+_SITES = 64
+_MINUTE = 60 * 10**9
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def time_of(handshake: Handshake) -> int:
+    """When the certificates were judged by the client: ns since the epoch."""
+    return handshake.server_hello_time or handshake.client_hello_time or handshake.flow.first_seen
+
+
+def name_of(handshake: Handshake) -> str | None:
+    """The name the client meant: server_name, else the host a proxy was asked for."""
+    hello = handshake.client_hello
+    if hello is not None and hello.server_name:
+        return hello.server_name
+    if handshake.dialogue is not None and handshake.dialogue.target:
+        return handshake.dialogue.target.rpartition(":")[0].strip("[]") or handshake.dialogue.target
+    return None
+
+
+class Chains:
+    """Chains of one run. Every table is bounded: the oldest entry goes."""
+
+    def __init__(self, store: TrustStore) -> None:
+        self.store = store
+        self._judged: dict[tuple[object, ...], ChainJudgement] = {}
+        self._authorities: dict[bytes, Certificate] = {}
+        self._sites: dict[bytes, set[str]] = {}
+        self._latest: dict[tuple[str, int, str | None], Handshake] = {}
+        self._client_issuers: dict[str, set[bytes]] = {}
+        self._seen: dict[tuple[str, str | None], None] = {}
+
+    def learn(self, handshake: Handshake) -> None:
+        """Remember the chain, its issuer's sites and its authorities; once for each leaf and name."""
+        certificates = handshake.server_certificates
+        if certificates:
+            hello = handshake.client_hello
+            name = hello.server_name if hello is not None else None
+            key = (certificates[0].sha256, name)
+            if key not in self._seen:
+                _keep(self._seen, key, None)
+                self._learn_chain(handshake, certificates, name)
+        mine = handshake.client_certificates
+        if mine:
+            issuers = self._client_issuers.get(handshake.flow.client_address)
+            if issuers is None:
+                issuers = _keep(self._client_issuers, handshake.flow.client_address, set())
+            if len(issuers) < _SITES:
+                issuers.add(mine[0].issuer_der)
+
+    def _learn_chain(self, handshake: Handshake, certificates: tuple[Certificate, ...], name: str | None) -> None:
+        flow = handshake.flow
+        _keep(self._latest, (flow.server_address, flow.server_port, name), handshake)
+        for certificate in certificates[1:]:
+            if certificate.is_ca and certificate.subject_der not in self._authorities:
+                _keep(self._authorities, certificate.subject_der, certificate)
+        leaf = certificates[0]
+        if name and leaf.issuer_der and not leaf.self_issued:
+            sites = self._sites.get(leaf.issuer_der)
+            if sites is None:
+                sites = _keep(self._sites, leaf.issuer_der, set())
+            if len(sites) < _SITES:
+                sites.add(site_of(name))
+
+    def judge(self, handshake: Handshake) -> ChainJudgement | None:
+        """Judgement of the chain a handshake carries; None where it carries none that could be read."""
+        certificates = handshake.server_certificates
+        if not certificates:
+            return None
+        now, name = time_of(handshake), name_of(handshake)
+        answer = handshake.server_hello
+        facts = suite_facts(answer.cipher_suite) if answer is not None else None
+        static_rsa = facts is not None and facts.key_exchange == "RSA" and facts.authentication == "RSA"
+        complete = handshake.server_certificates_complete
+        key = (tuple([c.sha256 for c in certificates]), name, now // _MINUTE, static_rsa, complete)
+        judged = self._judged.get(key)
+        if judged is None:
+            judged = judge_chain(
+                certificates,
+                name,
+                now,
+                self.store,
+                known_issuer=self._authorities.get,
+                static_rsa=static_rsa,
+                complete=complete,
+            )
+            _keep(self._judged, key, judged)
+        return judged
+
+    def elsewhere(self, handshake: Handshake) -> tuple[ChainJudgement, int] | None:
+        """Judgement, at this handshake's time, of the chain that its server showed for its name in another handshake.
+
+        With it the stream number of that handshake. For handshakes that hide theirs (TLS 1.3).
+        """
+        flow, hello = handshake.flow, handshake.client_hello
+        name = hello.server_name if hello is not None else None
+        other = self._latest.get((flow.server_address, flow.server_port, name))
+        if other is None or other is handshake:
+            return None
+        now = time_of(handshake)
+        judged = judge_chain(other.server_certificates, name_of(handshake), now, self.store, known_issuer=self._authorities.get)
+        return judged, other.flow.stream
+
+    def staple(self, handshake: Handshake) -> Staple | None:
+        """The stapled OCSP response; None where there is none."""
+        return read_staple(handshake.ocsp_response) if handshake.ocsp_response else None
+
+    def sites_of_issuer(self, certificate: Certificate) -> int:
+        """How many unrelated sites the issuer of a certificate signed for, as this run saw."""
+        return len(self._sites.get(certificate.issuer_der, ()))
+
+    def client_issuers(self, client_address: str) -> set[bytes]:
+        """Issuers (DER) of certificates that a client sent anywhere in the run."""
+        return self._client_issuers.get(client_address, set())
+
+
+def _keep(table: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    if len(table) >= _MOST:
+        del table[next(iter(table))]
+    table[key] = value
+    return value

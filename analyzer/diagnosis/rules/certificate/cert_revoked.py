@@ -1,0 +1,60 @@
+r"""The server's certificate has been revoked.
+
+Seen:
+    The client sent certificate_revoked (44), or the OCSP response stapled to the handshake says revoked and the client
+    refused. GnuTLS says bad_certificate (42) for it, Chrome certificate_unknown (46).
+
+Means:
+    The authority withdrew the certificate: the key leaked, the certificate was replaced, or the authority had to.
+
+Remedy:
+    Have a new certificate issued, with a new key if the old one may have leaked, and install it on every node.
+    nginx: nginx -s reload. Apache: apachectl graceful. HAProxy: systemctl reload haproxy. IIS: bind the new certificate.
+    If it is not revoked in truth, the client uses an old revocation list: refresh that.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} -status </dev/null
+    $ openssl verify -crl_check -crl_download -untrusted INTERMEDIATES.pem LEAF.pem
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.chain_rule import GENERAL
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake
+
+_REVOKED = 44
+
+
+class CertRevoked(Rule):
+    """The client says so, or the staple does and the client refused."""
+
+    cause = "cert-revoked"
+    stages = AFTER_SERVER_HELLO
+    explains = GENERAL
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        refusal = refusal_by_client(handshake)
+        if refusal is None:
+            return None
+        staple = context.chains.staple(handshake)
+        evidence = list(refusal.evidence)
+        revoked = staple is not None and staple.status == "revoked"
+        if staple is not None and revoked:
+            says = f"the stapled OCSP response says revoked since {words.day_text(staple.revoked_at)}"
+            evidence.insert(0, message_evidence(handshake, "certificate_status", False, says))
+        summary = f"The certificate of {words.server_text(handshake)} has been revoked"
+        if refusal.description == _REVOKED:
+            return self.found("certain", f"{summary}: the client says so.", evidence)
+        if not revoked:
+            return None
+        fits = refusal.how == "alert" and refusal.description in FITTING_ALERTS[self.cause]
+        finding = self.found("certain" if fits else "likely", f"{summary}: its own stapled OCSP response says so.", evidence)
+        if refusal.how == "alert" and not fits:
+            finding.kind, finding.confidence = "also", "possible"
+        return finding

@@ -1,0 +1,65 @@
+"""The client closed without a word right after the server's flight: it checks certificates after the handshake.
+
+Seen:
+    FIN or reset by the client, at once, without an alert: right after the server's flight and before its own Finished (Node),
+    or after a whole handshake without one byte of data (Node and curl with BoringSSL in TLS 1.2, .NET, WinHTTP, gRPC).
+
+Means:
+    Most often the client refused the server's certificate in its own code, where no alert is sent any more. It may
+    also be a scanner or a check that wanted the certificate only.
+
+Remedy:
+    Read the client's own error: it knows the reason. Node: the error's code (CERT_HAS_EXPIRED, ERR_TLS_CERT_ALTNAME_INVALID ...),
+    NODE_DEBUG=tls; .NET: the inner exception; gRPC: GRPC_TRACE=handshaker; curl: -v.
+    Judge the server's certificate as the client does, with the client's own trust store.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} -verify_return_error -verify_hostname {name} </dev/null
+    $ curl -v {resolve} https://{name_connect}/
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import first_message, quiet_before_close
+from analyzer.diagnosis.refusals import refusal_by_client
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.weighing import silent_close
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake, Stage
+
+_AT_ONCE = 2_000_000_000
+
+
+class ClientSilentReject(Rule):
+    """A close where a verdict on the certificate falls. On a completed handshake it is only mentioned."""
+
+    cause = "client-silent-reject"
+    stages = frozenset({Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED})
+    outcomes = frozenset({"failed", "completed"})
+    explains = ("client-closed-mid-handshake",)
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        where = words.server_text(handshake)
+        if handshake.outcome == "completed":
+            silent = silent_close(handshake)
+            if silent is None:
+                return None
+            finding = self.found(
+                "possible", f"The client left {where} after the handshake without a byte of data.", silent.evidence
+            )
+            finding.kind = "also"
+            return finding
+        refusal = refusal_by_client(handshake)
+        if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):
+            return None
+        if quiet_before_close(handshake) > _AT_ONCE or handshake.stage == Stage.CLIENT_FLIGHT:
+            return None
+        summary = f"The client closed without a word right after the flight of {where}: most likely it refused the certificate."
+        return self.found("likely" if handshake.is_tls13 else "possible", summary, refusal.evidence)
+
+
+def _flight_is_whole(handshake: Handshake) -> bool:
+    """Whether the client had all it needed to judge."""
+    return handshake.server_finished_frame > 0 or first_message(handshake, "server_hello_done", False) is not None

@@ -1,0 +1,74 @@
+"""The OCSP response stapled to the handshake is bad or out of date.
+
+Seen:
+    A stapled OCSP response that cannot be used, is older than its nextUpdate or newer than the capture; the client
+    answered bad_certificate_status_response (113), bad_certificate (42) or just closed.
+
+Means:
+    The server cannot reach its authority's OCSP responder (firewall, DNS, no resolver configured), keeps an old
+    response, or its clock is wrong.
+
+Remedy:
+    Let the server refresh its staple. nginx: ssl_stapling on; ssl_stapling_verify on; resolver ADDRESS; Apache: SSLUseStapling on,
+    SSLStaplingReturnResponderErrors off; HAProxy: ocsp-update on (2.8) or a fresh .ocsp file and set ssl ocsp-response;
+    IIS staples by itself and needs the way out to the responder.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} -status </dev/null
+    Look at This Update, Next Update and the status.
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.chain_rule import GENERAL
+from analyzer.diagnosis.chains import time_of
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.staple import Staple
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake
+
+_BAD_STATUS = 113
+
+
+class OcspStapleBad(Rule):
+    """Judged at the time of the capture."""
+
+    cause = "ocsp-staple-bad"
+    stages = AFTER_SERVER_HELLO
+    explains = GENERAL
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        refusal = refusal_by_client(handshake)
+        if refusal is None:
+            return None
+        staple = context.chains.staple(handshake)
+        fault = _fault(staple, time_of(handshake)) if staple is not None else None
+        evidence = list(refusal.evidence)
+        if fault is not None:
+            evidence.insert(0, message_evidence(handshake, "certificate_status", False, f"the stapled OCSP response {fault}"))
+        if refusal.description == _BAD_STATUS:
+            why = f"it {fault}" if fault else "the client says so"
+            summary = f"The OCSP response stapled by {words.server_text(handshake)} is bad: {why}."
+            return self.found("certain", summary, evidence)
+        if fault is None:
+            return None
+        summary = f"The OCSP response stapled by {words.server_text(handshake)} {fault}."
+        if refusal.how == "alert" and refusal.description not in FITTING_ALERTS[self.cause]:
+            finding = self.found("possible", summary, evidence)
+            finding.kind = "also"
+            return finding
+        return self.found("likely", summary, evidence)
+
+
+def _fault(staple: Staple, now: int) -> str | None:
+    if staple.status == "not usable":
+        return f"cannot be used: {staple.fault}"
+    if staple.next_update and staple.next_update < now:
+        return f"ended on {words.day_text(staple.next_update)}, {words.span_text(now - staple.next_update)} before"
+    if staple.this_update > now:
+        return f"begins on {words.day_text(staple.this_update)}, after this handshake"
+    return "does not know the certificate" if staple.status == "unknown" else None

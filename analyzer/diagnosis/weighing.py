@@ -1,0 +1,132 @@
+"""Which fault of a certificate the client refused: the problems of the chain held against the refusal.
+
+A fact of the bytes with the refusal that fits it is certain; a general refusal over several faults is likely for
+the first and possible for the others; a fault beside a failure with another reason is no cause: it goes to ``also``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.chain import ChainJudgement, Problem
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import first_message, quiet_before_close
+from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, Refusal, refusal_by_client
+from analyzer.model.finding import Confidence, Evidence
+from analyzer.model.handshake import Handshake, Stage
+
+__all__ = ["Weighed", "refusal_text", "silent_close", "weigh_chain"]
+
+_AT_ONCE = 2_000_000_000
+"""ns: a client that closes later than this after the flight was hardly judging its certificate."""
+
+
+_TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermediate"})
+"""Soft problems that most clients refuse; the other soft ones few do."""
+
+
+class Weighed(NamedTuple):
+    """A problem of the chain and how sure it is that the client meant it."""
+
+    problem: Problem
+    confidence: Confidence
+    is_cause: bool
+    """False: a fact beside the failure, for ``also``."""
+    evidence: list[Evidence]
+
+
+def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
+    """Problems of the chain by cause; of a chain that is hidden, what the same server showed elsewhere."""
+    judged = context.chain(handshake)
+    source = None
+    if judged is None:
+        if not handshake.is_tls13 or handshake.resumption is not None:
+            return {}
+        known = context.chains.elsewhere(handshake)
+        if known is None:
+            return {}
+        judged, source = known
+    if not judged.problems:
+        return {}
+    refusal = refusal_by_client(handshake)
+    if refusal is None and handshake.outcome == "completed":
+        refusal = silent_close(handshake)
+    weighed = _weigh(handshake, judged, refusal)
+    frame = None
+    if source is None:
+        message = first_message(handshake, "certificate", False)
+        frame = message.frame if message else None
+    answer = {}
+    for problem, confidence, is_cause in weighed:
+        says = problem.says if source is None else f"{problem.says} (as seen in stream {source}; hidden here)"
+        if source is not None and confidence == "certain":
+            confidence = "likely"
+        evidence = [Evidence(frame, says)]
+        if is_cause and refusal is not None:
+            evidence += refusal.evidence
+        answer[problem.cause] = Weighed(problem, confidence, is_cause, evidence)
+    return answer
+
+
+def silent_close(handshake: Handshake) -> Refusal | None:
+    """The client's close right after a whole handshake, without close_notify and without a byte of data."""
+    flow = handshake.flow
+    if handshake.stage != Stage.FINISHED or handshake.client_application_records or handshake.server_application_records:
+        return None
+    frame = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
+    server = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
+    if not frame or (server and server < frame) or handshake.resumption is not None:
+        return None
+    if any(message.kind == "alert" for message in handshake.messages) or handshake.alerts:
+        return None
+    if quiet_before_close(handshake) > _AT_ONCE:
+        return None
+    return Refusal("close", None, [Evidence(frame, "the client closed without close_notify and without a byte of data")])
+
+
+def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> list[tuple[Problem, Confidence, bool]]:
+    problems = judged.problems
+    if refusal is None:
+        return [(problem, "possible", False) for problem in problems if problem.hard]
+    hard = [problem for problem in problems if problem.hard]
+    if refusal.how != "alert":
+        if refusal.how == "close" and quiet_before_close(handshake) > _AT_ONCE:
+            return [(problem, "possible", False) for problem in hard]
+        ranked = hard or problems
+        return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
+    description = refusal.description
+    owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]
+    if owners:
+        first = next((problem for problem in owners if problem.hard), owners[0])
+        return [
+            (
+                problem,
+                "certain" if problem is first and problem.hard else "likely" if problem is first else "possible",
+                problem is first,
+            )
+            for problem in problems
+            if problem is first or problem.hard
+        ]
+    fitting = [problem for problem in hard if description in FITTING_ALERTS.get(problem.cause, ())]
+    if fitting:
+        alone = len(fitting) == 1
+        return [
+            (
+                problem,
+                "certain" if alone and problem in fitting else "likely" if problem is fitting[0] else "possible",
+                problem in fitting,
+            )
+            for problem in hard
+        ]
+    soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
+    answer: list[tuple[Problem, Confidence, bool]] = [(problem, "possible", False) for problem in hard]
+    answer += [(problem, "likely" if problem is soft[0] and problem.cause in _TRUST else "possible", True) for problem in soft]
+    return answer
+
+
+def refusal_text(refusal: Refusal) -> str:
+    """'with fatal unknown_ca (48)', 'by closing'."""
+    if refusal.how == "alert" and refusal.description is not None:
+        return f"with {words.alert_name(refusal.description)}"
+    return "with an encrypted alert" if refusal.how == "encrypted" else "by closing"
