@@ -64,6 +64,27 @@ def explain(
         print(line)
 
 
+_PLACEHOLDERS = {
+    "connect": "HOST:PORT",
+    "name_connect": "NAME:PORT",
+    "servername": "-servername NAME",
+    "starttls": "",
+    "version_flag": "",
+    "curl_version": "",
+    "resolve": "",
+}
+
+
+def _generic(text: str) -> str:
+    """A page's commands as they read without a handshake to fill them in."""
+    return re.sub(r" ?\{([a-z_]+)\}", lambda found: _placeholder(found[0].startswith(" "), found[1]), text)
+
+
+def _placeholder(spaced: bool, name: str) -> str:
+    shown = _PLACEHOLDERS.get(name, name.upper())
+    return f" {shown}" if spaced and shown else shown
+
+
 def _page(cause: str, style: Style) -> Iterator[str]:
     from analyzer.cli.selection import check_cause
     from analyzer.diagnosis import registry
@@ -73,7 +94,7 @@ def _page(cause: str, style: Style) -> Iterator[str]:
     page = registry.read_page(check_cause(cause))
     yield f"{style.paint(page.cause, 'bold')}  ({page.family})"
     yield page.title
-    for heading, text in (("Seen", page.seen), ("Means", page.means), ("Remedy", page.remedy), ("Confirm", page.confirm)):
+    for heading, text in (("Seen", page.seen), ("Means", page.means), ("Remedy", page.remedy), ("Confirm", _generic(page.confirm))):
         yield ""
         yield style.paint(heading, "bold")
         for line in text.split("\n"):

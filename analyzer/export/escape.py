@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["for_csv", "for_html", "for_terminal", "for_utf8"]
+__all__ = ["UNSAFE", "for_csv", "for_html", "for_terminal", "for_utf8"]
 
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"  # soft hyphen, joiners and fillers that show nothing
@@ -43,7 +43,7 @@ def for_terminal(text: str | bytes) -> str:
         text = text.decode("utf-8", "surrogateescape")
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(_visible, text)
+    return UNSAFE.sub(_visible, text)
 
 
 def for_csv(text: str) -> str:

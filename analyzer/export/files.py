@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -44,7 +43,7 @@ class StagedFile:
         self.staged = mode is None or stat.S_ISREG(mode)
         self.path = self.target
         if self.staged:
-            self.path = self.target.with_name(f".{self.target.name[:200]}.{secrets.token_hex(4)}.part")
+            self.path = self.target.with_name(f".{self.target.name[:200]}.{os.urandom(4).hex()}.part")
             try:
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
                 if mode is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple
 
 from analyzer.errors import UsageError
-from analyzer.export.escape import for_utf8
+from analyzer.export.escape import UNSAFE
 from analyzer.export.writer import Row, Writer
 from analyzer.schema.columns import Column
 
@@ -106,24 +106,23 @@ _CONN = _ID + (
 )
 
 _LOGS = {"handshakes": ("ssl", _SSL), "flows": ("conn", _CONN)}
-_ESCAPED = re.compile("[\x00-\x1f\x7f-\x9f\\\\\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def _one(value: object) -> tuple[object, ...] | None:
     return None if value is None else (value,)
 
 
-def _bytes_of(match: re.Match[str]) -> str:
-    if match[0] == "\\":
-        return "\\\\"
-    return "".join(f"\\x{byte:02x}" for byte in match[0].encode())
+def _hex(match: re.Match[str]) -> str:
+    try:
+        data = match[0].encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        data = match[0].encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def _text(value: object) -> str:
-    text = str(value)
-    if not (text.isascii() and text.isprintable()) or "\\" in text:
-        text = for_utf8(_ESCAPED.sub(_bytes_of, text))
-    return text
+    text = str(value).replace("\\", "\\\\")
+    return text if text.isascii() and text.isprintable() else UNSAFE.sub(_hex, text)
 
 
 def _cell(value: object) -> str:
