@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterable
 
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 
 __all__ = ["PLACEHOLDERS", "command_values", "fill_commands", "is_plain_host_name"]
 
@@ -27,6 +28,10 @@ PLACEHOLDERS = (
     "version_flag",  # -tls1_2 ...: version the server chose, else the best the client offered
     "curl_version",  # --tlsv1.2 --tls-max 1.2 ...: the same for curl
     "resolve",  # --resolve name:port:address
+    "cipher_flag",  # -cipher A:B -ciphersuites C: what the client offered, as OpenSSL spells it
+    "groups_flag",  # -groups X25519:P-256: what the client offered
+    "sigalgs_flag",  # -sigalgs A:B: what the client offered
+    "alpn_flag",  # -alpn h2,http/1.1: what the client offered
     "client",  # the client's address
     "stream",  # tcp.stream of the connection
 )
@@ -34,6 +39,8 @@ PLACEHOLDERS = (
 
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z", re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}\Z", re.ASCII)
+_PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,31}\Z", re.ASCII)
+_NAMES = 24  # of one kind: a command has to stay readable
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _FLAGS = {0x0300: "ssl3", 0x0301: "tls1", 0x0302: "tls1_1", 0x0303: "tls1_2", 0x0304: "tls1_3"}
 _CURL = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
@@ -81,10 +88,35 @@ def command_values(handshake: Handshake) -> dict[str, str]:
         "version_flag": f"-{_FLAGS[version]}" if version in _FLAGS else "",
         "curl_version": f"--tlsv{_CURL[version]} --tls-max {_CURL[version]}" if version in _CURL else "",
         "resolve": f"--resolve {plain}:{port}:{bracketed}" if plain else "",
+        **_offer_flags(hello),
         "client": client,
         "stream": str(int(flow.stream)),
     }
     return values
+
+
+def _offer_flags(hello: ClientHello | None) -> dict[str, str]:
+    """What the client offered as options of s_client; what OpenSSL has no name for is left out, an option without a value too."""
+    from analyzer.registries.named_groups import OPENSSL_GROUP_NAMES
+    from analyzer.registries.openssl_names import OPENSSL_NAMES, OPENSSL_RETIRED_NAMES
+    from analyzer.registries.signature_schemes import OPENSSL_SIGALG_NAMES
+
+    if hello is None:
+        return dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")
+    names = [OPENSSL_NAMES.get(code) or OPENSSL_RETIRED_NAMES.get(code) or "" for code in hello.cipher_suites]
+    older = _flag("-cipher", [name for name in names if not name.startswith("TLS_")])
+    newer = _flag("-ciphersuites", [name for name in names if name.startswith("TLS_")]) if hello.max_version >= 0x0304 else ""
+    return {
+        "cipher_flag": f"{older} {newer}".strip(),
+        "groups_flag": _flag("-groups", [OPENSSL_GROUP_NAMES.get(code, "") for code in hello.named_groups]),
+        "sigalgs_flag": _flag("-sigalgs", [OPENSSL_SIGALG_NAMES.get(code, "") for code in hello.signature_schemes]),
+        "alpn_flag": _flag("-alpn", [name for name in hello.alpn if _PROTOCOL.match(name)], ","),
+    }
+
+
+def _flag(option: str, names: list[str], between: str = ":") -> str:
+    value = between.join([name for name in names if name][:_NAMES])
+    return f"{option} {value}" if value else ""
 
 
 def fill_commands(templates: Iterable[str], handshake: Handshake, extra: dict[str, str] | None = None) -> list[str]:
