@@ -171,6 +171,12 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
             p.client_certificate_sent = False
         return p
     _tell_server_flight(p, server_records, finished, psk)
+    if server_records and not p.server_finished_frame:
+        # no Finished and at the end the length of an alert, which is shorter than any handshake message (Java pads it)
+        last = server_records[-1]
+        padded = len(server_records) > 1 and last[4] == alert + _JAVA_PADDING
+        if last[4] == alert or padded:
+            inferred.append(Alert(last[0], last[1], False, None, None, True, "inferred", messages.index(last), last[4]))
     rest = _tell_client_flight(p, client_records, finished, alert, empty_certificate, early, inferred, messages)
     if p.client_finished_frame:
         _count_opaque(p, rest, server_after)
