@@ -26,7 +26,6 @@ _READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (link.read_ethernet, (Code.LINK + 1, Code.ETHERNET, Code.BRIDGED)),
     (link.read_vlan, (Code.VLAN, 0x88A8, 0x9100, 0x9200, 0x9300)),
     (link.read_extended_tag, (0x8926, 0x893F)),
-    (link.read_bridged, (0x88E7,)),
     (link.read_llc, (Code.LLC, Code.LINK + 100)),
     (link.read_mpls, (Code.MPLS, 0x8848, Code.LINK + 219)),
     (link.read_pppoe, (Code.PPPOE, Code.LINK + 51)),

@@ -70,9 +70,7 @@ class Fragments:
         done: list[tuple[int, int, bytes]] = []
         rows = np.flatnonzero(carrier & ~cut)
         columns = (packets.row, packets.ip, packets.start, begin, packets.end, offset, more, protocol, six)
-        for index, row, ip, start, stop, end, *rest in zip(
-            rows.tolist(), *(column[rows].tolist() for column in columns), strict=True
-        ):
+        for index, row, ip, start, stop, end, *rest in zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True):
             head = work.data[ip : ip + 40].tobytes()
             if rest[3]:
                 key = b"6" + head[8:40] + work.data[start + 4 : start + 8].tobytes()
@@ -92,9 +90,7 @@ class Fragments:
         codes = np.array([protocol for _, protocol, _ in done], np.int32) + np.int32(Code.PROTOCOL)
         return Packets.join([first, Packets(complete.row, begins, ends, ends, complete.ip, codes)])
 
-    def _add(
-        self, work: Work, key: bytes, time: int, offset: int, more: bool, protocol: int, payload: bytes
-    ) -> tuple[int, bytes] | None:
+    def _add(self, work: Work, key: bytes, time: int, offset: int, more: bool, protocol: int, payload: bytes) -> tuple[int, bytes] | None:
         """Take in one fragment: (protocol, payload) of the datagram it completes, else None."""
         self._give_up(work, lambda oldest: time - oldest.since > TIMEOUT)
         end = offset + len(payload)

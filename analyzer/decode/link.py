@@ -12,7 +12,7 @@ import numpy as np
 from analyzer.decode.packets import Code, Column, Packets, Work, layout
 
 __all__ = [
-    "read_bridged", "read_chdlc", "read_enclosed", "read_ethernet", "read_extended_tag", "read_llc", "read_loopback",
+    "read_chdlc", "read_enclosed", "read_ethernet", "read_extended_tag", "read_llc", "read_loopback",
     "read_mpls", "read_nflog", "read_ppp", "read_pppoe", "read_skipped", "read_sll", "read_sll2", "read_vlan",
 ]  # fmt: skip
 
@@ -31,7 +31,10 @@ TLV = layout(4, length=(0, "<u2"), type=(2, "<u2"))
 AF_INET6 = (10, 23, 24, 26, 28, 30)
 """Linux, Windows, NetBSD and OpenBSD, Solaris, FreeBSD, macOS."""
 PPP_PROTOCOLS = ((0x0021, Code.IPV4), (0x0057, Code.IPV6), (0x0281, Code.MPLS), (0x0283, Code.MPLS))
+WIRED = (Code.IPV4, Code.IPV6, Code.ARP, Code.VLAN, 0x88A8)
+"""EtherTypes that tell where a pseudowire's Ethernet begins."""
 SKIPPED = {
+    0x88E7: (4, Code.ETHERNET),  # I-TAG of provider backbone bridging (802.1ah)
     Code.LINK + 8: (16, Code.IP),  # SLIP
     Code.LINK + 109: (12, Code.IP),  # OpenBSD ENC
     Code.LINK + 204: (1, Code.PPP),  # PPP with direction
@@ -39,7 +42,7 @@ SKIPPED = {
     Code.LINK + 240: (4, Code.ETHERNET),  # netANALYZER
     Code.LINK + 241: (12, Code.ETHERNET),  # the same with preamble
 }
-"""Link types whose header has a fixed length and says nothing we need: bytes to skip, what follows."""
+"""Headers of a fixed length that say nothing we need: bytes to skip, what follows."""
 PPI, PKTAP = Code.LINK + 192, Code.LINK + 258
 
 
@@ -76,11 +79,6 @@ def read_extended_tag(work: Work, packets: Packets) -> Packets:
     return _carry(packets.past(size + 2, 0), work.read(packets.past(size, 0), ETHERTYPE)["type"])
 
 
-def read_bridged(work: Work, packets: Packets) -> Packets:
-    """The I-TAG of provider backbone bridging (802.1ah): 4 bytes, then a customer's Ethernet frame."""
-    return packets.past(4, Code.ETHERNET)
-
-
 def read_llc(work: Work, packets: Packets) -> Packets:
     """802.2 LLC: SNAP with an EtherType (RFC 1042, and 802.1H's OUI), or IP's own SAP."""
     packets = work.keep(packets, packets.end - packets.start >= 3, "llc")
@@ -96,12 +94,16 @@ def read_llc(work: Work, packets: Packets) -> Packets:
 
 
 def read_mpls(work: Work, packets: Packets) -> Packets:
-    """One label. Under the last, IP tells itself by its version; else a pseudowire's Ethernet, with or without control word."""
+    """One label. Under the last, IP tells itself by its version; all else is taken for a pseudowire's Ethernet."""
     packets = work.need(packets, 5)
     last = work.read(packets, LABEL)["label"] & 0x100 != 0
     nibble = work.byte(packets.start + 4) >> 4
     code = np.where(nibble == 4, Code.IPV4, np.where(nibble == 6, Code.IPV6, Code.ETHERNET))
     control = last & (nibble == 0)
+    if control.any():
+        # A control word begins with 0 (RFC 4385 section 3), and so do most MAC addresses: ask the EtherType.
+        without = np.isin(work.read(packets.past(16, 0), ETHERTYPE)["type"], WIRED)
+        control &= ~without | np.isin(work.read(packets.past(20, 0), ETHERTYPE)["type"], WIRED)
     return packets.past(np.where(control, 8, 4), np.where(last, code, Code.MPLS))
 
 
@@ -170,10 +172,12 @@ def read_loopback(work: Work, packets: Packets) -> Packets:
 
 
 def read_skipped(work: Work, packets: Packets) -> Packets:
-    """Link types of ``SKIPPED``."""
+    """Headers of ``SKIPPED``."""
+    packets = work.need(packets, 1)
     size, code = np.zeros(len(packets), np.int64), np.zeros(len(packets), np.int32)
-    for link, (length, carried) in SKIPPED.items():
-        size[packets.code == link], code[packets.code == link] = length, carried
+    for skipped, (length, carried) in SKIPPED.items():
+        this = packets.code == skipped
+        size[this], code[this] = length, carried
     return packets.past(size, code)
 
 

@@ -49,9 +49,7 @@ class Code:
 def layout(size: int, **fields: tuple[int, str]) -> np.dtype[np.void]:
     """The dtype of a header of ``size`` bytes; ``name=(offset, format)``."""
     names = list(fields)
-    return np.dtype(
-        {"names": names, "offsets": [fields[n][0] for n in names], "formats": [fields[n][1] for n in names], "itemsize": size}
-    )
+    return np.dtype({"names": names, "offsets": [fields[n][0] for n in names], "formats": [fields[n][1] for n in names], "itemsize": size})
 
 
 def gather(data: U8, start: I64, dtype: np.dtype[np.void]) -> Headers:

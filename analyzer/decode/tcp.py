@@ -101,9 +101,7 @@ def _read_network(work: Work, packets: Packets) -> _Network:
     out = _read_four(work, packets.ip, version)
     six = np.flatnonzero(~four)
     source, destination, _, ttl, ip_id, dont_fragment = _read_six(work, packets.ip[six], version[six])
-    for column, values in zip(
-        (*out[0], *out[1], *out[3:]), (*source, *destination, ttl, ip_id, dont_fragment), strict=True
-    ):
+    for column, values in zip((*out[0], *out[1], *out[3:]), (*source, *destination, ttl, ip_id, dont_fragment), strict=True):
         column[six] = values
     return out
 

@@ -23,6 +23,8 @@ VXLAN = layout(8, flags=(0, "u1"), next=(3, "u1"))
 GENEVE = layout(8, version=(0, "u1"), protocol=(2, ">u2"))
 GTP = layout(12, flags=(0, "u1"), type=(1, "u1"), length=(2, ">u2"), next=(11, "u1"))
 
+ARUBA = 0x8200, 0x83FF
+"""GRE protocol types in which Aruba's access points send 802.11 frames to their controller."""
 VXLAN_GPE = Code.PORT + 4790
 GPE_NEXT = {1: Code.IPV4, 2: Code.IPV6, 3: Code.ETHERNET, 5: Code.MPLS}
 
@@ -55,6 +57,7 @@ def read_gre(work: Work, packets: Packets) -> Packets:
     code = np.where((protocol == 0x88BE) & (flags & 0x1000 == 0), Code.ETHERNET, protocol)
     code[((protocol == 0x88BE) & (flags & 0x1000 != 0)) | (protocol == 0x22EB)] = Code.ERSPAN
     code[protocol == 0x880B] = Code.PPP
+    code[(protocol >= ARUBA[0]) & (protocol <= ARUBA[1])] = Code.WIFI
     return work.enter_tunnel(packets.past(size, code))
 
 
