@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from analyzer.handshakes.connection import Connection
@@ -28,12 +29,10 @@ def assemble(
     if connection is not None:
         connection.close()
         went_on = _take_follower(h, connection)
-    finished = h.client_finished_frame and h.server_finished_frame
-    settled = finished and (h.client_application_records or h.server_application_records) and not h.alerts
-    if parts and not (settled and not flow.server_rst_frame and not flow.client_rst_frame):
-        h.segments = read_segments(parts, client, limit)
+    if parts:
+        h.read_segments = partial(read_segments, parts, client, limit)
         flow.segments_capped = sum(len(p) for p in parts) >= limit
-    acknowledged = _hello_acknowledged(h, h.segments) if h.server_hello is None else True
+    acknowledged = _hello_acknowledged(h, h.segments) if h.server_hello is None and h.client_hello_end else True
     h.stage = stage_of(h, went_on, acknowledged)
     return h
 
@@ -68,8 +67,7 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
                 h.client_bytes, h.client_bytes_frame = side.first_bytes, side.first_bytes_frame
             elif not from_client and not h.server_bytes:
                 h.server_bytes, h.server_bytes_frame = side.first_bytes, side.first_bytes_frame
-    streams = connection.streams
-    flow.client_gaps, flow.server_gaps = streams[0].gap_bytes, streams[1].gap_bytes
+    flow.client_gaps, flow.server_gaps = connection.gaps
     server_hello = f.server_hello
     psk = server_hello is not None and server_hello.pre_shared_key is not None
     p = tell_progress(f.messages, f.client_hello, server_hello, f.tls13, psk)

@@ -19,6 +19,7 @@ __all__ = ["Connection"]
 
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
+_IN_ORDER = 32  # segments of a direction that may come in order before it is reassembled all the same (their bytes are kept)
 _DIALOGUE_BYTES = 65_536
 
 
@@ -26,26 +27,32 @@ class Connection:
     """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
 
     __slots__ = (
-        "_buffers", "_dialogue", "_mode", "_unwrap", "follower", "is_tls", "over", "parts", "plain", "plain_frames", "segments_kept",
-        "server_port", "streams", "tls_offsets",
+        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_sent", "_starts", "_streams", "_unwrap", "conflicts",
+        "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
     )  # fmt: skip
 
-    def __init__(self, server_port: int, starts: tuple[tuple[int, bool] | None, tuple[int, bool] | None], keylog: Any, limit: int) -> None:
+    def __init__(self, server_port: int, starts: tuple[int | None, int | None], keylog: Any, limit: int) -> None:
+        """``starts``: sequence number of each direction's first byte (client, server) where its SYN was seen."""
         self.server_port = server_port
-        self.streams = (Stream(limit), Stream(limit))  # client, server
-        for stream, start in zip(self.streams, starts, strict=True):
-            if start is not None:
-                stream.start(start[0], start[1])
         self.follower = Follower(keylog)
         self.over = False
         self.is_tls = False
-        self.parts: list[Any] = []
-        self.segments_kept = 0
+        self.disordered = False
+        """A hole was given up: one direction was read ahead of the other."""
+        self.gaps = [0, 0]
+        """Bytes of each direction that were never captured; told when closed."""
         self.plain = [b"", b""]
         """First bytes of each direction, when they are not TLS: client, server."""
         self.plain_frames = [0, 0]
         self.tls_offsets = [0, 0]
         """Where TLS begins in each stream: after a dialogue, not at 0."""
+        # while a direction comes in order it needs no reassembly: only the next number and what came
+        self._next: list[int | None] = list(starts)
+        self._offsets = [0, 0]
+        self._sent: list[list[tuple[int, bytes, int, int]]] = [[], []]
+        self._streams: list[Stream | None] = [None, None]
+        self._starts = starts
+        self._limit = limit
         self._mode = 0  # 0 undecided, 1 dialogue, 2 TLS
         self._dialogue: DialogueFollower | None = None
         self._buffers: list[list[Piece]] | None = None
@@ -58,32 +65,74 @@ class Connection:
 
     def segment(self, from_client: bool, sequence: int, data: bytes, frame: int, timestamp: int, wire_length: int) -> None:
         """One segment's payload, as captured."""
-        stream = self.streams[0 if from_client else 1]
+        index = 0 if from_client else 1
+        stream = self._streams[index]
+        if stream is None:
+            size = len(data)
+            if sequence == self._next[index] and size == wire_length:
+                offset = self._offsets[index]
+                self._offsets[index] = offset + size
+                self._next[index] = (sequence + size) & 0xFFFFFFFF
+                sent = self._sent[index]
+                sent.append((sequence, data, frame, timestamp))
+                if len(sent) >= _IN_ORDER:
+                    self._make_stream(index)
+                if self._mode == 2 and self._unwrap is None:
+                    follower = self.follower
+                    side = follower.client if from_client else follower.server
+                    side.take(offset - self.tls_offsets[index], data, frame, timestamp)
+                    if follower.done:
+                        self.over = True
+                else:
+                    self._piece(from_client, Piece(offset, data, frame, timestamp))
+                return
+            stream = self._make_stream(index)
         pieces = stream.add(sequence, data, frame, timestamp, wire_length)
         for piece in pieces:
             self._piece(from_client, piece)
         if stream.pending > _HOPELESS:
+            self.disordered = True
             for piece in stream.skip_gap():
                 self._piece(from_client, piece)
 
+    def _make_stream(self, index: int) -> Stream:
+        """Something is not in order: from here on the direction is reassembled."""
+        stream = self._streams[index] = Stream(self._limit)
+        start = self._starts[index]
+        if start is not None:
+            stream.start(start, True)
+        for sequence, data, frame, timestamp in self._sent[index]:
+            stream.add(sequence, data, frame, timestamp)
+        self._sent[index] = []
+        return stream
+
     def close(self) -> None:
         """No more will come: what waits behind holes is taken as it is."""
-        for from_client, stream in ((True, self.streams[0]), (False, self.streams[1])):
+        for index, stream in enumerate(self._streams):
+            if stream is None:
+                continue
             while stream.pending and not self.over:
+                self.disordered = True
                 pieces = stream.skip_gap()
                 if not pieces:
                     break
                 for piece in pieces:
-                    self._piece(from_client, piece)
+                    self._piece(index == 0, piece)
+            self.gaps[index] = stream.gap_bytes
             for offset, frame in stream.conflicts[:8]:
                 self.follower.faults.append(
-                    Fault("overlap", from_client, frame, f"other bytes than before at stream offset {offset}: the first copy was used")
+                    Fault("overlap", index == 0, frame, f"other bytes than before at stream offset {offset}: the first copy was used")
                 )
         if self._mode == 1:
             self.follower.dialogue = self.talking
         elif self._mode == 2:
             self.follower.flush()
-            self.follower.put_in_order()
+            if self.disordered:
+                self.follower.put_in_order()
+        self._streams = [None, None]
+        self._sent = [[], []]
+        self._next = [None, None]
+        self._dialogue, self._buffers = None, None
 
     # ------------------------------------------------------------------
 

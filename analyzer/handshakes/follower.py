@@ -50,6 +50,8 @@ class Follower:
     def __init__(self, keylog: Any = None) -> None:
         self.client = Side(True, self._record, self._fault)
         self.server = Side(False, self._record, self._fault)
+        if keylog is None:
+            self.client.opaque = self.server.opaque = self._application
         self.keylog = keylog
         self.opener: Any = None
         self.done = False
@@ -152,17 +154,34 @@ class Follower:
             return
         self._add(frame, timestamp, from_client, "heartbeat", len(body), first_frame, side.encrypted, False, offset)
 
-    def _count_application(self, from_client: bool) -> None:
-        if from_client:
+    def _application(self, side: Side, length: int, frame: int, timestamp: int, first_frame: int, offset: int) -> None:
+        """A record of application data that nobody can open."""
+        side.application_bytes += length
+        messages = self.messages
+        messages.append(
+            _new_message(Message, (frame, timestamp, side.from_client, "application_data", length, first_frame, True, False, offset))
+        )
+        if side.from_client:
             self.client_application_records += 1
         else:
             self.server_application_records += 1
+        if len(messages) >= 3 * _ENOUGH_RECORDS:
+            self._judge_enough()
+
+    def _judge_enough(self) -> None:
         if (
             self.client_application_records >= _ENOUGH_RECORDS
             and self.server_application_records >= _ENOUGH_RECORDS
             and self.client_application_records + self.server_application_records >= 3 * _ENOUGH_RECORDS
         ) or len(self.messages) >= _MESSAGES:
             self.done = True
+
+    def _count_application(self, from_client: bool) -> None:
+        if from_client:
+            self.client_application_records += 1
+        else:
+            self.server_application_records += 1
+        self._judge_enough()
 
     def _looks_plain(self, side: Side, body: bytes) -> bool:
         """After ChangeCipherSpec, a handshake record that reads as a message after all: a server that

@@ -21,6 +21,9 @@ _CONTENT_TYPES = frozenset((20, 21, 22, 23, 24))
 RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
 """(side, content type, version, body, frame, timestamp, first frame, offset, missing bytes)."""
 
+OpaqueSink = Callable[["Side", int, int, int, int, int], None]
+"""(side, length of the body, frame, timestamp, first frame, offset)."""
+
 
 class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
@@ -28,12 +31,14 @@ class Side:
     __slots__ = (
         "_filled", "_missing", "_need", "_rest", "_rest_frame", "_rest_offset", "application_bytes", "broken", "encrypted",
         "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame", "hs_offset", "hs_version",
-        "lost", "offset", "records", "segments", "sink", "started",
+        "lost", "offset", "opaque", "records", "segments", "sink", "started",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
         self.from_client = from_client
         self.sink = sink
+        self.opaque: OpaqueSink | None = None
+        """Where application data goes, its length only, while there are no keys to open it."""
         self.fault = fault
         self._rest: Any = b""  # bytes of an incomplete record (bytes or bytearray)
         self._need = 5  # bytes until the record at the front is complete
@@ -91,6 +96,7 @@ class Side:
         position = 0
         size = len(buffer)
         missing = self._missing
+        opaque = self.opaque
         while size - position >= 5:
             kind = buffer[position]
             length = buffer[position + 3] << 8 | buffer[position + 4]
@@ -107,6 +113,13 @@ class Side:
             if end > size:
                 break
             self.records += 1
+            if kind == 23 and opaque is not None:
+                opaque(self, length, frame, timestamp, first_frame, base + position)
+                missing = 0
+                self.segments = 1
+                position = end
+                first_frame = frame
+                continue
             self.sink(
                 self, kind, buffer[position + 1] << 8 | buffer[position + 2], buffer[position + 5 : end], frame, timestamp,
                 first_frame, base + position, missing,

@@ -30,6 +30,8 @@ _KEPT_WITHOUT_PAYLOAD = 200_000  # flows without a byte whose segments are remem
 _PLAIN_FLOWS = 50_000  # plain-text flows remembered because TLS may yet be seen on their port
 _ICMP = 16  # errors kept for one flow
 _SECOND = 1_000_000_000
+_HEAD = 32  # payload segments of each flow that are turned into Python objects at once
+_CHUNK = 64
 
 
 class Tracker:
@@ -87,53 +89,74 @@ class Tracker:
         flows = placed.flow[ordered]
         cuts = np.flatnonzero(flows[1:] != flows[:-1]) + 1
         begins = np.concatenate([[0], cuts])
-        begin_list, end_list = begins.tolist(), [*cuts.tolist(), len(ordered)]
-        rows = flows[begins].tolist()
-        # a long flow is looked at piece by piece: most of it will not be wanted
-        chunk = 64
-        data = memoryview(s.data)
-        for row, begin, end in zip(rows, begin_list, end_list, strict=True):
-            connection = self._connections.get(row)
-            while begin < end:
-                part = ordered[begin : min(end, begin + chunk)]
-                begin += chunk
-                if connection is None:
-                    connection = self._connect(row, s, int(part[0]), int(placed.direction[part[0]]))
-                client = int(table["client"][row])
-                for direction, sequence, offset, length, wire, frame, timestamp in zip(
-                    placed.direction[part].tolist(), s.sequence[part].tolist(), s.payload_offset[part].tolist(),
-                    s.payload_length[part].tolist(), s.wire_length[part].tolist(), s.frame[part].tolist(),
-                    s.timestamp[part].tolist(), strict=True,
-                ):  # fmt: skip
-                    connection.segment(direction == client, sequence, bytes(data[offset : offset + length]), frame, timestamp, wire)
+        ends = np.concatenate([cuts, [len(ordered)]])
+        # the first segments of every flow at once; a long flow's others only if its handshake still goes on
+        rank = np.arange(len(ordered)) - np.repeat(begins, ends - begins)
+        head = ordered[rank < _HEAD]
+        data = s.data.tobytes()
+        stops = np.cumsum(np.minimum(ends - begins, _HEAD))
+        rows = flows[begins]
+        self._connect(rows, head[stops - np.minimum(ends - begins, _HEAD)], s, placed, data)
+        clients = table["client"][rows].tolist()
+        columns = self._columns(head, s, placed)
+        position = 0
+        longer: list[tuple[int, int, int]] = []
+        for row, client, stop, begin, end in zip(rows.tolist(), clients, stops.tolist(), begins.tolist(), ends.tolist(), strict=True):
+            connection = self._connections[row]
+            segment = connection.segment
+            for direction, sequence, offset, length, wire, frame, timestamp in columns[position:stop]:
+                segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
+                if connection.over:
+                    break
+            position = stop
+            if connection.over:
+                self._past(row, connection)
+            elif end - begin > _HEAD:
+                longer.append((row, begin + _HEAD, end))
+        for row, begin, end in longer:
+            connection = self._connections[row]
+            client = int(table["client"][row])
+            for at in range(begin, end, _CHUNK):
+                for direction, sequence, offset, length, wire, frame, timestamp in self._columns(ordered[at : min(end, at + _CHUNK)], s, placed):
+                    connection.segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
                     if connection.over:
                         break
                 if connection.over:
                     self._past(row, connection)
                     break
 
-    def _connect(self, row: int, s: SegmentBatch, first: int, direction: int) -> Connection:
-        """A flow's first payload: find out who is the client, start its streams."""
-        c = self.table.columns
-        if c["client"][row] < 0:
-            self._guess_client(row, s, first, direction)
-        client = int(c["client"][row])
-        port = self._server_port(row)
-        starts: list[tuple[int, bool] | None] = []
-        for d, seen in ((client, c["syn_frame"][row]), (1 - client, c["syn_ack_frame"][row])):
-            if seen:
-                starts.append(((int(c["base"][row, d]) + 1) & 0xFFFFFFFF, True))
-            else:
-                starts.append(None)
-        connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
-        self._connections[row] = connection
-        c["state"][row] = FlowState.ACTIVE
-        return connection
+    def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
+        return list(
+            zip(
+                placed.direction[at].tolist(), s.sequence[at].tolist(), s.payload_offset[at].tolist(), s.payload_length[at].tolist(),
+                s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
+            )
+        )  # fmt: skip
 
-    def _guess_client(self, row: int, s: SegmentBatch, first: int, direction: int) -> None:
+    def _connect(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
+        """Connections for the flows that have their first payload here."""
         c = self.table.columns
-        begin = int(s.payload_offset[first])
-        data = bytes(s.data[begin : begin + min(16, int(s.payload_length[first]))])
+        fresh = c["state"][rows] == FlowState.NEW
+        if not fresh.any():
+            return
+        rows, first = rows[fresh], first[fresh]
+        for row, at in zip(rows[c["client"][rows] < 0].tolist(), first[c["client"][rows] < 0].tolist(), strict=True):
+            begin = int(s.payload_offset[at])
+            head = data[begin : begin + min(16, int(s.payload_length[at]))]
+            self._guess_client(row, head, int(placed.direction[at]))
+        client = c["client"][rows].astype(np.int64)
+        ports = np.where(client == 0, c["destination_port"][rows], c["source_port"][rows]).tolist()
+        client_start = (c["base"][rows, client] + np.uint32(1)).tolist()
+        server_start = (c["base"][rows, 1 - client] + np.uint32(1)).tolist()
+        syn, syn_ack = (c["syn_frame"][rows] > 0).tolist(), (c["syn_ack_frame"][rows] > 0).tolist()
+        c["state"][rows] = FlowState.ACTIVE
+        connections, keylog, limit = self._connections, self.keylog, self.options.limits.flow_bytes
+        for row, port, a, b, seen, answered in zip(rows.tolist(), ports, client_start, server_start, syn, syn_ack, strict=True):
+            connections[row] = Connection(port, (a if seen else None, b if answered else None), keylog, limit)
+
+    def _guess_client(self, row: int, data: bytes, direction: int) -> None:
+        """Who is the client, from a flow's first payload bytes, else from its ports."""
+        c = self.table.columns
         known_by = 2
         if len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (1, 16):
             client = direction
@@ -154,10 +177,6 @@ class Tracker:
                 client, known_by = 0, 4
         c["client"][row] = client
         c["known_by"][row] = known_by
-
-    def _server_port(self, row: int) -> int:
-        c = self.table.columns
-        return int(c["destination_port"][row] if c["client"][row] == 0 else c["source_port"][row])
 
     def _past(self, row: int, connection: Connection) -> None:
         """Nothing more is wanted of this flow's bytes."""

@@ -6,6 +6,7 @@ ns since the epoch, frames as Wireshark counts. Nothing here holds a buffer of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -255,9 +256,9 @@ class Handshake:
     """'' no keys; 'full', 'handshake', 'partial', 'failed': what the key log opened."""
     decryption_note: str = ""
     icmp: list[IcmpError] = field(default_factory=list)
-    segments: tuple[Segment, ...] = ()
-    """The flow's segments while the handshake ran and around its end (capped): kept for attempts
-    that did not complete, empty for the others."""
+    read_segments: Callable[[], tuple[Segment, ...]] | None = None
+    """Makes ``segments`` when they are first asked for; None once made or where none were kept."""
+    known_segments: tuple[Segment, ...] = ()
     # the verdict
     outcome: Outcome = "unfinished"
     aborted_by: AbortedBy = "none"
@@ -266,6 +267,19 @@ class Handshake:
     finding: Finding | None = None
     also: list[Finding] = field(default_factory=list)
     closing_evidence: list[Evidence] = field(default_factory=list)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The flow's segments while the handshake ran and around its end (capped). Empty for what completed."""
+        if self.read_segments is not None:
+            self.known_segments = self.read_segments()
+            self.read_segments = None
+        return self.known_segments
+
+    @segments.setter
+    def segments(self, segments: tuple[Segment, ...]) -> None:
+        self.read_segments = None
+        self.known_segments = segments
 
     @property
     def selected_version(self) -> int | None:
