@@ -27,13 +27,15 @@ class ChainRule(Rule):
 
     stages = AFTER_SERVER_HELLO
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
-    explains = GENERAL
-    named_by: ClassVar[dict[int, Confidence]] = {}
-    """Alerts that name the fault even when the chain is hidden, and how surely."""
+    explains: ClassVar[tuple[str, ...]] = GENERAL
+    named_by: ClassVar[tuple[int, Confidence] | None] = None
+    """The alert that names the fault even when the chain is hidden, and how surely."""
     named_says: ClassVar[str] = ""
     """The sentence for it, without its full stop."""
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.outcome == "completed" and silent_close(handshake) is None:
+            return None
         weighed = _weighed(handshake, context).get(self.cause)
         if weighed is not None:
             return self._of_chain(handshake, weighed)
@@ -59,13 +61,13 @@ class ChainRule(Rule):
 
     def _of_alert(self, handshake: Handshake) -> Finding | None:
         alert = handshake.closing_alert
-        if alert is None or alert.description not in self.named_by or handshake.server_certificates:
+        if alert is None or self.named_by is None or handshake.server_certificates:
             return None
+        description, confidence = self.named_by
         refusal = refusal_by_client(handshake)
-        if refusal is None or refusal.how != "alert":
+        if refusal is None or refusal.how != "alert" or refusal.description != description:
             return None
-        confidence = self.named_by[alert.description]
-        summary = f"{self.named_says}: the client says so with {words.alert_name(alert.description)}; the chain itself is hidden."
+        summary = f"{self.named_says}: the client says so with {words.alert_name(description)}; the chain itself is hidden."
         return self.found(confidence, summary, refusal.evidence)
 
 

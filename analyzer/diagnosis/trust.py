@@ -113,29 +113,38 @@ class TrustStore:
 
 
 def _read_roots(path: str | None) -> dict[bytes, list[x509.Certificate]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old roots break rules that only new certificates must keep
+        certificates = _read_file(path) if path is not None else _read_system()
+        roots: dict[bytes, list[x509.Certificate]] = {}
+        for certificate in certificates:
+            roots.setdefault(certificate.subject.public_bytes(), []).append(certificate)
+    return roots
+
+
+def _read_file(path: str) -> list[x509.Certificate]:
     from cryptography import x509
 
-    if path is not None:
+    try:
+        return x509.load_pem_x509_certificates(Path(path).read_bytes())
+    except OSError as error:
+        raise SourceError(f"cannot read the trust store {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise SourceError(f"the trust store {path} holds no PEM certificates: {error}") from error
+
+
+def _read_system() -> list[x509.Certificate]:
+    """The system's roots; empty where none are found."""
+    from cryptography import x509
+
+    for place in (ssl.get_default_verify_paths().cafile, *_SYSTEM_FILES):
         try:
-            data = Path(path).read_bytes()
-            certificates = x509.load_pem_x509_certificates(data)
-        except OSError as error:
-            raise SourceError(f"cannot read the trust store {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise SourceError(f"the trust store {path} holds no PEM certificates: {error}") from error
-    else:
-        certificates = []
-        for place in (ssl.get_default_verify_paths().cafile, *_SYSTEM_FILES):
-            try:
-                certificates = x509.load_pem_x509_certificates(Path(place).read_bytes()) if place else []
-            except (OSError, ValueError):
-                continue
-            if certificates:
-                break
-    roots: dict[bytes, list[x509.Certificate]] = {}
-    for certificate in certificates:
-        roots.setdefault(certificate.subject.public_bytes(), []).append(certificate)
-    return roots
+            certificates = x509.load_pem_x509_certificates(Path(place).read_bytes()) if place else []
+        except (OSError, ValueError):
+            continue
+        if certificates:
+            return certificates
+    return []
 
 
 def _issuer_of(certificate: x509.Certificate) -> bytes:

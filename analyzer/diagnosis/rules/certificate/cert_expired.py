@@ -30,5 +30,5 @@ class CertExpired(ChainRule):
     """The end of a certificate of the chain lies before the capture."""
 
     cause = "cert-expired"
-    named_by = {45: "certain"}
+    named_by = (45, "certain")
     named_says = "The server's certificate has expired"

@@ -11,7 +11,8 @@ Means:
 Remedy:
     Deploy the pair anew, on every node.
     nginx: ssl_certificate and ssl_certificate_key; Apache: SSLCertificateFile and SSLCertificateKeyFile; HAProxy: one pem
-    with both; Envoy: certificate_chain and private_key; Java: one alias of the key store; IIS: repair with certutil -repairstore my.
+    with both; Envoy: certificate_chain and private_key; Java: one alias of the key store;
+    IIS: certutil -repairstore my.
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null

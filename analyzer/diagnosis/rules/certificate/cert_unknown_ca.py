@@ -11,8 +11,9 @@ Means:
 Remedy:
     Install the issuing root in the client's own store, which is often not the system's:
     Debian, Alpine: update-ca-certificates; Red Hat: update-ca-trust; Java: keytool -importcert -cacerts;
-    Node: NODE_EXTRA_CA_CERTS; Python: REQUESTS_CA_BUNDLE or SSL_CERT_FILE; Go, OpenSSL: SSL_CERT_FILE; Windows and IIS: certutil -addstore Root;
-    nginx as client: proxy_ssl_trusted_certificate; Apache: SSLProxyCACertificateFile; HAProxy: ca-file; Envoy: trusted_ca.
+    Node: NODE_EXTRA_CA_CERTS; Python: REQUESTS_CA_BUNDLE or SSL_CERT_FILE; Go, OpenSSL: SSL_CERT_FILE;
+    Windows and IIS: certutil -addstore Root; nginx as client: proxy_ssl_trusted_certificate;
+    Apache: SSLProxyCACertificateFile; HAProxy: ca-file; Envoy: trusted_ca.
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} -CAfile ROOT.pem -verify_return_error </dev/null
@@ -28,5 +29,5 @@ class CertUnknownCa(ChainRule):
     """The chain ends outside the store."""
 
     cause = "cert-unknown-ca"
-    named_by = {48: "likely"}
+    named_by = (48, "likely")
     named_says = "The client does not know the issuer of the server's certificate"

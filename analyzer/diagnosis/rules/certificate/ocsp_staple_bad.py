@@ -9,8 +9,9 @@ Means:
     response, or its clock is wrong.
 
 Remedy:
-    Let the server refresh its staple. nginx: ssl_stapling on; ssl_stapling_verify on; resolver ADDRESS; Apache: SSLUseStapling on,
-    SSLStaplingReturnResponderErrors off; HAProxy: ocsp-update on (2.8) or a fresh .ocsp file and set ssl ocsp-response;
+    Let the server refresh its staple. nginx: ssl_stapling on; ssl_stapling_verify on; resolver ADDRESS;
+    Apache: SSLUseStapling on, SSLStaplingReturnResponderErrors off;
+    HAProxy: ocsp-update on (2.8) or a fresh .ocsp file and set ssl ocsp-response;
     IIS staples by itself and needs the way out to the responder.
 
 Confirm:

@@ -11,28 +11,30 @@ Means:
     server's list of authorities. In TLS 1.3 the client believes the handshake succeeded and learns of it at its first read.
 
 Remedy:
-    Client: configure a certificate and its key (curl --cert and --key; Java: a key store, -Djavax.net.ssl.keyStore;
-    Go: tls.Config.Certificates; Envoy: tls_certificates of the upstream context; nginx: proxy_ssl_certificate;
-    HAProxy: crt on the server line).
-    Server, if the certificate is meant to be optional: nginx ssl_verify_client optional; Apache SSLVerifyClient optional;
-    HAProxy verify optional; Envoy require_client_certificate: false; IIS: SSL settings, client certificates: accept.
+    Client: configure a certificate and its key. curl: --cert and --key; Java: -Djavax.net.ssl.keyStore; Go:
+    tls.Config.Certificates; Envoy: tls_certificates of the upstream context; nginx: proxy_ssl_certificate; Apache:
+    SSLProxyMachineCertificateFile; HAProxy: crt on the server line; Windows: a certificate with its key in the store.
+    Server, if the certificate is meant to be optional: nginx: ssl_verify_client optional; Apache: SSLVerifyClient optional;
+    HAProxy: verify optional; Envoy: require_client_certificate: false; IIS: SSL settings, client certificates: accept.
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
-    The same with -cert CLIENT.pem -key CLIENT.key must go through; type a line, for TLS 1.3 reports it at the first read only.
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cert CLIENT.pem -key CLIENT.key
+    Type a line: TLS 1.3 reports the refusal at the first read only.
 """
 
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.client_chain import CLIENT_GENERAL, sent_evidence
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.refusals import refusal_by_server
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
-_FITTING = frozenset({40, 41, 42, 46, 50, 116})
+_REQUIRED = 116
+_FITTING = frozenset({40, 41, 42, 46, 50, _REQUIRED})
 
 
 class ClientCertMissing(Rule):
@@ -40,18 +42,20 @@ class ClientCertMissing(Rule):
 
     cause = "client-cert-missing"
     stages = stages_from(Stage.CLIENT_FLIGHT)
-    explains = ("client-cert-rejected", "refused-encrypted", "server-closed-mid-handshake")
+    explains = (*CLIENT_GENERAL, "decode-error", "unexpected-message")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_server(handshake)
-        if refusal is None or not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
+        if refusal is None:
             return None
-        inferred = handshake.client_certificate_inferred
-        says = "told from record lengths: the client answered with an empty Certificate" if inferred else "empty Certificate"
-        evidence = [message_evidence(handshake, "certificate", True, says), *refusal.evidence]
         summary = f"{words.server_text(handshake)} requires a client certificate and the client sent none."
-        if refusal.how == "alert" and refusal.description in _FITTING:
-            return self.found("likely" if inferred and refusal.description != 116 else "certain", summary, evidence)
-        if refusal.how == "alert":
+        if refusal.description == _REQUIRED:
+            return self.found("certain", summary, refusal.evidence)
+        if not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
             return None
+        evidence = [sent_evidence(handshake, "asked for a certificate, the client sent an empty one"), *refusal.evidence]
+        if refusal.how == "alert":
+            if refusal.description not in _FITTING:
+                return None
+            return self.found("likely" if handshake.client_certificate_inferred else "certain", summary, evidence)
         return self.found("likely", summary, evidence)

@@ -1,0 +1,43 @@
+"""The certificate was valid, and its holder is not allowed in.
+
+Seen:
+    The alert access_denied (49), mostly from the server after the client's certificate.
+
+Means:
+    The chain was accepted and a policy said no: the name in the certificate is not on the list (mbedTLS callbacks, Java,
+    MQTT brokers, databases), or a filter on the way denies the connection.
+
+Remedy:
+    Look at the access rules of the side that sent it, with the subject of the certificate. Envoy: match_typed_subject_alt_names
+    and RBAC; Apache: Require expr; HAProxy: acl with ssl_c_s_dn; nginx: map $ssl_client_s_dn; MQTT: the broker's ACL; databases:
+    the user mapped to the certificate.
+
+Confirm:
+    $ openssl x509 -in CLIENT.pem -noout -subject -ext subjectAltName
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cert CLIENT.pem -key CLIENT.key
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake
+
+
+class AccessDenied(Rule):
+    """The alert has a meaning of its own."""
+
+    cause = "access-denied"
+    alerts = frozenset({49})
+    explains = ("client-cert-rejected", "cert-rejected")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if alert is None:
+            return None
+        who = words.side(alert.from_client)
+        at = "" if alert.from_client else f" ({words.server_text(handshake)})"
+        summary = f"{who.capitalize()}{at} denied access: {words.alert_text(alert)}."
+        return self.found("certain", summary, list(handshake.closing_evidence))

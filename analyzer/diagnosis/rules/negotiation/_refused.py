@@ -1,0 +1,74 @@
+"""Who refused where, as the rules of this family need it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from analyzer.model.finding import Evidence
+from analyzer.model.handshake import Handshake, Stage
+
+__all__ = [
+    "AFTER_CLOSES",
+    "GENERAL_ALERTS",
+    "SILENT_ENDS",
+    "Refused",
+    "closing_description",
+    "encrypted_records",
+    "refused_hello",
+]
+
+GENERAL_ALERTS = (
+    "unexpected-message",
+    "decode-error",
+    "illegal-parameter",
+    "internal-error",
+    "insufficient-security",
+    "bad-record-mac",
+    "decrypt-error",
+    "record-overflow",
+    "unsupported-extension",
+    "missing-extension",
+)
+"""Causes that only repeat what an alert says: they give way to whatever says why."""
+
+SILENT_ENDS = ("server-rst-after-hello", "server-fin-after-hello", "server-closed-mid-handshake", "client-hello-no-answer")
+"""General causes of a hello that was answered by nothing but a close or silence."""
+
+AFTER_CLOSES = ("client-closed-mid-handshake", "server-closed-mid-handshake")
+"""General causes of a close in the middle."""
+
+_BEFORE = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
+
+
+class Refused(NamedTuple):
+    """The server's answer to a ClientHello that it did not take."""
+
+    how: Literal["alert", "close", "reset"]
+    description: int | None
+    evidence: list[Evidence]
+
+
+def refused_hello(handshake: Handshake) -> Refused | None:
+    """The server ended it in answer to the ClientHello, with no ServerHello or HelloRetryRequest before; else None."""
+    if handshake.client_hello is None or handshake.server_hello is not None or handshake.hello_retry is not None:
+        return None
+    if handshake.aborted_by != "server" or handshake.stage not in _BEFORE:
+        return None
+    evidence = list(handshake.closing_evidence)
+    alert = handshake.closing_alert
+    if alert is not None and not alert.from_client and alert.description is not None:
+        return Refused("alert", alert.description, evidence)
+    flow = handshake.flow
+    reset = flow.server_rst_frame and not (flow.server_fin_frame and flow.server_fin_frame < flow.server_rst_frame)
+    return Refused("reset" if reset else "close", None, evidence)
+
+
+def closing_description(handshake: Handshake, *, from_client: bool) -> int | None:
+    """Description of the closing alert when that side sent it and it can be read; else None."""
+    alert = handshake.closing_alert
+    return alert.description if alert is not None and alert.from_client == from_client else None
+
+
+def encrypted_records(handshake: Handshake, *, from_client: bool) -> list[int]:
+    """Lengths of one side's encrypted records, in order."""
+    return [m.length for m in handshake.messages if m.from_client == from_client and m.encrypted and m.kind == "application_data"]
