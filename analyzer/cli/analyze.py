@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import typer
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
-from analyzer.cli.style import Style, cut, lay_out
+from analyzer.cli.style import Style, cut, lay_out, say
 from analyzer.errors import UsageError
 from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
 from analyzer.schema.columns import HANDSHAKES
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from analyzer.pipeline.run import Run
 
 __all__ = ["analyze"]
+
+_OF_HANDSHAKES = ("handshakes", "alerts", "records", "findings")
+"""Tables whose rows belong to one handshake each; filters hold for them."""
 
 
 def analyze(
@@ -36,7 +39,7 @@ def analyze(
     server: given.Server = None,
     since: given.Since = None,
     until: given.Until = None,
-    format: given.Format = None,
+    format_name: given.Format = None,
     output: given.OutputPath = None,
     fields: given.Fields = None,
     fail_on: given.FailOn = None,
@@ -57,7 +60,7 @@ def analyze(
 
     Exit codes: 0 done, 1 could not be done, 2 usage, 3 --fail-on matched.
     """
-    chosen = choose_format(format, output)
+    chosen = choose_format(format_name, output)
     columns = given.read_fields(fields)
     options = given.options_from(
         keylog=keylog,
@@ -89,15 +92,15 @@ def analyze(
         raise typer.Exit(FAIL_ON)
 
 
-def choose_format(format: str | None, output: str | None) -> str:
-    """The format asked for by name, else by the output's suffix, else ``table``. Raises UsageError."""
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"no format {format!r}: use one of {' '.join(FORMATS)}")
+def choose_format(name: str | None, output: str | None) -> str:
+    """The format asked for by ``name``, else by the output's suffix, else ``table``. Raises UsageError."""
+    if name is not None and name not in FORMATS:
+        raise UsageError(f"no format {name!r}: use one of {' '.join(FORMATS)}")
     if output is None or output == "-":
-        return format or "table"
+        return name or "table"
     if is_url(output):
         return "sql"
-    return format or format_of(output)
+    return name or format_of(output)
 
 
 def is_stream(capture: str) -> bool:
@@ -105,16 +108,16 @@ def is_stream(capture: str) -> bool:
     if capture == "-":
         return True
     try:
-        return stat.S_ISFIFO(os.stat(capture).st_mode)
+        return stat.S_ISFIFO(Path(capture).stat().st_mode)
     except OSError:
         return False
 
 
-def _is_folder(output: str | None, format: str) -> bool:
+def _is_folder(output: str | None, kind: str) -> bool:
     """The output is a folder, there already or named as one; Zeek's logs are files of fixed names in one."""
     if output is None or output == "-":
         return False
-    return output.endswith(os.sep) or os.path.isdir(output) or (format == "zeek" and not Path(output).suffix)
+    return output.endswith(os.sep) or Path(output).is_dir() or (kind == "zeek" and not Path(output).suffix)
 
 
 class _Watched:
@@ -167,22 +170,16 @@ def _fill(watched: _Watched, writer: Writer) -> None:
 
 
 def _fill_tables(watched: _Watched, tables: TableWriters) -> None:
-    """Rows of every table; a filter holds for the tables whose rows belong to one handshake."""
-    from analyzer.tables import handshake_row, rows
+    """Rows of every table that the output has room for."""
+    from analyzer.tables import rows_of
 
+    captures = watched.run.captures
     done = False
     try:
-        writer = tables.writer("handshakes")
-        shown: set[object] = set()
+        writers = [(name, tables.writer(name)) for name in _OF_HANDSHAKES if name in tables.tables]
         for handshake in watched.handshakes():
-            writer.write(handshake_row(handshake, watched.run.captures))
-            shown.add(handshake.flow.number)
-        for name in tables.tables:
-            if name == "handshakes":
-                continue
-            wanted: Callable[[object], bool] = shown.__contains__ if watched.filtered else lambda number: True
-            of_handshakes = name in ("alerts", "records", "findings")
-            tables.writer(name).write_all(row for row in rows(watched.run, name) if not of_handshakes or wanted(row["flow_id"]))
+            for name, writer in writers:
+                writer.write_all(rows_of((handshake,), name, captures))
         done = True
     finally:
         tables.close(done)
@@ -192,7 +189,9 @@ def _show(watched: _Watched, columns: list[str] | None, output: str | None) -> N
     """The summary (or the columns asked for, aligned) on standard output or into a file."""
     if output is None or output == "-":
         for line in _text(watched, columns, Style(), sys.stdout.isatty()):
-            print(line, flush=watched.streaming)
+            say(line)
+            if watched.streaming:
+                sys.stdout.flush()
         return
     from analyzer.export.files import StagedFile
 

@@ -23,19 +23,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _command in (analyze, explain, causes, interfaces):
-    app.command()(guarded(_command))
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from analyzer.cli.style import say
         from analyzer.export.values import package_version
 
-        print(f"handshake {package_version()}")
+        say(f"handshake {package_version()}")
         raise typer.Exit
 
 
-@app.callback()
 def handshake(
     version: Annotated[
         bool, typer.Option("--version", "-V", help="Show the version and exit.", is_eager=True, callback=_show_version)
@@ -50,7 +48,12 @@ def handshake(
     """
 
 
-def _stop(number: int, frame: object) -> NoReturn:
+app.callback()(handshake)
+for _command in (analyze, explain, causes, interfaces):
+    app.command()(guarded(_command))
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
     """End by signal as any error does, so that unfinished files are removed."""
     raise SystemExit(128 + number)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.cli.style import Style, lay_out
+from analyzer.cli.style import Style, lay_out, say
 
 __all__ = ["causes"]
 
@@ -19,7 +19,7 @@ def causes() -> None:
     width = max((len(cause) for rows in families.values() for cause, _ in rows), default=0)
     for number, (family, rows) in enumerate(families.items()):
         if number:
-            print()
-        print(style.paint(family, "bold"))
+            say()
+        say(style.paint(family, "bold"))
         for line in lay_out([[cause.ljust(width), title] for cause, title in sorted(rows)]):
-            print(line)
+            say(line)

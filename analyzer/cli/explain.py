@@ -10,7 +10,7 @@ import typer
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import complain
-from analyzer.cli.style import Style, cut, lay_out, wrap
+from analyzer.cli.style import Style, cut, lay_out, say, wrap
 from analyzer.cli.summary import server_of
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.export.escape import for_terminal
@@ -61,7 +61,7 @@ def explain(
             for line in [*([""] if number else []), *_handshake(handshake, handshake_row(handshake, run.captures), style)]
         )
     for line in lines:
-        print(line)
+        say(line)
 
 
 _PLACEHOLDERS = {

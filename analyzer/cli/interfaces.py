@@ -6,7 +6,7 @@ import socket
 import struct
 from pathlib import Path
 
-from analyzer.cli.style import Style, lay_out
+from analyzer.cli.style import Style, lay_out, say
 from analyzer.errors import AnalyzerError
 from analyzer.export.escape import for_terminal
 
@@ -29,9 +29,9 @@ def interfaces() -> None:
         rows.append([for_terminal(name), for_terminal(_state(name)), " ".join(addresses)])
     style = Style()
     header, *body = lay_out(rows, indent="")
-    print(style.paint(header, "bold"))
+    say(style.paint(header, "bold"))
     for line in body:
-        print(line)
+        say(line)
 
 
 def _state(name: str) -> str:

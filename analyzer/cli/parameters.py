@@ -46,9 +46,7 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before then.")]
 Format = Annotated[
     str | None,
-    typer.Option(
-        "--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs. Default: from -o, else table."
-    ),
+    typer.Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs. Default: from -o, else table."),
 ]
 OutputPath = Annotated[
     str | None,
@@ -62,9 +60,7 @@ OutputPath = Annotated[
 Fields = Annotated[str | None, typer.Option(metavar="A,B,C", help="Only these columns, in this order.")]
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False
-    ),
+    typer.Option(metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
 

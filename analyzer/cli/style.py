@@ -11,9 +11,14 @@ from collections.abc import Sequence
 
 from analyzer.export.escape import for_terminal
 
-__all__ = ["Style", "cut", "display_width", "lay_out", "wrap"]
+__all__ = ["Style", "cut", "display_width", "lay_out", "say", "wrap"]
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+def say(line: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(line + "\n")
 
 
 class Style:

@@ -157,9 +157,7 @@ class Summary:
         if totals.frames and not totals.handshakes:
             reasons = sorted(totals.counters.items(), key=lambda item: -item[1])[:5]
             seen = "; ".join(f"{for_terminal(reason)}: {count:,}" for reason, count in reasons if count)
-            yield from wrap(
-                "No TLS in this capture, and no attempt at a port of TLS." + (f" Frames by kind: {seen}." if seen else ""), 80
-            )
+            yield from wrap("No TLS in this capture, and no attempt at a port of TLS." + (f" Frames by kind: {seen}." if seen else ""), 80)
 
     def _cause_table(self, title: str, outcomes: list[str]) -> Iterator[str]:
         chosen = [(cause, entry) for (outcome, cause), entry in self._causes.items() if outcome in outcomes]

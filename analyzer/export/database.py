@@ -106,9 +106,7 @@ class Database:
 
 
 class _TableWriter:
-    def __init__(
-        self, engine: _Engine, run_id: int, table: str, columns: tuple[Column, ...], owned: Database | None = None
-    ) -> None:
+    def __init__(self, engine: _Engine, run_id: int, table: str, columns: tuple[Column, ...], owned: Database | None = None) -> None:
         engine.create(table, columns)
         self._engine, self._run_id, self._table, self._owned = engine, run_id, table, owned
         self._names = ("run_id", *(column.name for column in columns))
@@ -185,9 +183,8 @@ class _Sqlite:
 
     def create_runs(self) -> None:
         with self._errors():
-            self._connection.execute(
-                'CREATE TABLE IF NOT EXISTS "runs" (id INTEGER PRIMARY KEY, time TEXT NOT NULL, captures TEXT NOT NULL, version TEXT)'
-            )
+            columns = "id INTEGER PRIMARY KEY, time TEXT NOT NULL, captures TEXT NOT NULL, version TEXT"
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({columns})")
 
     def create(self, table: str, columns: tuple[Column, ...]) -> None:
         definitions = {column.name: f'"{column.name}" {_SQLITE_TYPES.get(column.dtype, "TEXT")}' for column in columns}
@@ -205,13 +202,14 @@ class _Sqlite:
 
     def insert_run(self, values: Sequence[str]) -> int:
         with self._errors():
-            cursor = self._connection.execute(f"INSERT INTO runs ({', '.join(_RUNS)}) VALUES (?, ?, ?)", list(values))
+            cursor = self._connection.execute("INSERT INTO runs (time, captures, version) VALUES (?, ?, ?)", list(values))
             return int(cursor.lastrowid or 0)
 
     def insert(self, table: str, names: Sequence[str], rows: list[tuple[object, ...]]) -> None:
         columns = ", ".join(f'"{name}"' for name in names)
         with self._errors():
-            self._connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join("?" * len(names))})', rows)
+            # names come from the schema, values are bound
+            self._connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join("?" * len(names))})', rows)  # noqa: S608
 
     def close(self, commit: bool) -> None:
         with self._errors():

@@ -17,7 +17,7 @@ from analyzer.schema.columns import Column
 __all__ = ["open_stream"]
 
 
-def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
+def open_stream(stream: BinaryIO, columns: tuple[Column, ...], _table: str) -> Writer:
     """A CSV writer into ``stream``; the header line is written at once."""
     return _Csv(stream, columns)
 

@@ -50,9 +50,7 @@ def ecs_document(row: Row) -> dict[str, object]:
     version = find("selected_version")
     family, _, number = version.partition(" ") if isinstance(version, str) else (None, "", None)
     client = _filled(address=find("client_address"), ip=find("client_address"), port=find("client_port"))
-    server = _filled(
-        address=find("server_address"), ip=find("server_address"), port=find("server_port"), domain=find("server_name")
-    )
+    server = _filled(address=find("server_address"), ip=find("server_address"), port=find("server_port"), domain=find("server_name"))
     failed = find("outcome") == "failed"
     address = find("server_address")
     document = _filled(
@@ -132,7 +130,7 @@ def _ours(row: Row) -> dict[str, object]:
     return ours
 
 
-def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
+def open_stream(stream: BinaryIO, _columns: tuple[Column, ...], table: str) -> Writer:
     """An ECS writer into ``stream``. Raises UsageError for tables other than ``handshakes``."""
     if table != "handshakes":
         raise UsageError(f"ecs is for handshakes, not {table}")

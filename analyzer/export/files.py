@@ -34,7 +34,7 @@ class StagedFile:
         self.target = Path(os.path.realpath(target))
         self.asked = os.fspath(target)
         try:
-            mode = os.stat(self.target).st_mode
+            mode: int | None = self.target.stat().st_mode
         except OSError:
             mode = None
         if mode is not None and stat.S_ISDIR(mode):
@@ -47,7 +47,7 @@ class StagedFile:
             try:
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
                 if mode is not None:
-                    os.chmod(self.path, stat.S_IMODE(mode))
+                    self.path.chmod(stat.S_IMODE(mode))
             except OSError as error:
                 self.discard()
                 raise cannot_write(self.asked, error) from error
@@ -64,7 +64,7 @@ class StagedFile:
         """Give the file its name. Close it first."""
         if self.staged:
             try:
-                os.replace(self.path, self.target)
+                self.path.replace(self.target)
             except OSError as error:
                 self.discard()
                 raise cannot_write(self.asked, error) from error
@@ -73,4 +73,4 @@ class StagedFile:
         """Remove what was written."""
         if self.staged:
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                self.path.unlink()

@@ -19,7 +19,7 @@ from analyzer.schema.columns import Column
 __all__ = ["encode_document", "open_stream"]
 
 
-def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
+def open_stream(stream: BinaryIO, columns: tuple[Column, ...], _table: str) -> Writer:
     """A JSON Lines writer into ``stream``."""
     return _JsonLines(stream, columns)
 

@@ -50,7 +50,7 @@ def arrow_schema(columns: tuple[Column, ...]) -> Any:
     )
 
 
-def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
+def open_stream(stream: BinaryIO, columns: tuple[Column, ...], _table: str) -> Writer:
     """A parquet writer into ``stream``. Raises MissingExtra."""
     return _Parquet(stream, columns)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -113,7 +112,7 @@ def select(columns: tuple[Column, ...], fields: Sequence[str] | None) -> tuple[C
 
 def open_writer(
     target: Target,
-    format: str,
+    format: str,  # noqa: A002  the command line's word
     columns: tuple[Column, ...],
     *,
     fields: Sequence[str] | None = None,
@@ -143,7 +142,11 @@ def open_writer(
 
 
 def open_tables(
-    target: str | Path, format: str, *, captures: Sequence[str] = (), fields: Sequence[str] | None = None
+    target: str | Path,
+    format: str,  # noqa: A002  the command line's word
+    *,
+    captures: Sequence[str] = (),
+    fields: Sequence[str] | None = None,
 ) -> TableWriters:
     """Writers of all tables: into one database, or into the folder ``target``, a file a table.
 
@@ -158,18 +161,18 @@ def open_tables(
     return _Folder(Path(target), format, fields)
 
 
-def _module(format: str) -> Any:
-    name = _MODULES.get(format)
+def _module(kind: str) -> Any:
+    name = _MODULES.get(kind)
     if name is None:
-        raise UsageError(f"no format {format!r}: use one of {' '.join(FORMATS)}")
+        raise UsageError(f"no format {kind!r}: use one of {' '.join(FORMATS)}")
     return importlib.import_module(f"analyzer.export.{name}")
 
 
-def _open_database(target: Target, format: str, captures: Sequence[str], fields: Sequence[str] | None = None) -> Database:
+def _open_database(target: Target, kind: str, captures: Sequence[str], fields: Sequence[str] | None = None) -> Database:
     from analyzer.export import database
 
     if not isinstance(target, (str, Path)) or str(target) == "-":
-        raise UsageError(f"{format} needs a file: add -o FILE")
+        raise UsageError(f"{kind} needs a file: add -o FILE")
     return database.open_database(target, captures, fields)
 
 
@@ -241,21 +244,21 @@ class _FileWriter:
 class _Folder:
     """One file a table in a folder. Nothing gets its name before all are complete."""
 
-    def __init__(self, path: Path, format: str, fields: Sequence[str] | None) -> None:
-        self.tables: tuple[str, ...] = tuple(_ZEEK_NAMES) if format == "zeek" else tuple(TABLES)
-        self._path, self._format, self._fields = path, format, fields
+    def __init__(self, path: Path, kind: str, fields: Sequence[str] | None) -> None:
+        self.tables: tuple[str, ...] = tuple(_ZEEK_NAMES) if kind == "zeek" else tuple(TABLES)
+        self._path, self._kind, self._fields = path, kind, fields
         self._writers: dict[str, Writer] = {}
         try:
-            os.makedirs(path, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
 
     def writer(self, table: str) -> Writer:
         if table not in self._writers:
-            name = _ZEEK_NAMES[table] if self._format == "zeek" else table
-            file = self._path / _FILE_NAMES[self._format].format(name)
+            name = _ZEEK_NAMES[table] if self._kind == "zeek" else table
+            file = self._path / _FILE_NAMES[self._kind].format(name)
             fields = self._fields if table == "handshakes" else None
-            self._writers[table] = open_writer(file, self._format, TABLES[table], fields=fields, table=table)
+            self._writers[table] = open_writer(file, self._kind, TABLES[table], fields=fields, table=table)
         return _Kept(self._writers[table])
 
     def close(self, commit: bool = True) -> None:

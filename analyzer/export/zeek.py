@@ -70,7 +70,8 @@ _ID = (
     _Field("id.resp_p", "port", _of("server_port")),
 )
 
-_SSL = _ID + (
+_SSL = (
+    *_ID,
     _Field("version", "string", lambda row: zeek_version(row.get("selected_version"))),
     _Field("cipher", "string", _of("cipher_suite")),
     _Field("curve", "string", _of("named_group")),
@@ -94,8 +95,9 @@ _SSL = _ID + (
     _Field("summary", "string", _of("summary")),
 )
 
-_CONN = _ID + (
-    _Field("proto", "enum", lambda row: "tcp"),
+_CONN = (
+    *_ID,
+    _Field("proto", "enum", lambda _: "tcp"),
     _Field("service", "string", lambda row: "ssl" if row.get("protocol") == "tls" else None),
     _Field("duration", "interval", _duration),
     _Field("orig_bytes", "count", _of("client_bytes")),
@@ -140,8 +142,8 @@ def _cell(value: object) -> str:
     return text or "(empty)"
 
 
-def open_stream(stream: BinaryIO, columns: tuple[Column, ...], table: str) -> Writer:
-    """A Zeek log writer into ``stream``; ``columns`` are those of ``table``. Raises UsageError for other tables."""
+def open_stream(stream: BinaryIO, _columns: tuple[Column, ...], table: str) -> Writer:
+    """A Zeek log writer into ``stream``: ssl.log for ``handshakes``, conn.log for ``flows``. Raises UsageError for other tables."""
     if table not in _LOGS:
         raise UsageError(f"zeek has no log for {table}")
     return _Log(stream, *_LOGS[table])
