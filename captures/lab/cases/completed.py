@@ -234,7 +234,7 @@ DIALOGUES += [
          arranged="PostgreSQL's server insists on a client certificate, and the client has one."),
     Case(None, "python", "python", "rdp-tls12", c={"dialogue": "rdp"}, s={"dialogue": "rdp", "max": "1.2"}, port=3389, via="rdp",
          arranged="An RDP negotiation asks for TLS, and gets it."),
-    Case(None, "python", "python", "tds-tls12", c={"dialogue": "tds"}, s={"dialogue": "tds", "max": "1.2"}, port=1433, via="tds",
+    Case(None, "python", "python", "tds-tls12", c={"dialogue": "tds"}, s={"dialogue": "tds", "max": "1.2"}, port=1433, via="tds", sure="tshark does not look for TLS inside TDS packets", facts={"selected_version": "TLS 1.2"},
          arranged="A TDS prelogin asks for encryption, and TLS runs inside TDS packets."),
 ]  # fmt: skip
 

@@ -138,7 +138,7 @@ SERVER_DIALOGUES = {
 
 
 def mysql_greeting(with_tls: bool) -> bytes:
-    capabilities = 0x81FFF7FF if with_tls else 0x81FFF7FF & ~0x0800
+    capabilities = 0x81FFFFFF if with_tls else 0x81FFFFFF & ~0x0800
     body = b"\x0a8.0.36-lab\x00" + struct.pack("<I", 7) + b"saltsalt\x00" + struct.pack("<H", capabilities & 0xFFFF)
     body += b"\x21" + b"\x02\x00" + struct.pack("<H", capabilities >> 16) + b"\x15" + bytes(10) + b"moresaltmore\x00"
     body += b"mysql_native_password\x00"

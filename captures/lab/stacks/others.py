@@ -39,7 +39,7 @@ def chromium(o: Options, lab: Lab) -> Command:
         shutil.copytree(lab.pki.nss(), nssdb)
     argv = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={home}/profile", "--disable-quic",
             "--disable-background-networking", "--no-first-run", "--disable-component-update", "--disable-sync",
-            f"--host-resolver-rules=MAP * {o.address or lab.address}", "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
+            f"--host-resolver-rules=MAP {o.name or 'server.test'} {o.address or lab.address}, MAP * ~NOTFOUND", "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
             f"--ssl-key-log-file={lab.keylog}", "--dump-dom", "--virtual-time-budget=3000", "--timeout=6000"]  # fmt: skip
     argv += [str(a) for a in o.argv or []]
     argv.append(f"https://{o.name or 'server.test'}:{lab.port}/")
