@@ -28,6 +28,8 @@ _IGNORED = frozenset(
         "ECH_CONFIG",
     }
 )
+_DERIVED = ("CLIENT_TRAFFIC_SECRET_", "SERVER_TRAFFIC_SECRET_", "QUIC_")
+"""Secrets after a KeyUpdate follow from the first; those of QUIC open no TLS record."""
 _REFUSED = {
     "RSA": "an RSA line holds no client random to find its connection by; log CLIENT_RANDOM lines instead",
     "PMS_CLIENT_RANDOM": "a premaster secret, which is not the master secret; log CLIENT_RANDOM lines instead",
@@ -64,13 +66,15 @@ class KeyLog:
         self._unfinished: dict[str, _Unfinished] = {}
         self._limit = limit
         self.bad_lines = 0
-        """Lines that are no key log line, or hold a secret of a form that cannot be used."""
+        """Lines that are no key log line."""
+        self.refused_lines = 0
+        """Lines with a secret of a form that is not taken (RSA). OpenSSL writes them beside those that are."""
         self.ignored_lines = 0
         """Lines whose secret opens no record (exporters, encrypted hellos, QUIC)."""
         self.dropped_lines = 0
         """Good lines beyond the limit of connections."""
         self.complaints: list[Complaint] = []
-        """The first bad lines; ``bad_lines`` counts all."""
+        """The first bad lines, and the first refused one; the counts are of all."""
 
     def __len__(self) -> int:
         """Connections that have a secret."""
@@ -126,8 +130,10 @@ class KeyLog:
         words = text.split()
         label = words[0]
         if label in _REFUSED:
-            self._complain(source, line, _REFUSED[label])
-        elif label in _IGNORED or label.startswith("QUIC_"):
+            self.refused_lines += 1
+            if self.refused_lines == 1:
+                self.complaints.append(Complaint(source, line, _REFUSED[label]))
+        elif label in _IGNORED or (label.startswith(_DERIVED) and label not in _SECRETS):
             self.ignored_lines += 1
         elif label not in _SECRETS:
             self._complain(source, line, "its first word is no label of a key log")
