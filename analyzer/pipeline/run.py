@@ -15,15 +15,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from analyzer.decode.decoder import Decoder
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.errors import SourceError
+from analyzer.handshakes.facts import read_flows
 from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.sources import Source, open_source
+from analyzer.tables.rows import Row, flow_row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
 
@@ -34,6 +38,7 @@ _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken t
 _LINGER = 30.0  # ... after its FINs or RST
 _PIPE_IDLE = 60.0
 _PIPE_LINGER = 0.2
+_COMPLAINTS = 4  # bad lines of a key log that are named
 
 
 @dataclass(slots=True)
@@ -96,7 +101,9 @@ class Run:
         """One plain line each: what was cut, capped or not understood."""
         lines = list(self.source.warnings)
         if self.keylog is not None:
-            lines += self.keylog.warnings
+            lines += [f"{c.source}, line {c.line}: {c.says}" for c in self.keylog.complaints[:_COMPLAINTS]]
+            if self.keylog.bad_lines > _COMPLAINTS:
+                lines.append(f"key log: {self.keylog.bad_lines} lines that are none")
         lines += [f"{count} x {what}" for what, count in sorted(self.totals.caps.items())]
         if self.diagnosis.bug_count:
             bug = self.diagnosis.bugs[0]
@@ -135,6 +142,15 @@ class Run:
             self.source.close()
             self.totals.seconds = time.monotonic() - started
 
+    def flow_rows(self, tls: set[int]) -> Iterator[Row]:
+        """Rows of the ``flows`` table; ``tls`` holds the numbers of those that carried TLS."""
+        table = self.tracker.table
+        rows = table.held()
+        rows = rows[np.argsort(table["number"][rows], kind="stable")]
+        for begin in range(0, len(rows), 10_000):
+            for flow in read_flows(table, rows[begin : begin + 10_000]):
+                yield flow_row(flow, self.captures, "tls" if flow.number in tls else "tcp")
+
     # ------------------------------------------------------------------
 
     def _take(self, batch: FrameBatch) -> None:
@@ -165,7 +181,8 @@ class Run:
 
             self.keylog = self.tracker.keylog = KeyLog()
         for text in self.source.secrets[self._secrets_taken :]:
-            self.keylog.feed(text)
+            self.keylog.feed(text, "secrets in the capture")
+            self.keylog.end("secrets in the capture")
         self._secrets_taken = len(self.source.secrets)
 
     def _note_end(self) -> None:
@@ -216,7 +233,7 @@ def _open_keylog(path: str | None) -> Any:
         with open(path, "rb") as file:
             while chunk := file.read(1 << 20):
                 keylog.feed(chunk)
-            keylog.feed(b"\n")
+            keylog.end()
     except OSError as error:
         raise SourceError(f"cannot read the key log {path}: {error.strerror}") from error
     return keylog

@@ -1,0 +1,131 @@
+"""What ``analyzer.analyze`` hands out: the tables of a run as DataFrames, and the handshakes behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from analyzer.errors import UsageError
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake
+from analyzer.pipeline.run import Run, Totals
+from analyzer.tables import rows_of
+from analyzer.tables.collect import CertificateTable, ServerTable
+from analyzer.tables.rows import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result"]
+
+
+class Result:
+    """Every handshake of the captures, judged. Tables are DataFrames made when first asked for.
+
+    ``handshakes`` one row an attempt · ``failed`` those that failed · ``alerts`` · ``records`` · ``certificates`` ·
+    ``flows`` · ``findings`` · ``servers``. ``result[17]`` is the handshake of tcp.stream 17.
+    """
+
+    def __init__(self, run: Run, handshakes: list[Handshake]) -> None:
+        self._run = run
+        self._handshakes = handshakes
+        self.captures: list[str] = run.captures
+        """Names of the captures."""
+        self.totals: Totals = run.totals
+        self.warnings: list[str] = run.warnings
+        """What was cut, capped or not understood: one plain line each."""
+
+    def __len__(self) -> int:
+        return len(self._handshakes)
+
+    def __iter__(self) -> Iterator[Handshake]:
+        return iter(self._handshakes)
+
+    def __getitem__(self, stream: int) -> Handshake:
+        """The handshake of a tcp.stream (of the first capture that has one)."""
+        for handshake in self._handshakes:
+            if handshake.flow.stream == stream:
+                return handshake
+        raise UsageError(f"no handshake attempt in tcp.stream {stream}")
+
+    def rows(self, table: str = "handshakes") -> Iterator[Row]:
+        """Rows of a table as dicts, in schema order."""
+        if table == "certificates":
+            certificates = CertificateTable()
+            for handshake in self._handshakes:
+                certificates.add(handshake)
+            return certificates.rows()
+        if table == "servers":
+            servers = ServerTable()
+            for handshake in self._handshakes:
+                servers.add(handshake)
+            return servers.rows()
+        if table == "flows":
+            return self._run.flow_rows({h.flow.number for h in self._handshakes if h.messages})
+        if table in ("handshakes", "alerts", "records", "findings"):
+            return rows_of(self._handshakes, table, self.captures)
+        raise UsageError(f"there is no table {table!r}")
+
+    def _frame(self, table: str) -> pd.DataFrame:
+        from analyzer.tables.frames import make_frame
+
+        return make_frame(self.rows(table), table)
+
+    @cached_property
+    def handshakes(self) -> pd.DataFrame:
+        """One row for each handshake attempt."""
+        return self._frame("handshakes")
+
+    @cached_property
+    def failed(self) -> pd.DataFrame:
+        """The attempts that failed."""
+        return self.handshakes[self.handshakes["outcome"] == "failed"].reset_index(drop=True)
+
+    @cached_property
+    def alerts(self) -> pd.DataFrame:
+        """Every alert, in the clear, decrypted or inferred."""
+        return self._frame("alerts")
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """Every message and record."""
+        return self._frame("records")
+
+    @cached_property
+    def certificates(self) -> pd.DataFrame:
+        """One row for each distinct certificate."""
+        return self._frame("certificates")
+
+    @cached_property
+    def flows(self) -> pd.DataFrame:
+        """One row for each TCP connection."""
+        return self._frame("flows")
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """Everything the rules found, on completed handshakes too."""
+        return self._frame("findings")
+
+    @cached_property
+    def servers(self) -> pd.DataFrame:
+        """What each server was seen to accept and refuse."""
+        return self._frame("servers")
+
+    @property
+    def prevention(self) -> list[Finding]:
+        """What will fail next, worst first."""
+        return self._run.prevention()
+
+    def __repr__(self) -> str:
+        t = self.totals
+        return (
+            f"<Result of {len(self.captures)} capture(s): {t.handshakes} handshakes, {t.completed} completed, {t.failed} failed, "
+            f"{t.unfinished} unfinished, {t.no_handshake} without a handshake>"
+        )
+
+
+def make_result(run: Run) -> Result:
+    """Run to the end."""
+    handshakes: list[Any] = list(run.handshakes())
+    return Result(run, handshakes)
