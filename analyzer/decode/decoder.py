@@ -25,7 +25,7 @@ ROUNDS = 48
 _READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (link.read_ethernet, (Code.LINK + 1, Code.ETHERNET, Code.BRIDGED)),
     (link.read_vlan, (Code.VLAN, 0x88A8, 0x9100, 0x9200, 0x9300)),
-    (link.read_extended_tag, (0x8926, 0x893F)),
+    (link.read_extended_tag, (0x8926, 0x893F, 0x8909)),
     (link.read_llc, (Code.LLC, Code.LINK + 100)),
     (link.read_mpls, (Code.MPLS, 0x8848, Code.LINK + 219)),
     (link.read_pppoe, (Code.PPPOE, Code.LINK + 51)),
@@ -54,6 +54,7 @@ _READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (tunnel.read_vxlan, (Code.PORT + 4789, Code.PORT + 8472, Code.PORT + 4790)),
     (tunnel.read_geneve, (Code.PORT + 6081,)),
     (tunnel.read_gtp, (Code.PORT + 2152,)),
+    (tunnel.read_tzsp, (Code.PORT + 37008,)),
     (icmp.read_icmp, (Code.PROTOCOL + 1, Code.PROTOCOL + 58)),
 )
 

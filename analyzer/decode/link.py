@@ -73,9 +73,9 @@ def read_vlan(work: Work, packets: Packets) -> Packets:
 
 
 def read_extended_tag(work: Work, packets: Packets) -> Packets:
-    """VN-Tag (0x8926, 4 bytes) and E-Tag (0x893F, 6 bytes; 802.1BR), each before an EtherType."""
+    """VN-Tag (0x8926), E-Tag (802.1BR) and Cisco's metadata, each before an EtherType."""
     packets = work.need(packets, 8)
-    size = np.where(packets.code == 0x893F, 6, 4)
+    size = np.where(packets.code == 0x8926, 4, 6)
     return _carry(packets.past(size + 2, 0), work.read(packets.past(size, 0), ETHERTYPE)["type"])
 
 

@@ -2,7 +2,7 @@
 
 IP in IP RFC 2003, RFC 2473, RFC 4213; GRE RFC 2784, RFC 2890, RFC 2637 (version 1); ERSPAN
 draft-foschiano-erspan; EtherIP RFC 3378; MPLS in IP RFC 4023, in UDP RFC 7510; GRE in UDP RFC 8086;
-VXLAN RFC 7348 and its GPE draft; GENEVE RFC 8926; GTP-U 3GPP TS 29.281.
+WCCP draft-mclaggan-wccp-v2rev1; VXLAN RFC 7348 and its GPE draft; GENEVE RFC 8926; GTP-U 3GPP TS 29.281; TZSP as Wireshark reads it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from analyzer.decode.packets import Code, Packets, Work, layout
 
 __all__ = [
     "read_erspan", "read_etherip", "read_geneve", "read_gre", "read_gtp", "read_ipip", "read_mpls_tunnel",
-    "read_udp", "read_vxlan",
+    "read_tzsp", "read_udp", "read_vxlan",
 ]  # fmt: skip
 
 GRE = layout(4, flags=(0, ">u2"), protocol=(2, ">u2"))
@@ -21,11 +21,13 @@ ERSPAN = layout(12, version=(0, "u1"), flags=(10, ">u2"))
 UDP = layout(8, port=(2, ">u2"), length=(4, ">u2"))
 VXLAN = layout(8, flags=(0, "u1"), next=(3, "u1"))
 GENEVE = layout(8, version=(0, "u1"), protocol=(2, ">u2"))
+TZSP = layout(4, version=(0, "u1"), type=(1, "u1"), protocol=(2, ">u2"))
 GTP = layout(12, flags=(0, "u1"), type=(1, "u1"), length=(2, ">u2"), next=(11, "u1"))
 
 ARUBA = 0x8200, 0x83FF
 """GRE protocol types in which Aruba's access points send 802.11 frames to their controller."""
 VXLAN_GPE = Code.PORT + 4790
+TZSP_CARRIED = {1: Code.ETHERNET, 18: Code.WIFI}
 GPE_NEXT = {1: Code.IPV4, 2: Code.IPV6, 3: Code.ETHERNET, 5: Code.MPLS}
 
 
@@ -58,6 +60,10 @@ def read_gre(work: Work, packets: Packets) -> Packets:
     code[((protocol == 0x88BE) & (flags & 0x1000 != 0)) | (protocol == 0x22EB)] = Code.ERSPAN
     code[protocol == 0x880B] = Code.PPP
     code[(protocol >= ARUBA[0]) & (protocol <= ARUBA[1])] = Code.WIFI
+    wccp = protocol == 0x883E
+    if wccp.any():
+        code[wccp] = Code.IP
+        size = size + np.where(wccp & (work.byte(packets.start + size) >> 4 != 4), 4, 0)  # the redirect header
     return work.enter_tunnel(packets.past(size, code))
 
 
@@ -125,3 +131,26 @@ def read_gtp(work: Work, packets: Packets) -> Packets:
     done = following == 0
     packets, size = work.keep(packets, done, "bad gtp header"), size[done]
     return work.enter_tunnel(packets.past(size, Code.IP))
+
+
+def read_tzsp(work: Work, packets: Packets) -> Packets:
+    """TaZmen sniffer protocol (MikroTik and others): at most 16 tags, then the mirrored frame."""
+    packets = work.need(packets, 5)
+    header = work.read(packets, TZSP)
+    code = np.full(len(packets), -1, np.int32)
+    for number, carried in TZSP_CARRIED.items():
+        code[header["protocol"] == number] = carried
+    good = (header["version"] == 1) & (header["type"] <= 1) & (code >= 0)
+    packets, code = work.keep(packets, good, "udp"), code[good]
+    size = np.full(len(packets), 4, np.int64)
+    tagged = np.ones(len(packets), np.bool_)
+    for _ in range(16):
+        at = packets.start + size
+        tag = work.byte(at)
+        length = np.where(tag < 2, 1, work.byte(at + 1).astype(np.int64) + 2)
+        size += np.where(tagged, length, 0)
+        tagged &= tag != 1
+        if not tagged.any():
+            break
+    packets = work.keep(packets, ~tagged, "udp")
+    return work.enter_tunnel(packets.past(size[~tagged], code[~tagged]))

@@ -63,6 +63,11 @@ def ppi(link: int, packet: Packet) -> bytes:
     return struct.pack("<BBHI", 0, 0, 8, link) + bytes(packet)
 
 
+def prism() -> bytes:
+    items = b"".join(struct.pack("<IHHI", 0x44 | number << 12, 0, 4, 0) for number in range(1, 11))
+    return struct.pack("<II16s", 0x44, 144, b"wlan0") + items
+
+
 def extended_radiotap() -> bytes:
     """Two presence words, TSFT, flags saying that the 802.11 header is padded to 4 bytes."""
     return struct.pack("<BBHII", 0, 0, 28, 0x8000_0003, 1) + b"\0" * 4 + b"\0" * 8 + b"\x20" + b"\0" * 3
@@ -86,6 +91,7 @@ CASES: dict[str, tuple[int, Packet | bytes, int, int]] = {
     "802.3 in a vlan": (1, eth(struct.pack(">HH", 9, len(SNAP_IP4)) + SNAP_IP4, 0x8100), 0, 9),
     "vn-tag": (1, eth(b"\0\1\0\2\x08\x00" + bytes(FOUR), 0x8926), 0, -1),
     "e-tag": (1, eth(b"\0\1\0\2\0\0\x08\x00" + bytes(FOUR), 0x893F), 0, -1),
+    "cisco metadata": (1, eth(b"\1\1\0\1\0\5\x08\x00" + bytes(FOUR), 0x8909), 0, -1),
     "provider backbone": (1, eth(b"\0\0\0\1" + bytes(ETHER / FOUR), 0x88E7), 0, -1),
     "mpls": (1, ETHER / MPLS(label=16, s=0) / MPLS(label=17, s=1) / FOUR, 0, -1),
     "mpls ipv6": (1, eth(bytes(MPLS(label=17, s=1)) + bytes(SIX), 0x8847), 0, -1),
@@ -119,11 +125,11 @@ CASES: dict[str, tuple[int, Packet | bytes, int, int]] = {
     "radiotap": (127, bytes(RadioTap()) + bytes(DATA_FRAME) + SNAP_IP4, 0, -1),
     "radiotap padded": (127, extended_radiotap() + bytes(QOS_FRAME) + b"\0\0" + SNAP_IP4, 0, -1),
     "avs": (163, struct.pack(">II", 0x8021_1001, 64) + b"\0" * 56 + bytes(DATA_FRAME) + SNAP_IP4, 0, -1),
-    "prism": (119, b"\0" * 144 + bytes(DATA_FRAME) + SNAP_IP4, 0, -1),
+    "prism": (119, prism() + bytes(DATA_FRAME) + SNAP_IP4, 0, -1),
     "ppi": (192, ppi(105, DATA_FRAME / Raw(SNAP_IP4)), 0, -1),
     "nflog": (239, nflog(FOUR), 0, -1),
     "pktap": (258, pktap(1, ETHER / FOUR), 0, -1),
-    "ipnet": (226, b"\1\2" + b"\0" * 22 + bytes(FOUR), 0, -1),
+    "ipnet": (226, struct.pack(">BBHI16x", 2, 2, 0, len(FOUR)) + bytes(FOUR), 0, -1),
     "ip options": (1, ETHER / IP(src="192.0.2.7", dst="198.51.100.9", options=b"\x94\x04\x00\x00" * 3) / SEGMENT, 0, -1),
     "ipv6 extensions": (
         1,
@@ -148,6 +154,8 @@ CASES: dict[str, tuple[int, Packet | bytes, int, int]] = {
     "gre mpls": (1, ETHER / OUTER4 / GRE(proto=0x8847) / MPLS(label=3, s=1) / FOUR, 1, -1),
     "pptp": (1, ETHER / GRE_OUTER / Raw(b"\x30\x81\x88\x0b\0\0\0\0" + b"\0" * 8 + b"\xff\x03\0\x21" + bytes(FOUR)), 1, -1),
     "gre aruba": (1, ETHER / GRE_OUTER / Raw(b"\0\0\x82\x40" + bytes(DATA_FRAME) + SNAP_IP4), 1, -1),
+    "gre wccp": (1, ETHER / GRE_OUTER / Raw(b"\0\0\x88\x3e" + b"\0\1\2\3" + bytes(FOUR)), 1, -1),
+    "gre wccp without redirect header": (1, ETHER / GRE_OUTER / Raw(b"\0\0\x88\x3e" + bytes(FOUR)), 1, -1),
     "erspan i": (1, ETHER / GRE_OUTER / Raw(b"\x00\x00\x88\xbe" + bytes(ETHER / FOUR)), 1, -1),
     "erspan ii": (1, ETHER / OUTER4 / GRE(seqnum_present=1, proto=0x88BE) / ERSPAN_II() / ETHER / FOUR, 1, -1),
     "erspan iii": (1, ETHER / GRE_OUTER / Raw(b"\x10\x00\x22\xeb\0\0\0\1" + erspan3(False) + bytes(ETHER / FOUR)), 1, -1),
@@ -173,6 +181,8 @@ CASES: dict[str, tuple[int, Packet | bytes, int, int]] = {
         1,
         -1,
     ),
+    "tzsp": (1, ETHER / OUTER4 / UDP(sport=999, dport=37008) / Raw(b"\1\0\0\1\x0a\1\x20\0\1" + bytes(ETHER / FOUR)), 1, -1),
+    "tzsp 802.11": (1, ETHER / OUTER4 / UDP(sport=999, dport=37008) / Raw(b"\1\0\0\x12\1" + bytes(DATA_FRAME) + SNAP_IP4), 1, -1),
     "vxlan in gre in ipip": (
         1,
         ETHER / OUTER4 / OUTER4 / GRE(key_present=1) / OUTER6 / UDP(dport=4789) / VXLAN(flags=8) / ETHER / Dot1Q(vlan=3) / SIX,
