@@ -89,7 +89,8 @@ class SegmentBatch:
     Addresses are 128 bits in two uint64 columns, IPv4 mapped into ::ffff:0:0/96; ``ip_version``
     (4 or 6) tells a mapped address from a real one. ``payload_length`` is what was captured,
     ``wire_length`` what the IP header says was sent; the difference is a known gap (snaplen).
-    ``ip_id`` is -1 where there is none (IPv6). ``mss`` and ``window_scale`` are 0 and -1 where
+    ``ip_id`` is -1 where there is none (IPv6). ``dont_fragment`` is
+    always true for IPv6, which no router fragments. ``mss`` and ``window_scale`` are 0 and -1 where
     absent and read from SYN segments only. ``options`` holds TcpOption bits.
     ``timestamp_value`` is TSval (0 when absent).
     """
