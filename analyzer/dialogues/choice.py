@@ -71,7 +71,7 @@ _GREETINGS: tuple[tuple[re.Pattern[bytes], type[Talk]], ...] = tuple(
         (rb"\+OK\b|-ERR\b", Pop3Talk),
         (rb'"(IMPLEMENTATION|SIEVE|SASL|STARTTLS|VERSION|NOTIFY|MAXREDIRECTS)"', SieveTalk),
         (rb":\S+ (NOTICE|CAP|\d{3}) |NOTICE (AUTH|\*) ", IrcTalk),
-        (rb"HTTP/1\.\d \d{3}\b", HttpConnectTalk),
+        (rb"HTTP/1\.\d 2\d\d .*ESTABLISH", HttpConnectTalk),
         (rb"20[01][ -]", NntpTalk),
         (rb"(220|421|554|120|5\d\d)[ -].*(SMTP|LMTP|\bMX\b)", SmtpTalk),
         (rb"(220|421|530|120)[ -].*FTP", FtpTalk),
@@ -87,7 +87,7 @@ def choose(client: bytes, server: bytes, port: int) -> Choice:
     said = _choose_by_client(client[:PREFIX], server[:PREFIX], port) if client else None
     if said not in (None, "none"):
         return said
-    answered = _choose_by_server(server[:PREFIX], bool(client), port) if server else None
+    answered = _choose_by_server(server[:PREFIX], port) if server else None
     if answered not in (None, "none"):
         return answered
     if said == "none" or (not client and answered == "none" and len(server) >= PATIENCE):
@@ -177,7 +177,7 @@ def _choose_by_command(data: bytes, server: bytes, port: int) -> Choice:
     return "none"
 
 
-def _choose_by_server(data: bytes, client_spoke: bool, port: int) -> Choice:
+def _choose_by_server(data: bytes, port: int) -> Choice:
     tls = looks_like_tls(data, from_client=False)
     if tls or tls is None:
         return "tls" if tls else None
@@ -198,7 +198,7 @@ def _choose_by_server(data: bytes, client_spoke: bool, port: int) -> Choice:
     if end < 0:
         return None if len(data) < PREFIX and _TEXT.match(line) else "none"
     for pattern, talk in _GREETINGS:
-        if pattern.match(line) and not (talk is HttpConnectTalk and client_spoke):
+        if pattern.match(line):
             return talk
     return None if _REPLY.match(line) else "none"  # SMTP or FTP: the client will show
 

@@ -50,16 +50,22 @@ class Follower:
         self._outer: Dialogue | None = None  # of the tunnel we are in
         self._base = (0, 0)  # where the present dialogue began, in each direction
         self._chain = 0
-        self._fed = [0, 0]
+        self._fed = [0, 0]  # bytes of the server, of the client: fed or lost
         # until it is known which dialogue this is:
         self._chunks: list[tuple[bool, bytes, int]] = []
         self._client = bytearray()
         self._server = bytearray()
 
-    def feed(self, from_client: bool, data: bytes, frame: int) -> None:
-        """The next bytes of one direction, as they came in the capture; ignored once it is decided."""
+    def feed(self, from_client: bool, data: bytes, frame: int, offset: int | None = None) -> None:
+        """The next bytes of one direction, as they came in the capture; ignored once it is decided.
+
+        ``offset``: where they are in the direction's stream. When that is further than expected the bytes
+        between were not captured, and what is understood goes on behind them.
+        """
         if self.status != "undecided" or not data:
             return
+        if offset is not None and offset > self._fed[from_client]:
+            self._lose(from_client, offset - self._fed[from_client])
         self._fed[from_client] += len(data)
         if self._fed[from_client] > LIMIT:
             self._stop()
@@ -76,6 +82,18 @@ class Follower:
         if self.status == "undecided" and self._talk is not None:
             self._talk.finish()
             self._look()
+
+    def _lose(self, from_client: bool, length: int) -> None:
+        self._fed[from_client] += length
+        if self._talk is not None:
+            self._talk.lose(from_client, length)
+            return
+        seen = self._client if from_client else self._server
+        lost = len(seen) + length
+        seen.clear()
+        self._chunks = [chunk for chunk in self._chunks if chunk[0] != from_client]
+        client, server = self._base
+        self._base = (client + lost, server) if from_client else (client, server + lost)
 
     def _stop(self) -> None:
         self.finish()
@@ -125,8 +143,6 @@ class Follower:
                 self._begin(talk.dialogue, talk.client.offset, talk.server.offset)
         elif talk.outcome == "none" or self._chain >= CHAIN:
             self._mark(talk)
-            if talk.bare:
-                self.dialogue = self._outer
             self.status = "none"
             self._forget()
         else:

@@ -24,7 +24,6 @@ class HttpConnectTalk(LineTalk):
         super().__init__(*arguments)  # type: ignore[arg-type]
         self._in_request = False
         self._status = b""
-        self._reason = b""
         self._length = 0
         self._schemes: list[str] = []
 
@@ -50,7 +49,7 @@ class HttpConnectTalk(LineTalk):
         if not self._status:
             match = _STATUS.match(line)
             if match and (self.dialogue.state == "asked" or not self.client.total):
-                self._status, self._reason = match[1], match[2] or b""
+                self._status = match[1]
                 self._length = 0
                 self._schemes = []
                 self.say(False, line, decisive=True)
@@ -70,11 +69,7 @@ class HttpConnectTalk(LineTalk):
         if code[0] == "1":
             return
         if code[0] == "2":
-            if self.dialogue.state == "asked" or b"establish" in self._reason.lower():
-                self.agree(code, "through")
-            else:
-                self.bare = True
-                self.give_up()
+            self.agree(code, "through")
             return
         self.dialogue.offered = tuple(self._schemes)
         self.skip[False] = self._length

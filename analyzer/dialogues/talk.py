@@ -115,7 +115,7 @@ class Talk:
         self.server = Side()
         self.outcome: Outcome = ""
         self.bare = False
-        """It was none of this dialogue after all: TLS began with the client's first byte, or nobody asked."""
+        """TLS began with the client's first byte, without a word of this dialogue."""
         self.skip = {True: 0, False: 0}
         """Bytes of the unit last read that are still to come and not looked at, by ``from_client``."""
         self._client_waits = False  # its TLS bytes came before the answer
@@ -135,6 +135,15 @@ class Talk:
                 return
             if begins is None or not self.read(from_client, side):
                 return
+
+    def lose(self, from_client: bool, length: int) -> None:
+        """So many bytes of one side were not captured: what was begun before them will not become whole."""
+        if from_client and self._client_waits:
+            return  # inside TLS already
+        side = self.client if from_client else self.server
+        side.take(len(side))
+        side.offset += length
+        self.skip[from_client] = max(0, self.skip[from_client] - length)
 
     def finish(self) -> None:
         """Nothing more will come."""

@@ -9,7 +9,6 @@ from analyzer.dialogues.talk import Side, Talk
 __all__ = ["XmppTalk"]
 
 _TAG = re.compile(rb"<(/?)(?:[A-Za-z0-9_.-]+:)?([A-Za-z0-9_.-]+)")
-_TO = re.compile(rb"""\sto\s*=\s*["']([^"'<>]{1,255})["']""")
 
 
 class XmppTalk(Talk):
@@ -49,11 +48,7 @@ class XmppTalk(Talk):
                 self.ask()
             return
         self.say(True, token)
-        if name == b"stream" and not closing:
-            to = _TO.search(token)
-            if to and self.dialogue.target is None:
-                self.dialogue.target = to[1].decode("utf-8", "backslashreplace")
-        elif (name == b"stream" and closing) or (name in (b"iq", b"message", b"presence") and self.dialogue.state != "asked"):
+        if (name == b"stream" and closing) or (name in (b"iq", b"message", b"presence") and self.dialogue.state != "asked"):
             self.give_up()
 
     def _server_tag(self, name: bytes, closing: bool, alone: bool, token: bytes) -> None:
