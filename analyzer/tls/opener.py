@@ -221,6 +221,12 @@ class Opener:
         side.protection = self._pair[0 if from_client else 1]
         return True
 
+    def update_key(self, from_client: bool) -> None:
+        """Go on to the next keys after a KeyUpdate of a side. Not to be told is no harm: the next record shows it."""
+        side = self._sides[from_client]
+        if isinstance(side.protection, Tls13Protection):
+            side.protection = side.protection.updated()
+
     def adopt(self, successor: Opener) -> None:
         """Give the opener of a renegotiation (TLS 1.2 and below), whose keys follow the next ChangeCipherSpec."""
         self._successor = successor
