@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["analyze"]
 
 _OF_HANDSHAKES = ("handshakes", "alerts", "records", "findings")
-"""Tables whose rows belong to one handshake each; filters hold for them."""
+"""Tables whose rows belong to one handshake each."""
 
 
 def analyze(
@@ -126,6 +126,8 @@ class _Watched:
     def __init__(self, run: Run, selection: Selection, quiet: bool, streaming: bool) -> None:
         self.run, self.streaming = run, streaming
         self.matched = 0
+        self.tls_flows: set[int] = set()
+        """Flows that carried TLS, shown or not."""
         self._selection, self._quiet = selection, quiet
         self._said: set[str] = set()
         self.filtered = not selection.everything
@@ -140,6 +142,8 @@ class _Watched:
             for handshake in run.handshakes():
                 if self.streaming:
                     self.warn(run.source.warnings)
+                if handshake.messages:
+                    self.tls_flows.add(handshake.flow.number)
                 if accepts(handshake):
                     self.matched += bool(fails(handshake))
                     yield handshake
@@ -170,16 +174,27 @@ def _fill(watched: _Watched, writer: Writer) -> None:
 
 
 def _fill_tables(watched: _Watched, tables: TableWriters) -> None:
-    """Rows of every table that the output has room for."""
+    """Rows of every table that the output has room for. Flows are all of the capture's, whatever the filters."""
     from analyzer.tables import rows_of
+    from analyzer.tables.collect import CertificateTable, ServerTable
 
-    captures = watched.run.captures
+    run = watched.run
+    certificates, servers = CertificateTable(), ServerTable()
     done = False
     try:
         writers = [(name, tables.writer(name)) for name in _OF_HANDSHAKES if name in tables.tables]
         for handshake in watched.handshakes():
+            certificates.add(handshake)
+            servers.add(handshake)
             for name, writer in writers:
-                writer.write_all(rows_of((handshake,), name, captures))
+                writer.write_all(rows_of((handshake,), name, run.captures))
+        for name, found in (
+            ("certificates", certificates.rows()),
+            ("servers", servers.rows()),
+            ("flows", run.flow_rows(watched.tls_flows)),
+        ):
+            if name in tables.tables:
+                tables.writer(name).write_all(found)
         done = True
     finally:
         tables.close(done)

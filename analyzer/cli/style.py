@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from analyzer.export.escape import for_terminal
 
 __all__ = ["Style", "cut", "display_width", "lay_out", "say", "wrap"]
 
+_BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -54,11 +56,14 @@ def cut(text: object, limit: int = 100) -> str:
 
 
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
-    """``text`` (line ends kept, the rest escaped) in lines of at most ``width``; long words are left whole."""
+    """``text`` in lines of at most ``width``; what is not printable is escaped, long words are left whole.
+
+    Lines that break in the middle of a sentence are joined before they are broken anew.
+    """
     lines: list[str] = []
-    for line in text.split("\n"):
+    for paragraph in _BROKEN_SENTENCE.sub(" ", text).split("\n"):
         lines += textwrap.wrap(
-            for_terminal(line),
+            for_terminal(paragraph),
             width,
             initial_indent=indent,
             subsequent_indent=indent if hanging is None else hanging,
