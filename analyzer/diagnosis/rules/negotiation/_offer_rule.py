@@ -1,0 +1,47 @@
+"""What the rules share that blame one part of a refused offer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.negotiation._refused import SILENT_ENDS
+from analyzer.diagnosis.rules.negotiation._suspects import weigh_offer
+from analyzer.model.finding import Finding, Outcome
+from analyzer.model.handshake import Handshake
+
+__all__ = ["OFFER_EXPLAINS", "OfferRule"]
+
+OFFER_EXPLAINS = (*SILENT_ENDS, "internal-error", "insufficient-security")
+"""What a named part of the offer explains away."""
+
+
+class OfferRule(Rule):
+    """One part of the offer: proved by bytes where ``proved`` finds them, else the heaviest suspect."""
+
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    explains: ClassVar[tuple[str, ...]] = OFFER_EXPLAINS
+
+    def proved(self, handshake: Handshake, context: Context) -> Finding | None:
+        """A finding that does not rest on weighing."""
+        return None
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        finding = self.proved(handshake, context)
+        if finding is not None:
+            return finding
+        verdict = weigh_offer(handshake, context)
+        if verdict is None or verdict.cause != self.cause:
+            return None
+        who = words.server_text(handshake)
+        if verdict.refused.description is not None:
+            how = f"refused the ClientHello with {words.alert_name(verdict.refused.description)}"
+        else:
+            how = f"{'reset' if verdict.refused.how == 'reset' else 'closed'} the connection instead of answering the ClientHello"
+        if verdict.confidence == "likely":
+            summary = f"{who} {how}: it {verdict.suspect.says}."
+        else:
+            summary = f"{who} {how} and does not say why; first suspect: it {verdict.suspect.says}."
+        return self.found(verdict.confidence, summary, verdict.evidence)
