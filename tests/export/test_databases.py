@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from pathlib import Path
 
 import pytest
-from injections import PAYLOADS
-from test_writers import a_row
+from export_helpers import PAYLOADS, a_row, names_in
 
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.export import open_tables, open_writer
@@ -79,7 +77,7 @@ def test_a_run_given_up_leaves_the_database_as_it_was(tmp_path: Path, kind: str)
 
 def test_a_first_run_given_up_leaves_no_file(tmp_path: Path) -> None:
     run("sqlite", tmp_path / "x.sqlite", "one", commit=False)
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "sql"])
@@ -107,7 +105,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(AnalyzerError, match=r"cannot write .*not a database"):
         run("sqlite", path, "one")
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["x.db"]
+    assert names_in(tmp_path) == ["x.db"]
 
 
 def test_a_url_that_means_nothing_is_one_line(tmp_path: Path) -> None:

@@ -1,24 +1,13 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 
 import pytest
+from export_helpers import ANY_TEXT, FORMULA, PAYLOADS, is_harmless
 from hypothesis import given
 from hypothesis import strategies as st
-from injections import PAYLOADS
 
 from analyzer.export.escape import for_csv, for_html, for_terminal, for_utf8
-
-ANY_TEXT = st.text(st.characters(), max_size=40)  # lone surrogates included
-FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-
-
-def is_harmless(text: str) -> bool:
-    """No control, format, surrogate or separator character that moves, hides or reorders text."""
-    return not any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in (
-        "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI") for sign in text) and not set(text) & set(
-        "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u061c")  # fmt: skip
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from export_helpers import names_in
 
 from analyzer.errors import AnalyzerError
 from analyzer.export import open_writer
@@ -45,7 +45,7 @@ def test_nothing_has_the_name_before_commit(tmp_path: Path) -> None:
     assert staged.path.parent == tmp_path
     staged.commit()
     assert path.read_bytes() == b"half"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert names_in(tmp_path) == ["out.csv"]
 
 
 def test_discard_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_discard_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     put(path, b"new", commit=False)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert names_in(tmp_path) == ["out.csv"]
 
 
 def test_an_existing_file_keeps_its_permissions(tmp_path: Path) -> None:
@@ -86,19 +86,17 @@ def test_a_place_that_cannot_be_written_is_one_plain_line(tmp_path: Path, name: 
 
 
 def test_a_full_disk_is_an_error_and_not_a_short_file() -> None:
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     writer = open_writer("/dev/full", "csv", ALERTS)
     with pytest.raises(AnalyzerError, match="No space left"):
         writer.close()
 
 
-@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet", "sqlite", "zeek", "ecs"])
-def test_a_killed_run_leaves_no_file_of_that_name(tmp_path: Path, format: str) -> None:
-    path = tmp_path / f"out.{format}"
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITE_FOREVER, str(path), format], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "sqlite", "zeek", "ecs"])
+def test_a_killed_run_leaves_no_file_of_that_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"out.{kind}"
+    process = subprocess.Popen([sys.executable, "-c", WRITE_FOREVER, str(path), kind], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     assert process.stdout.readline() == b"go\n"
     deadline = time.monotonic() + 10
@@ -108,5 +106,5 @@ def test_a_killed_run_leaves_no_file_of_that_name(tmp_path: Path, format: str) -
     process.wait()
     process.stdout.close()
     assert process.returncode == -signal.SIGKILL
-    assert os.listdir(tmp_path), "it was killed before it wrote anything"
+    assert names_in(tmp_path), "it was killed before it wrote anything"
     assert not path.exists()

@@ -4,15 +4,13 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from export_helpers import ANY_TEXT, FORMULA, PAYLOADS, a_row, is_harmless, names_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from injections import PAYLOADS
-from test_escape import ANY_TEXT, FORMULA, is_harmless
 
 from analyzer.errors import MissingExtra, UsageError
 from analyzer.export import format_of, open_tables, open_writer
@@ -37,25 +35,9 @@ def rows_for(columns: tuple[Column, ...]) -> st.SearchStrategy[dict[str, object]
     return st.fixed_dictionaries({column.name: st.none() | VALUES[column.dtype] for column in columns})
 
 
-def a_row(text: str = "example.com") -> dict[str, object]:
-    """A handshake with every column filled, and ``text`` in every one that holds text."""
-    filled: dict[str, object] = {
-        "string": text,
-        "int64": 7,
-        "float64": 1.5,
-        "bool": True,
-        "timestamp": 1_714_564_800_123_456_789,
-        "list[string]": (text, "h2"),
-        "evidence": [(4, text), (None, text)],
-    }
-    return {column.name: filled[column.dtype] for column in HANDSHAKES}
-
-
-def written(
-    format: str, columns: tuple[Column, ...], *rows: Mapping[str, object], table: str = "handshakes", **options: object
-) -> bytes:
+def written(kind: str, columns: tuple[Column, ...], *rows: Mapping[str, object], table: str = "handshakes", **options: object) -> bytes:
     stream = io.BytesIO()
-    writer = open_writer(stream, format, columns, table=table, **options)  # type: ignore[arg-type]
+    writer = open_writer(stream, kind, columns, table=table, **options)  # type: ignore[arg-type]
     writer.write_all(rows)
     writer.close()
     return stream.getvalue()
@@ -161,12 +143,12 @@ def test_parquet_reads_back(tmp_path_factory: pytest.TempPathFactory, rows: list
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-@pytest.mark.parametrize("format", ["csv", "jsonl", "zeek", "ecs"])
-def test_hostile_text_in_every_field_stays_harmless(format: str, payload: str) -> None:
-    text = written(format, HANDSHAKES, a_row(payload)).decode("utf-8")
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "zeek", "ecs"])
+def test_hostile_text_in_every_field_stays_harmless(kind: str, payload: str) -> None:
+    text = written(kind, HANDSHAKES, a_row(payload)).decode("utf-8")
     for line in text.removesuffix("\n").split("\n"):
-        assert is_harmless(line.replace("\t", " ") if format == "zeek" else line)
-    assert text.count("\n") == {"csv": 2, "jsonl": 1, "ecs": 1, "zeek": 10}[format]
+        assert is_harmless(line.replace("\t", " ") if kind == "zeek" else line)
+    assert text.count("\n") == {"csv": 2, "jsonl": 1, "ecs": 1, "zeek": 10}[kind]
 
 
 def test_fields_choose_and_order() -> None:
@@ -201,7 +183,7 @@ def test_a_time_beyond_64_bits_is_the_last_one_in_parquet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "format"),
+    ("path", "kind"),
     [
         ("a.csv", "csv"),
         ("A.CSV", "csv"),
@@ -216,8 +198,8 @@ def test_a_time_beyond_64_bits_is_the_last_one_in_parquet() -> None:
         ("sqlite:///x.csv", "sql"),
     ],
 )
-def test_the_suffix_names_the_format(path: str, format: str) -> None:
-    assert format_of(path) == format
+def test_the_suffix_names_the_format(path: str, kind: str) -> None:
+    assert format_of(path) == kind
 
 
 @pytest.mark.parametrize("path", ["a", "a.xyz", "csv", ".csv.xyz"])
@@ -258,17 +240,15 @@ def test_a_folder_gets_a_file_a_table_all_at_once(tmp_path: Path) -> None:
         writer.close()
         assert not (folder / f"{name}.csv").exists()
     tables.close()
-    assert sorted(os.listdir(folder)) == sorted(f"{name}.csv" for name in TABLES)
+    assert names_in(folder) == sorted(f"{name}.csv" for name in TABLES)
 
 
 def test_a_folder_of_zeek_logs(tmp_path: Path) -> None:
     tables = open_tables(tmp_path, "zeek")
     tables.writer("handshakes").write(a_row())
-    tables.writer("flows").write(
-        {column.name: None for column in FLOWS} | {"first_seen": 10**18, "last_seen": 10**18 + 1, "state": "SF"}
-    )
+    tables.writer("flows").write({column.name: None for column in FLOWS} | {"first_seen": 10**18, "last_seen": 10**18 + 1, "state": "SF"})
     tables.close()
-    assert sorted(os.listdir(tmp_path)) == ["conn.log", "ssl.log"]
+    assert names_in(tmp_path) == ["conn.log", "ssl.log"]
     assert "1000000000.000000\t-\t-\t-\t-\t-\ttcp\t-\t0.000000\t-\t-\tSF\t-\t-\n" in (tmp_path / "conn.log").read_text()
 
 
@@ -276,7 +256,7 @@ def test_a_folder_given_up_stays_empty(tmp_path: Path) -> None:
     tables = open_tables(tmp_path, "jsonl")
     tables.writer("handshakes").write(a_row())
     tables.close(False)
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
