@@ -107,8 +107,8 @@ class Fragments:
         clash = (at > 0 and datagram.offsets[at - 1] + len(datagram.payloads[at - 1]) > offset) or (
             at < len(datagram.offsets) and datagram.offsets[at] < end
         )
-        beyond = datagram.total >= 0 and (end > datagram.total or not more)
-        short = not more and bool(datagram.offsets) and at < len(datagram.offsets)
+        beyond = 0 <= datagram.total < end
+        short = not more and at < len(datagram.offsets)
         if clash or beyond or short:
             work.count("ip fragment overlapping another", 1)
             return None
