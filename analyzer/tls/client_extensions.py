@@ -67,7 +67,7 @@ def _octets(field: str, what: str) -> Callable[[bytes], Updates]:
 
 
 def _flag(field: str) -> Callable[[bytes], Updates]:
-    return lambda body: {field: True}
+    return lambda _: {field: True}
 
 
 def _number(field: str, width: int) -> Callable[[bytes], Updates]:

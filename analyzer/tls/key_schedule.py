@@ -93,8 +93,6 @@ def finished_tls12(version: int, hash_name: str, master: bytes, from_client: boo
     if version >= 0x0303:
         digest = hashlib.new(hash_name, transcript).digest()
     else:
-        digest = (
-            hashlib.md5(transcript, usedforsecurity=False).digest() + hashlib.sha1(transcript, usedforsecurity=False).digest()
-        )
+        digest = hashlib.md5(transcript, usedforsecurity=False).digest() + hashlib.sha1(transcript, usedforsecurity=False).digest()
     label = b"client finished" if from_client else b"server finished"
     return prf(version, hash_name, master, label, digest, 12)

@@ -30,12 +30,11 @@ _FAILURES = 64
 class _Side:
     """One direction: which keys are in use, and how often they failed."""
 
-    __slots__ = ("epoch", "failures", "given_up", "opened", "protection", "switched")
+    __slots__ = ("epoch", "failures", "given_up", "opened", "protection")
 
     def __init__(self) -> None:
         self.epoch = -1
         self.protection: Protection | None = None
-        self.switched = False
         self.failures = 0
         self.given_up = False
         self.opened = 0
@@ -60,14 +59,14 @@ class Opener:
         self._version = version
         self._encrypt_then_mac = encrypt_then_mac
         self._facts: SuiteFacts | None = suite_facts(cipher_suite)
-        self._tls13 = version == 0x0304 or version >> 8 in (0x7F, 0xFB)
+        self.is_tls13 = version == 0x0304 or version >> 8 in (0x7F, 0xFB)
         self._sides = {True: _Side(), False: _Side()}
         self._notes: dict[str, None] = {}
         self._pair: tuple[Protection, Protection] | None = None
         self._successor: Opener | None = None
         if self._facts is None:
             self._give_up(f"cipher suite 0x{cipher_suite:04X} is not known")
-        elif self._tls13 != self._facts.tls13:
+        elif self.is_tls13 != self._facts.tls13:
             self._give_up(f"{self._facts.name} does not belong to the chosen version")
         elif version < 0x0301:
             self._give_up("decryption of SSL 3.0 is not supported")
@@ -115,26 +114,23 @@ class Opener:
             side.given_up = True
 
     def open(self, from_client: bool, content_type: int, body: bytes) -> list[tuple[int, bytes]] | None:
-        """Open the next record of a direction: (inner content type, plaintext) in a list; None when it cannot be.
+        """Open the next protected record of a direction: (inner content type, plaintext) in a list; None when it cannot be.
 
-        What travels in the clear (before ChangeCipherSpec; in TLS 1.3 all but application data) comes
-        back as it is.
+        Protected is, in TLS 1.3, what says application data; before it, all that follows a side's first
+        ChangeCipherSpec, those of a renegotiation included. What travels in the clear is not for here.
         """
         side = self._sides[from_client]
-        if self._tls13:
-            if content_type != APPLICATION_DATA:
-                return [(content_type, body)]
-            opened = None if side.given_up else self._open_tls13(side, from_client, body)
+        if side.given_up or (self.is_tls13 and content_type != APPLICATION_DATA):
+            return None
+        if self.is_tls13:
+            opened = self._open_tls13(side, from_client, body)
         else:
-            if not side.switched:
-                side.switched = content_type == CHANGE_CIPHER_SPEC
-                return [(content_type, body)]
-            opened = None if side.given_up else self._open_tls12(side, from_client, content_type, body)
+            opened = self._open_tls12(side, from_client, content_type, body)
         if opened is None:
             return None
         side.failures = 0
         side.opened += 1
-        if not self._tls13 and opened[0] == CHANGE_CIPHER_SPEC:
+        if not self.is_tls13 and opened[0] == CHANGE_CIPHER_SPEC:
             self._renew(side, from_client)
         return [opened]
 
@@ -144,8 +140,7 @@ class Opener:
         A KeyUpdate that is stepped over ends decryption of that direction.
         """
         side = self._sides[from_client]
-        settled = side.epoch == len(_EPOCHS[from_client]) - 1 if self._tls13 else side.switched and side.protection
-        if settled and side.protection is not None and (content_type == APPLICATION_DATA or not self._tls13):
+        if side.protection is not None and (not self.is_tls13 or side.epoch == len(_EPOCHS[from_client]) - 1):
             side.protection.pass_over(body)
         else:
             self.open(from_client, content_type, body)
@@ -257,7 +252,7 @@ class Opener:
         """
         if self._facts is None or self.hash_name not in hashlib.algorithms_available:
             return None
-        if self._tls13:
+        if self.is_tls13:
             secret = self._keylog.secret(self._random, _EPOCHS[from_client][-2])
             if secret is None:
                 return None

@@ -17,11 +17,11 @@ __all__ = ["BadRecord", "BlockProtection", "NotSupported", "Protection", "Sealed
            "Tls13Protection", "protect"]  # fmt: skip
 
 
-class BadRecord(Exception):
+class BadRecord(Exception):  # noqa: N818  a word of the domain
     """A record that these keys do not open."""
 
 
-class NotSupported(Exception):
+class NotSupported(Exception):  # noqa: N818  as above
     """A cipher that cannot be undone here; the text names it."""
 
 

@@ -45,7 +45,7 @@ def _number(field: str, width: int) -> Callable[[bytes], dict[str, Any]]:
 
 
 def _flag(field: str) -> Callable[[bytes], dict[str, Any]]:
-    return lambda body: {field: True}
+    return lambda _: {field: True}
 
 
 _READERS: dict[int, Callable[[bytes], dict[str, Any]]] = {

@@ -11,7 +11,7 @@ GREASE = frozenset(n << 12 | 0x0A00 | n << 4 | 0x0A for n in range(16))
 """Values without meaning that keep servers tolerant (RFC 8701): 0x0A0A, 0x1A1A ... 0xFAFA."""
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818  what the message is, not an error of ours
     """Bytes that are not the message they should be; the text says what did not fit.
 
     ``partial`` is what had been read before: the same type the reader returns, or None.

@@ -194,8 +194,7 @@ def _read_signature(found: Certificate, certificate: x509.Certificate) -> None:
 
 # RFC 5280 section 4.2: a stack that meets another one marked critical must refuse the certificate.
 _KNOWN_EXTENSIONS = frozenset(
-    {f"2.5.29.{n}" for n in (9, 14, 15, 17, 18, 19, 30, 31, 32, 33, 35, 36, 37, 46, 54)}
-    | {"1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.11"}
+    {f"2.5.29.{n}" for n in (9, 14, 15, 17, 18, 19, 30, 31, 32, 33, 35, 36, 37, 46, 54)} | {"1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.11"}
 )
 _KEY_USAGES = (
     ("digital_signature", "digitalSignature"),
@@ -243,10 +242,7 @@ def _read_extensions(found: Certificate, certificate: x509.Certificate) -> None:
             found.ocsp_urls = _locations(value, "1.3.6.1.5.5.7.48.1")
         elif isinstance(value, x509.CRLDistributionPoints):
             found.crl_urls = tuple(
-                name.value
-                for point in value
-                for name in point.full_name or ()
-                if isinstance(name, x509.UniformResourceIdentifier)
+                name.value for point in value for name in point.full_name or () if isinstance(name, x509.UniformResourceIdentifier)
             )
     found.unknown_critical = tuple(unknown)
 
@@ -257,8 +253,7 @@ def _locations(access: x509.AuthorityInformationAccess, method: str) -> tuple[st
     return tuple(
         description.access_location.value
         for description in access
-        if description.access_method.dotted_string == method
-        and isinstance(description.access_location, x509.UniformResourceIdentifier)
+        if description.access_method.dotted_string == method and isinstance(description.access_location, x509.UniformResourceIdentifier)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ TEXT = b"\n".join(
 def test_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
     log = KeyLog()
     edges = [0, *sorted(cuts), len(TEXT)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         log.feed(TEXT[start:stop], "keys.log")
     assert log.secret(RANDOM, "CLIENT_TRAFFIC_SECRET_0") is None
     log.end("keys.log")

@@ -53,18 +53,13 @@ def check(session: Session) -> None:
     assert opened.opener.note == ""
     assert None not in [plaintext for _, _, plaintext in opened.seen]
     assert sorted(opened.verified) == [(False, True), (True, True)]
-    data = {
-        side: b"".join(p for from_client, kind, p in opened.seen if kind == 23 and from_client is side and p)
-        for side in (True, False)
-    }
+    data = {side: b"".join(p for from_client, kind, p in opened.seen if kind == 23 and from_client is side and p) for side in (True, False)}
     assert data == {True: b"ping from the client", False: b"pong from the server"}
     assert [(side, p) for side, kind, p in opened.seen if kind == 21] == [(True, b"\x01\0"), (False, b"\x01\0")]
 
 
 @pytest.mark.parametrize(("version", "ciphers", "certificate", "encrypt_then_mac"), OLDER)
-def test_opens_up_to_tls12(
-    version: ssl.TLSVersion, ciphers: str, certificate: str, encrypt_then_mac: bool, keys: Path
-) -> None:
+def test_opens_up_to_tls12(version: ssl.TLSVersion, ciphers: str, certificate: str, encrypt_then_mac: bool, keys: Path) -> None:
     path = make_certificate(keys, certificate)
     try:
         session = talk_in_memory(keys, version, ciphers, path, encrypt_then_mac=encrypt_then_mac)
@@ -126,15 +121,14 @@ def test_opens_tls13_suites_and_key_updates(suite: str, keys: Path) -> None:
     assert updates.count(True) == 2
     assert updates.count(False) == 1
     suite_code = read_server_hello(hello_body(session, 2)).cipher_suite
-    assert opened.seen[-1][1:] == (21, b"\x01\0")
-    assert encrypted_alert_length(0x0304, suite_code, len(session.records[-1][1]) - 5)
+    assert [p for side, kind, p in opened.seen if kind == 21 and side] == [b"\x01\0"]
+    last = [len(record) - 5 for side, record in session.records if side][-1]
+    assert encrypted_alert_length(0x0304, suite_code, last)
 
 
 @needs_openssl
 def test_opens_after_a_retry(keys: Path) -> None:
-    [session] = talk_over_loopback(
-        keys, ["-groups", "P-384"], [["-groups", "X25519:P-384", "-tls1_3"]], make_certificate(keys, "ecdsa")
-    )
+    [session] = talk_over_loopback(keys, ["-groups", "P-384"], [["-groups", "X25519:P-384", "-tls1_3"]], make_certificate(keys, "ecdsa"))
     assert sum(record[0] == 22 for _, record in session.records) == 4
     opened = observe(session)
     assert opened.opener.note == ""
@@ -165,9 +159,7 @@ def test_steps_over_rejected_early_data(keys: Path) -> None:
     certificate = make_certificate(keys, "rsa")
     talk_over_loopback(keys, ["-early_data"], [["-tls1_3", "-sess_out", str(ticket)]], certificate)
     # another server process has other ticket keys: it cannot read the ticket
-    [session] = talk_over_loopback(
-        keys, ["-early_data"], [["-tls1_3", "-sess_in", str(ticket), "-early_data", str(early)]], certificate
-    )
+    [session] = talk_over_loopback(keys, ["-early_data"], [["-tls1_3", "-sess_in", str(ticket), "-early_data", str(early)]], certificate)
     opened = observe(session)
     assert b"sent before any answer" in [p for side, kind, p in opened.seen if kind == 23 and side]
     assert sorted(opened.verified) == [(False, True), (True, True)]
@@ -176,16 +168,17 @@ def test_steps_over_rejected_early_data(keys: Path) -> None:
 @needs_openssl
 def test_follows_a_renegotiation(keys: Path) -> None:
     args = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"]
-    [session] = talk_over_loopback(
-        keys, [*args, "-client_renegotiation"], [args], make_certificate(keys, "rsa"), b"one\nR\ntwo\nQ\n"
-    )
+    [session] = talk_over_loopback(keys, [*args, "-client_renegotiation"], [args], make_certificate(keys, "rsa"), b"one\nR\ntwo\nQ\n")
     log = KeyLog()
     log.feed(session.keylog)
     opener: Opener | None = None
     client_random = b""
+    switched = {True: False, False: False}
     data, unopened = b"", 0
     for from_client, record in session.records:
-        opened = opener.open(from_client, record[0], record[5:]) if opener else [(record[0], record[5:])]
+        protected = opener is not None and switched[from_client]
+        switched[from_client] |= record[0] == 20
+        opened = opener.open(from_client, record[0], record[5:]) if opener and protected else [(record[0], record[5:])]
         if opened is None:
             unopened += 1
             continue
@@ -196,13 +189,10 @@ def test_follows_a_renegotiation(keys: Path) -> None:
                 client_random = read_client_hello(plaintext[4:]).random
             if kind == 22 and plaintext[0] == 2 and len(plaintext) >= 4 + int.from_bytes(plaintext[1:4], "big"):
                 answer = read_server_hello(plaintext[4 : 4 + int.from_bytes(plaintext[1:4], "big")])
-                made = Opener.for_handshake(
-                    log, client_random, answer.selected_version, answer.cipher_suite, server_random=answer.random
-                )
+                made = Opener.for_handshake(log, client_random, answer.selected_version, answer.cipher_suite, server_random=answer.random)
                 assert made is not None
                 if opener is None:
                     opener = made
-                    opener.open(from_client, kind, plaintext)
                 else:
                     opener.adopt(made)
     assert opener is not None
@@ -228,6 +218,5 @@ def test_names_what_it_does_not_support(version: int, suite: int, note: str) -> 
     log.feed(b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n")
     opener = Opener.for_handshake(log, b"\xab" * 32, version, suite, server_random=bytes(32))
     assert opener is not None
-    opener.open(True, 20, b"\x01")
     assert opener.open(True, 22, bytes(64)) is None
     assert opener.note == note

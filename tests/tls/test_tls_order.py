@@ -19,20 +19,20 @@ FULL12 = (
 )
 LEGAL = [
     (False, FULL12),
-    (False, ">client_hello <server_hello <change_cipher_spec <encrypted_handshake >change_cipher_spec "
-            ">encrypted_handshake >application_data <application_data"),
-    (False, ">client_hello <server_hello <certificate <server_hello_done >client_key_exchange >change_cipher_spec "
-            ">encrypted_handshake >application_data <change_cipher_spec <encrypted_handshake"),  # false start
+    (False, (">client_hello <server_hello <change_cipher_spec <encrypted_handshake >change_cipher_spec "
+            ">encrypted_handshake >application_data <application_data")),
+    (False, (">client_hello <server_hello <certificate <server_hello_done >client_key_exchange >change_cipher_spec "
+            ">encrypted_handshake >application_data <change_cipher_spec <encrypted_handshake")),  # false start
     (False, FULL12.removesuffix(" >alert") + " <hello_request " + FULL12),  # renegotiation
     (False, ">client_hello <alert"),
-    (True, ">client_hello <hello_retry_request <change_cipher_spec >change_cipher_spec >client_hello <server_hello "
+    (True, (">client_hello <hello_retry_request <change_cipher_spec >change_cipher_spec >client_hello <server_hello "
            "<encrypted_extensions <certificate_request <certificate <certificate_verify <finished >certificate "
-           ">certificate_verify >finished <new_session_ticket <new_session_ticket >key_update >application_data"),
-    (True, ">client_hello >application_data <server_hello <encrypted_extensions <finished >application_data "
-           ">end_of_early_data >finished <application_data"),
+           ">certificate_verify >finished <new_session_ticket <new_session_ticket >key_update >application_data")),
+    (True, (">client_hello >application_data <server_hello <encrypted_extensions <finished >application_data "
+           ">end_of_early_data >finished <application_data")),
     (True, ">client_hello <server_hello <change_cipher_spec <application_data >change_cipher_spec >application_data"),
-    (True, ">client_hello <server_hello <encrypted_extensions <compressed_certificate <certificate_verify <finished "
-           ">finished <certificate_request >certificate >certificate_verify >finished"),
+    (True, (">client_hello <server_hello <encrypted_extensions <compressed_certificate <certificate_verify <finished "
+           ">finished <certificate_request >certificate >certificate_verify >finished")),
 ]  # fmt: skip
 
 

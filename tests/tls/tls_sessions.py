@@ -80,9 +80,7 @@ class Wire:
         self._held[from_client] = held
 
 
-def talk_in_memory(
-    folder: Path, version: ssl.TLSVersion, ciphers: str, certificate: Path, *, encrypt_then_mac: bool = True
-) -> Session:
+def talk_in_memory(folder: Path, version: ssl.TLSVersion, ciphers: str, certificate: Path, *, encrypt_then_mac: bool = True) -> Session:
     """Let Python's ssl talk to itself: handshake, a line each way, close_notify each way."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -148,8 +146,8 @@ def talk_over_loopback(
     """
     assert OPENSSL
     server = subprocess.Popen(
-        [OPENSSL, "s_server", "-accept", "127.0.0.1:0", "-naccept", str(len(clients))]
-        + ["-cert", str(certificate), "-key", str(certificate), *server_args],
+        [OPENSSL, "s_server", "-accept", "127.0.0.1:0", "-naccept", str(len(clients)),
+         "-cert", str(certificate), "-key", str(certificate), *server_args],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert server.stdout is not None and server.stdin is not None
@@ -176,8 +174,8 @@ def _talk_once(folder: Path, port: int, client_args: list[str], lines: bytes) ->
         relay = threading.Thread(target=_relay, args=(listener, port, wire))
         relay.start()
         client = subprocess.Popen(
-            [OPENSSL, "s_client", "-connect", f"127.0.0.1:{listener.getsockname()[1]}", "-keylogfile", str(log)]
-            + ["-servername", "localhost", *client_args],
+            [OPENSSL, "s_client", "-connect", f"127.0.0.1:{listener.getsockname()[1]}", "-keylogfile", str(log),
+             "-servername", "localhost", *client_args],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert client.stdin is not None and client.stdout is not None
@@ -258,11 +256,14 @@ def observe(session: Session) -> Opened:
     transcript: list[bytes] = []
     client_random = b""
     halves = {True: b"", False: b""}
+    switched = {True: False, False: False}
 
     def take(from_client: bool, kind: int, body: bytes) -> None:
-        nonlocal opener
         assert opener is not None
-        opened = opener.open(from_client, kind, body)
+        tls13 = opener.is_tls13
+        protected = kind == 23 if tls13 else switched[from_client]
+        switched[from_client] |= kind == 20
+        opened = opener.open(from_client, kind, body) if protected else [(kind, body)]
         if opened is None:
             seen.append((from_client, kind, None))
             return
