@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.host_names import common_name_matches, covers_name
-from analyzer.diagnosis.trust import TrustStore, load_certificate
+from analyzer.diagnosis.trust import TrustStore, is_signed_by, load_certificate
 from analyzer.model.hello import Certificate
 
 __all__ = ["ChainJudgement", "Problem", "build_path", "judge_chain"]
@@ -79,9 +79,7 @@ def build_path(certificates: tuple[Certificate, ...]) -> tuple[int, ...]:
             for place, candidate in enumerate(certificates)
             if place not in path
             and candidate.subject_der == current.issuer_der
-            and not (
-                current.authority_key_id and candidate.subject_key_id and current.authority_key_id != candidate.subject_key_id
-            )
+            and not (current.authority_key_id and candidate.subject_key_id and current.authority_key_id != candidate.subject_key_id)
         ]
         if not above:
             return tuple(path)
@@ -107,13 +105,12 @@ def judge_chain(
     judged = ChainJudgement(certificates, name, now)
     leaf = certificates[0]
     if leaf.fault and not leaf.subject_der and not leaf.not_after:
-        judged.problems.append(
-            Problem("cert-malformed", 0, f"The server's certificate cannot be read: {words.shown(leaf.fault)}")
-        )
+        judged.problems.append(Problem("cert-malformed", 0, f"The server's certificate cannot be read: {words.shown(leaf.fault)}"))
         return judged
     judged.path = build_path(certificates)
-    for check in (_check_trust, _check_dates, _check_names, _check_purpose, _check_strength, _check_constraints):
-        check(judged, store)
+    _check_trust(judged, store)
+    for check in (_check_dates, _check_names, _check_purpose, _check_strength, _check_constraints):
+        check(judged)
     if static_rsa:
         _check_encipherment(judged)
     if complete:
@@ -141,11 +138,11 @@ _ORDER = (
     "cert-bad-purpose",
     "cert-no-san",
     "cert-name-mismatch",
-    "cert-chain-disorder",
     "cert-missing-intermediate",
     "cert-unknown-ca",
     "cert-lifetime-policy",
     "ct-policy",
+    "cert-chain-disorder",
 )
 
 
@@ -175,8 +172,7 @@ def _check_trust(judged: ChainJudgement, store: TrustStore) -> None:
     top = certificates[path[-1]]
     linked = all(_signed(certificates[lower], certificates[upper]) for lower, upper in pairwise(path))
     judged.trusted = linked and (
-        any(store.holds(certificates[place].der) for place in path)
-        or any(store.has_issuer_of(certificates[place].der) for place in path)
+        any(store.holds(certificates[place].der) for place in path) or any(store.has_issuer_of(certificates[place].der) for place in path)
     )
     if not judged.trusted and judged.name and not top.self_signed:
         judged.trusted = store.verifies([certificate.der for certificate in certificates], judged.name, judged.time)
@@ -184,16 +180,10 @@ def _check_trust(judged: ChainJudgement, store: TrustStore) -> None:
 
 def _signed(certificate: Certificate, issuer: Certificate) -> bool:
     lower, upper = load_certificate(certificate.der), load_certificate(issuer.der)
-    if lower is None or upper is None:
-        return False
-    try:
-        lower.verify_directly_issued_by(upper)
-    except Exception:  # InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm
-        return False
-    return True
+    return lower is not None and upper is not None and is_signed_by(lower, upper)
 
 
-def _check_dates(judged: ChainJudgement, store: TrustStore) -> None:
+def _check_dates(judged: ChainJudgement) -> None:
     for place in judged.path:
         certificate = judged.certificates[place]
         if not certificate.not_after or (place and certificate.self_issued):
@@ -209,7 +199,7 @@ def _check_dates(judged: ChainJudgement, store: TrustStore) -> None:
             _add(judged, "cert-not-yet-valid", place, says)
 
 
-def _check_names(judged: ChainJudgement, store: TrustStore) -> None:
+def _check_names(judged: ChainJudgement) -> None:
     name, leaf = judged.name, judged.leaf
     if not name:
         if not leaf.has_san and not leaf.fault:
@@ -226,7 +216,7 @@ def _check_names(judged: ChainJudgement, store: TrustStore) -> None:
     _add(judged, "cert-name-mismatch", 0, f"The server's certificate does not cover {words.shown(name)}: {has}")
 
 
-def _check_purpose(judged: ChainJudgement, store: TrustStore) -> None:
+def _check_purpose(judged: ChainJudgement) -> None:
     for place in judged.path:
         certificate = judged.certificates[place]
         uses = certificate.extended_key_usage
@@ -254,7 +244,7 @@ def _check_encipherment(judged: ChainJudgement) -> None:
         _add(judged, "cert-bad-purpose", 0, says)
 
 
-def _check_strength(judged: ChainJudgement, store: TrustStore) -> None:
+def _check_strength(judged: ChainJudgement) -> None:
     for place in judged.path:
         certificate = judged.certificates[place]
         if certificate.signature_hash in _WEAK_HASHES and not certificate.self_issued:
@@ -271,8 +261,10 @@ def _check_strength(judged: ChainJudgement, store: TrustStore) -> None:
             )
 
 
-def _check_constraints(judged: ChainJudgement, store: TrustStore) -> None:
+def _check_constraints(judged: ChainJudgement) -> None:
     below = 0
+    if judged.leaf.is_ca and not judged.leaf.self_issued:
+        _add(judged, "cert-chain-constraint", 0, "The server's certificate is one of an authority (CA:TRUE), which strict clients refuse")
     for place in judged.path:
         certificate = judged.certificates[place]
         if certificate.unknown_critical:
@@ -315,9 +307,7 @@ def _name_permitted(authority: Certificate, leaf: Certificate) -> bool:
     excluded = [str(tree.value) for tree in constraints.excluded_subtrees or () if isinstance(tree, x509.DNSName)]
     for name in leaf.names:
         lower = name.lower()
-        if any(_is_within(lower, tree) for tree in excluded) or (
-            permitted and not any(_is_within(lower, tree) for tree in permitted)
-        ):
+        if any(_is_within(lower, tree) for tree in excluded) or (permitted and not any(_is_within(lower, tree) for tree in permitted)):
             return False
     return True
 

@@ -47,9 +47,7 @@ def client_faults(handshake: Handshake) -> list[ClientFault]:
         named = f"{which} ({words.shown(certificate.common_name or certificate.subject, 60)})"
         if certificate.not_after < now:
             ago = words.span_text(now - certificate.not_after)
-            faults.append(
-                ClientFault("client-cert-expired", f"{named} expired {ago} before, on {words.day_text(certificate.not_after)}")
-            )
+            faults.append(ClientFault("client-cert-expired", f"{named} expired {ago} before, on {words.day_text(certificate.not_after)}"))
         elif certificate.not_before > now:
             when = words.day_text(certificate.not_before)
             faults.append(ClientFault("client-cert-expired", f"{named} is not valid before {when}"))

@@ -16,7 +16,7 @@ from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
 
-__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "is_alert_sized", "settle", "settle_silence"]
+__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "is_alert_sized", "left_at_once", "settle", "settle_silence"]
 
 PATIENCE = 10_000_000_000
 """ns of silence, with the capture still running, after which an attempt counts as failed, not unfinished."""
@@ -57,7 +57,7 @@ def settle(handshake: Handshake) -> None:
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
     events = closing_events(handshake)
-    handshake.closing_evidence = [_evidence(handshake, event) for event in events]
+    handshake.closing_evidence = [_evidence(event) for event in events]
     handshake.aborted_by = "none"
     if events:
         handshake.closing_alert = next((event.alert for event in events if event.alert is not None), None)
@@ -68,6 +68,14 @@ def settle(handshake: Handshake) -> None:
         handshake.outcome = "no-handshake"
     else:
         handshake.outcome = "failed" if events else "unfinished"
+
+
+def left_at_once(handshake: Handshake) -> bool:
+    """Whether the client of a completed handshake closed and had sent no data: a quick look, for the few worth a closer one."""
+    flow = handshake.flow
+    return handshake.client_application_records <= 1 and (flow.client_fin_frame > 0 or flow.client_rst_frame > 0) and (
+        handshake.client_application_bytes == 0 or handshake.client_application_bytes in ALERT_LENGTHS
+    )  # fmt: skip
 
 
 def settle_silence(handshake: Handshake, capture_end: int, patience: int = PATIENCE) -> None:
@@ -83,7 +91,7 @@ def closing_events(handshake: Handshake) -> list[Close]:
     seen: set[tuple[bool, int | None, int]] = set()
     for alert in handshake.alerts:
         key = (alert.from_client, alert.description, alert.position)
-        if _is_fatal(handshake, alert) and key not in seen:
+        if _is_fatal(alert) and key not in seen:
             seen.add(key)
             events.append(Close(alert.frame, 0, alert.timestamp, alert.from_client, "alert", alert))
     for from_client, kind, frame, time in (
@@ -125,7 +133,7 @@ def _acknowledges_fin(handshake: Handshake, event: Close, fin: Close) -> bool:
     return fin_end is None or sent_ack is None or sent_ack >= fin_end
 
 
-def _is_fatal(handshake: Handshake, alert: Alert) -> bool:
+def _is_fatal(alert: Alert) -> bool:
     if alert.description is None:
         return True  # an encrypted alert before the handshake was complete
     if alert.description in _HARMLESS:
@@ -143,7 +151,7 @@ def _completed(handshake: Handshake) -> bool:
             return True
         if not client or not server:
             return False
-        return not any(_is_fatal(handshake, alert) and alert.frame < max(client, server) for alert in handshake.alerts)
+        return not any(_is_fatal(alert) and alert.frame < max(client, server) for alert in handshake.alerts)
     if not client:
         return handshake.stage == Stage.ESTABLISHED
     return _went_on(handshake)
@@ -186,7 +194,7 @@ def _went_on(handshake: Handshake) -> bool:
     return handshake.stage == Stage.ESTABLISHED and not server_close
 
 
-def _evidence(handshake: Handshake, event: Close) -> Evidence:
+def _evidence(event: Close) -> Evidence:
     who = words.side(event.from_client)
     if event.alert is not None:
         how = ", told from the record's length and place" if event.alert.how == "inferred" else ""

@@ -66,7 +66,10 @@ class Diagnosis:
         elif handshake.outcome == "unfinished":
             facts = self.context.capture(handshake)
             closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
-        rules = self._sieve[handshake.stage, handshake.outcome]
+        stage = handshake.stage
+        if handshake.outcome == "completed":
+            stage = Stage.FINISHED if closing.left_at_once(handshake) else Stage.ESTABLISHED
+        rules = self._sieve[stage, handshake.outcome]
         if rules:
             self._apply(handshake, rules)
 

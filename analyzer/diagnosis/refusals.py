@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.hello import ClientHello
 
-__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "refusal_by_client", "refusal_by_server"]
+__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "is_openssl", "refusal_by_client", "refusal_by_server"]
 
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 113, 114})
 """Alerts that speak of a certificate or its signature (RFC 8446 section 6.2; 41 and 114 are older)."""
@@ -59,18 +60,32 @@ OWN_ALERTS: dict[str, frozenset[int]] = {
 class Refusal(NamedTuple):
     """One side's refusal of the other's flight."""
 
-    how: Literal["alert", "encrypted", "close"]
-    """'alert': its description is known; 'encrypted': it is not; 'close': FIN or RST without a word."""
+    how: Literal["alert", "encrypted", "close", "goodbye"]
+    """'alert': its description is known; 'encrypted': it is not; 'close': FIN or RST without a word; 'goodbye':
+    close_notify after a whole handshake, and no data."""
     description: int | None
     evidence: list[Evidence]
 
 
+def is_openssl(hello: ClientHello | None) -> bool:
+    """Whether a hello is one of OpenSSL's: it alone lists three point formats and offers encrypt_then_mac beside them.
+
+    OpenSSL names an unknown issuer by unknown_ca (48) and by nothing else.
+    """
+    return hello is not None and hello.ec_point_formats == (0, 1, 2) and hello.encrypt_then_mac
+
+
 def refusal_by_client(handshake: Handshake) -> Refusal | None:
-    """The client's refusal after it had the ServerHello; None when the client did not end it there."""
+    """The client's refusal of the server's flight; None when the client did not end it there."""
     if handshake.server_hello is None or handshake.aborted_by != "client":
         return None
     if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
         return None
+    alert = handshake.closing_alert
+    if alert is not None and any(
+        message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
+    ):
+        return None  # said before the certificate came
     return _refusal(handshake, True)
 
 

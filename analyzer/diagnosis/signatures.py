@@ -51,7 +51,7 @@ def _verify(key: Any, scheme: int | None, version: int, signature: bytes, signed
         return
     if scheme is None or version < 0x0303:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, signed, ec.ECDSA(hashes.SHA1()))
+            key.verify(signature, signed, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - what TLS 1.0 and 1.1 signed with (RFC 8422 section 5.4)
             return
         raise NotImplementedError("MD5 and SHA-1 together")
     used = getattr(hashes, _HASHES[scheme >> 8])()

@@ -21,7 +21,7 @@ from analyzer.errors import SourceError
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["TrustStore", "load_certificate"]
+__all__ = ["TrustStore", "is_signed_by", "load_certificate"]
 
 _SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -44,6 +44,15 @@ def load_certificate(der: bytes) -> x509.Certificate | None:
             return x509.load_der_x509_certificate(der)
         except (ValueError, TypeError):
             return None
+
+
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate names an issuer and carries its signature; False also for algorithms that cannot be checked."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except Exception:  # InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm
+        return False
+    return True
 
 
 class TrustStore:
@@ -80,13 +89,7 @@ class TrustStore:
         certificate = load_certificate(der)
         if certificate is None:
             return False
-        for root in self._load().get(_issuer_of(certificate), ()):
-            try:
-                certificate.verify_directly_issued_by(root)
-            except Exception:  # InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm: not by this one
-                continue
-            return True
-        return False
+        return any(is_signed_by(certificate, root) for root in self._load().get(_issuer_of(certificate), ()))
 
     def verifies(self, chain: Sequence[bytes], name: str, now: int) -> bool:
         """Whether ``cryptography`` accepts the chain (DER, leaf first) for a name at a time (ns since the epoch)."""

@@ -11,15 +11,13 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import ChainJudgement, Problem
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.departures import AT_ONCE, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
-from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, Refusal, refusal_by_client
+from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, Refusal, is_openssl, refusal_by_client
 from analyzer.model.finding import Confidence, Evidence
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Handshake
 
-__all__ = ["Weighed", "refusal_text", "silent_close", "weigh_chain"]
-
-_AT_ONCE = 2_000_000_000
-"""ns: a client that closes later than this after the flight was hardly judging its certificate."""
+__all__ = ["Weighed", "refusal_of", "refusal_text", "weigh_chain"]
 
 
 _TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermediate"})
@@ -49,9 +47,7 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
         judged, source = known
     if not judged.problems:
         return {}
-    refusal = refusal_by_client(handshake)
-    if refusal is None and handshake.outcome == "completed":
-        refusal = silent_close(handshake)
+    refusal = refusal_of(handshake, context)
     weighed = _weigh(handshake, judged, refusal)
     frame = None
     if source is None:
@@ -69,31 +65,17 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
     return answer
 
 
-def silent_close(handshake: Handshake) -> Refusal | None:
-    """The client's close right after a whole handshake, without close_notify and without a byte of data."""
-    flow = handshake.flow
-    if handshake.stage != Stage.FINISHED or handshake.client_application_records or handshake.server_application_records:
-        return None
-    frame = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
-    server = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
-    if not frame or (server and server < frame) or handshake.resumption is not None:
-        return None
-    if any(message.kind == "alert" for message in handshake.messages) or handshake.alerts:
-        return None
-    if quiet_before_close(handshake) > _AT_ONCE:
-        return None
-    return Refusal("close", None, [Evidence(frame, "the client closed without close_notify and without a byte of data")])
-
-
 def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> list[tuple[Problem, Confidence, bool]]:
     problems = judged.problems
     if refusal is None:
         return [(problem, "possible", False) for problem in problems if problem.hard]
     hard = [problem for problem in problems if problem.hard]
     if refusal.how != "alert":
-        if refusal.how == "close" and quiet_before_close(handshake) > _AT_ONCE:
+        if refusal.how == "close" and quiet_before_close(handshake) > AT_ONCE:
             return [(problem, "possible", False) for problem in hard]
-        ranked = hard or problems
+        if refusal.how == "goodbye" and not hard:
+            return []
+        ranked = hard or [problem for problem in problems if problem.cause in _TRUST] or problems
         return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
     description = refusal.description
     owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]
@@ -120,9 +102,16 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
             for problem in hard
         ]
     soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
+    if is_openssl(handshake.client_hello):
+        soft = [problem for problem in soft if problem.cause not in _TRUST]
     answer: list[tuple[Problem, Confidence, bool]] = [(problem, "possible", False) for problem in hard]
     answer += [(problem, "likely" if problem is soft[0] and problem.cause in _TRUST else "possible", True) for problem in soft]
     return answer
+
+
+def refusal_of(handshake: Handshake, context: Context) -> Refusal | None:
+    """The client's refusal: in the handshake, or of a handshake that TLS completed."""
+    return silent_refusal(handshake, context) if handshake.outcome == "completed" else refusal_by_client(handshake)
 
 
 def refusal_text(refusal: Refusal) -> str:

@@ -29,5 +29,3 @@ class CertBadPurpose(ChainRule):
     """Key usage or extended key usage forbids it."""
 
     cause = "cert-bad-purpose"
-    named_by = (43, "likely")
-    named_says = "The server's certificate is not made for servers"

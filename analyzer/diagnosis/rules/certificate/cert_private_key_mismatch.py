@@ -33,6 +33,8 @@ from analyzer.diagnosis.signatures import signature_fits
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
+_DECRYPT_ERROR = 51
+
 
 class CertPrivateKeyMismatch(Rule):
     """Checked with the leaf's own key."""
@@ -43,9 +45,16 @@ class CertPrivateKeyMismatch(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_client(handshake)
-        if refusal is None or signature_fits(handshake) is not False:
+        if refusal is None:
             return None
-        says = "its signature does not verify with the key of the server's certificate"
-        evidence = [message_evidence(handshake, "server_key_exchange", False, says), *refusal.evidence]
+        fits = signature_fits(handshake)
         summary = f"{words.server_text(handshake)} signed with a key that is not its certificate's."
-        return self.found("certain", summary, evidence)
+        if fits is False:
+            says = "its signature does not verify with the key of the server's certificate"
+            evidence = [message_evidence(handshake, "server_key_exchange", False, says), *refusal.evidence]
+            return self.found("certain", summary, evidence)
+        judged = context.chain(handshake)
+        if fits or refusal.description != _DECRYPT_ERROR or judged is None or any(problem.hard for problem in judged.problems):
+            return None
+        says = "the server signed; the chain itself has no fault that this alert would name"
+        return self.found("likely", summary, [message_evidence(handshake, "certificate_verify", False, says), *refusal.evidence])

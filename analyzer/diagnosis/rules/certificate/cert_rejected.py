@@ -29,7 +29,8 @@ from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
-_SURE = CERTIFICATE_ALERTS - {49, 51}
+_DECRYPT_ERROR = 51
+_SURE = CERTIFICATE_ALERTS - {49, _DECRYPT_ERROR}
 
 
 class CertRejected(Rule):
@@ -37,6 +38,7 @@ class CertRejected(Rule):
 
     cause = "cert-rejected"
     stages = AFTER_SERVER_HELLO
+    explains = ("client-closed-mid-handshake", "refused-encrypted", "decrypt-error")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_client(handshake)
@@ -49,6 +51,9 @@ class CertRejected(Rule):
                 f"The client refused {where}: {words.alert_text(handshake.closing_alert)}.",
                 refusal.evidence,
             )
+        if refusal.description == _DECRYPT_ERROR:
+            says = f"The client could not verify what {words.server_text(handshake)} signed: its certificate, or the proof of its key."
+            return self.found("likely", says, refusal.evidence)
         if refusal.how == "encrypted":
             return self.found(
                 "likely",

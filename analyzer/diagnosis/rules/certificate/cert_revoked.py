@@ -20,26 +20,22 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.chain_rule import GENERAL
+from analyzer.diagnosis.chain_rule import RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
 _REVOKED = 44
 
 
-class CertRevoked(Rule):
+class CertRevoked(RefusalRule):
     """The client says so, or the staple does and the client refused."""
 
     cause = "cert-revoked"
-    stages = AFTER_SERVER_HELLO
-    explains = GENERAL
 
-    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+    def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         if refusal is None:
             return None
         staple = context.chains.staple(handshake)

@@ -22,42 +22,47 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.departures import AT_ONCE, find_departure
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.weighing import silent_close
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
-_AT_ONCE = 2_000_000_000
-
 
 class ClientSilentReject(Rule):
-    """A close where a verdict on the certificate falls. On a completed handshake it is only mentioned."""
+    """A close where a verdict on the certificate falls. What may as well be a probe is only mentioned."""
 
     cause = "client-silent-reject"
-    stages = frozenset({Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED})
+    stages = frozenset({Stage.SERVER_HELLO, Stage.FINISHED})
     outcomes = frozenset({"failed", "completed"})
     explains = ("client-closed-mid-handshake",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         where = words.server_text(handshake)
+        refusal = refusal_of(handshake, context)
         if handshake.outcome == "completed":
-            silent = silent_close(handshake)
-            if silent is None:
+            left = f"The client left {where} right after the handshake, without a byte of data"
+            if refusal is not None and _offers_http(handshake):
+                says = f"{left}: most likely it refused the certificate."
+                return self.found("possible", says, refusal.evidence, outcome="failed", aborted_by="client")
+            departure = find_departure(handshake)
+            if departure is None:
                 return None
-            finding = self.found(
-                "possible", f"The client left {where} after the handshake without a byte of data.", silent.evidence
-            )
+            finding = self.found("possible", f"{left}: a probe, or a refusal.", [(departure.frame, "the client closed")])
             finding.kind = "also"
             return finding
-        refusal = refusal_by_client(handshake)
         if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):
             return None
-        if quiet_before_close(handshake) > _AT_ONCE or handshake.stage == Stage.CLIENT_FLIGHT:
+        if quiet_before_close(handshake) > AT_ONCE:
             return None
         summary = f"The client closed without a word right after the flight of {where}: most likely it refused the certificate."
         return self.found("likely" if handshake.is_tls13 else "possible", summary, refusal.evidence)
+
+
+def _offers_http(handshake: Handshake) -> bool:
+    departure = find_departure(handshake)
+    return departure is not None and departure.offers_http
 
 
 def _flight_is_whole(handshake: Handshake) -> bool:

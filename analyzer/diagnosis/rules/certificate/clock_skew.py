@@ -23,14 +23,15 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
+from analyzer.diagnosis.evidence import hello_evidence, message_evidence
+from analyzer.diagnosis.refusals import is_openssl, refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
 _EXPIRED = 45
+_BAD = 42
 _GENERAL = frozenset({42, 46})
 _DAY = 86_400 * 10**9
 _FRESH = 2 * _DAY
@@ -41,7 +42,7 @@ class ClockSkew(Rule):
 
     cause = "clock-skew"
     stages = AFTER_SERVER_HELLO
-    explains = (*GENERAL, "cert-expired", "cert-not-yet-valid")
+    explains = (*GENERAL, "cert-expired", "cert-not-yet-valid", "cert-pinning")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_client(handshake)
@@ -58,18 +59,20 @@ class ClockSkew(Rule):
             ahead = "ahead" if offset > 0 else "behind"
             says = f"the client's clock, as its hellos tell it, is {words.span_text(offset)} {ahead}"
             evidence = [hello_evidence(handshake, says), *refusal.evidence]
-            return self.found(
-                "likely", f"The client's clock is {words.span_text(offset)} {ahead}; the dates are right.", evidence
-            )
+            return self.found("likely", f"The client's clock is {words.span_text(offset)} {ahead}; the dates are right.", evidence)
         if refusal.description == _EXPIRED:
-            summary = (
-                f"The client calls the certificate of {words.server_text(handshake)} expired, and it is not: its clock is wrong."
-            )
+            summary = f"The client calls the certificate of {words.server_text(handshake)} expired, and it is not: its clock is wrong."
             return self.found("likely", summary, refusal.evidence)
         age = judged.time - judged.leaf.not_before
-        if 0 <= age < _FRESH and not any(problem.hard for problem in judged.problems) and context.server(handshake).completed:
-            summary = f"The certificate is {words.span_text(age)} old and other clients take it: this one's clock may be behind."
-            return self.found("possible", summary, refusal.evidence)
+        if not 0 <= age < _FRESH or any(problem.hard for problem in judged.problems):
+            return None
+        evidence = [message_evidence(handshake, "certificate", False, f"the certificate is {words.span_text(age)} old"), *refusal.evidence]
+        if refusal.description == _BAD and is_openssl(handshake.client_hello):
+            summary = f"The certificate is {words.span_text(age)} old and not yet valid for the client: its clock is behind."
+            return self.found("likely", summary, evidence)
+        if judged.trusted or context.server(handshake).completed:
+            summary = f"The certificate is {words.span_text(age)} old and right in all else: the client's clock may be behind."
+            return self.found("possible", summary, evidence)
         return None
 
 

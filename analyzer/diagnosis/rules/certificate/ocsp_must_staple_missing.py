@@ -22,24 +22,21 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.chain_rule import GENERAL
+from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.model.finding import Confidence, Finding
 from analyzer.model.handshake import Handshake
 
 
-class OcspMustStapleMissing(Rule):
+class OcspMustStapleMissing(RefusalRule):
     """Demanded by the leaf, asked for by the client, not there."""
 
     cause = "ocsp-must-staple-missing"
-    stages = AFTER_SERVER_HELLO
-    explains = GENERAL
+    explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate")
 
-    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+    def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         hello = handshake.client_hello
         if refusal is None or hello is None or not hello.status_request or handshake.ocsp_response is not None:
             return None

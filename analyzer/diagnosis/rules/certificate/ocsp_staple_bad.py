@@ -22,12 +22,11 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.chain_rule import GENERAL
+from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.chains import time_of
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.diagnosis.staple import Staple
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
@@ -35,15 +34,13 @@ from analyzer.model.handshake import Handshake
 _BAD_STATUS = 113
 
 
-class OcspStapleBad(Rule):
+class OcspStapleBad(RefusalRule):
     """Judged at the time of the capture."""
 
     cause = "ocsp-staple-bad"
-    stages = AFTER_SERVER_HELLO
-    explains = GENERAL
+    explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate")
 
-    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+    def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         if refusal is None:
             return None
         staple = context.chains.staple(handshake)

@@ -26,7 +26,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL, ChainRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import FITTING_ALERTS, refusal_by_client
+from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -39,11 +39,10 @@ class TlsInterception(ChainRule):
     cause = "tls-interception"
     explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate", "cert-pinning")
 
-    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        named = super().examine(handshake, context)
+    def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
+        named = super().examine_refusal(handshake, context, refusal)
         if named is not None:
             return named
-        refusal = refusal_by_client(handshake)
         judged = context.chain(handshake)
         if refusal is None or judged is None or judged.trusted or any(problem.hard for problem in judged.problems):
             return None
@@ -51,10 +50,6 @@ class TlsInterception(ChainRule):
         if sites < _MANY or refusal.description not in FITTING_ALERTS[self.cause]:
             return None
         issuer = words.shown(judged.leaf.issuer)
-        evidence = [
-            message_evidence(handshake, "certificate", False, f"{issuer} signed for {sites} unrelated sites in this capture")
-        ]
-        summary = (
-            f"A proxy on the path seems to sign in the servers' place: one private issuer signed for {sites} unrelated sites."
-        )
+        evidence = [message_evidence(handshake, "certificate", False, f"{issuer} signed for {sites} unrelated sites in this capture")]
+        summary = f"A proxy on the path seems to sign in the servers' place: one private issuer signed for {sites} unrelated sites."
         return self.found("likely", summary, [*evidence, *refusal.evidence])

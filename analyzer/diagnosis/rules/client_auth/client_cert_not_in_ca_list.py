@@ -41,12 +41,7 @@ class ClientCertNotInCaList(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_server(handshake)
         request = handshake.certificate_request
-        if (
-            refusal is None
-            or request is None
-            or not request.certificate_authorities
-            or handshake.client_certificate_sent is not False
-        ):
+        if refusal is None or request is None or not request.certificate_authorities or handshake.client_certificate_sent is not False:
             return None
         issuers = context.chains.client_issuers(handshake.flow.client_address)
         if not issuers or issuers & set(request.certificate_authorities):
@@ -57,7 +52,5 @@ class ClientCertNotInCaList(Rule):
             sent_evidence(handshake, "the client sent an empty certificate, and one of another issuer elsewhere"),
             *refusal.evidence,
         ]
-        summary = (
-            f"The client sent no certificate: its issuer is not among the {listed} {words.server_text(handshake)} asked for."
-        )
+        summary = f"The client sent no certificate: its issuer is not among the {listed} {words.server_text(handshake)} asked for."
         return self.found("likely", summary, evidence)

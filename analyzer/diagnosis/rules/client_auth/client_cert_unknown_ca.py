@@ -47,9 +47,7 @@ class ClientCertUnknownCa(Rule):
         certificates = handshake.client_certificates
         issuer = f" (issuer {words.shown(certificates[0].issuer)})" if certificates else ""
         evidence = [sent_evidence(handshake, f"the client sent a certificate{issuer}"), *refusal.evidence]
-        summary = (
-            f"The issuer of the client's certificate{issuer} is not known to the server: {refused_text(handshake, refusal)}."
-        )
+        summary = f"The issuer of the client's certificate{issuer} is not known to the server: {refused_text(handshake, refusal)}."
         if refusal.description == _UNKNOWN_CA:
             return self.found("certain", summary, evidence)
         if not certificates or client_faults(handshake) or (refusal.how == "alert" and refusal.description not in _GENERAL):

@@ -48,17 +48,11 @@ class PostHandshakeAuthUnsupported(Rule):
         )  # fmt: skip
         if asked is None:
             return None
-        evidence = [
-            Evidence(asked.frame, "the server asked for a certificate after the handshake; the hello offers no way to answer")
-        ]
-        summary = (
-            f"{words.server_text(handshake)} asked for a certificate after the handshake and this client cannot answer that."
-        )
+        evidence = [Evidence(asked.frame, "the server asked for a certificate after the handshake; the hello offers no way to answer")]
+        summary = f"{words.server_text(handshake)} asked for a certificate after the handshake and this client cannot answer that."
         refused = any(a.from_client and a.description == _UNEXPECTED and a.frame > asked.frame for a in handshake.alerts)
         if handshake.outcome == "completed" and not refused:
             finding = self.found("possible", summary, evidence)
             finding.kind = "also"
             return finding
-        return self.found(
-            "certain" if refused else "likely", summary, evidence, outcome="failed", aborted_by="client" if refused else None
-        )
+        return self.found("certain" if refused else "likely", summary, evidence, outcome="failed", aborted_by="client" if refused else None)

@@ -1,0 +1,76 @@
+"""Clients that leave right after a whole handshake without a byte of data.
+
+Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks and
+probes, whose handshakes are complete in every sense. What tells them apart: a probe asks for nothing and says goodbye
+(close_notify); who offers HTTP and then sends no request, or breaks off without goodbye over a chain that is wrong,
+found something wrong.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from analyzer.diagnosis.closing import is_alert_sized
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import quiet_before_close
+from analyzer.diagnosis.refusals import Refusal
+from analyzer.model.finding import Evidence
+from analyzer.model.handshake import Handshake
+
+__all__ = ["AT_ONCE", "Departure", "find_departure", "silent_refusal"]
+
+AT_ONCE = 2_000_000_000
+"""ns: who closes later than this was hardly judging a certificate."""
+
+_TICKETS = 4
+"""Server records after the client's Finished that may be tickets and a goodbye (TLS 1.3)."""
+_RACE = 10_000_000_000
+
+
+class Departure(NamedTuple):
+    """How the client left."""
+
+    frame: int
+    goodbye: bool
+    """It sent close_notify."""
+    offers_http: bool
+
+
+def find_departure(handshake: Handshake) -> Departure | None:
+    """The client's leaving at once after a whole, full handshake without data; None where it did not."""
+    flow, hello = handshake.flow, handshake.client_hello
+    if hello is None or handshake.resumption is not None or handshake.early_data_bytes or handshake.dialogue is not None:
+        return None
+    left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
+    server_left = min((frame for frame in (flow.server_fin_frame, flow.server_rst_frame) if frame), default=0)
+    if not left or (server_left and server_left < left) or quiet_before_close(handshake) > AT_ONCE:
+        return None
+    if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else 0):
+        return None
+    done = handshake.client_finished_frame
+    goodbye = False
+    for message in handshake.messages:
+        if not message.from_client or message.frame < done:
+            continue
+        if message.kind == "alert" or is_alert_sized(message):
+            goodbye = True
+        elif message.kind == "application_data" and goodbye:
+            return None
+    if handshake.client_application_records > (goodbye and handshake.is_tls13):
+        return None
+    return Departure(left, goodbye, any(name.startswith(("h2", "http/")) for name in hello.alpn))
+
+
+def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
+    """A departure that looks like a refusal; None for probes, and for the losers of a race between connections."""
+    departure = find_departure(handshake)
+    if departure is None or (departure.goodbye and not departure.offers_http):
+        return None
+    if any(attempt.outcome == "completed" for attempt in context.attempts(handshake, _RACE)):
+        return None
+    how = "with close_notify" if departure.goodbye else "without close_notify"
+    return Refusal(
+        "goodbye" if departure.goodbye else "close",
+        None,
+        [Evidence(departure.frame, f"the client closed {how} and without a byte of data")],
+    )
