@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context, ServerProfile
+from analyzer.diagnosis.host_names import is_address
 from analyzer.diagnosis.rules.negotiation._offer import (
-    is_address,
     named_groups,
     post_quantum,
     schemes_of,
@@ -99,7 +99,7 @@ def _key_types(certificates: Iterable[str], suites: Iterable[int], schemes: Iter
 
 def names_a_host(hello: ClientHello) -> bool:
     """Whether the hello names the host it wants."""
-    return bool(hello.server_name) and not is_address(hello.server_name)
+    return hello.server_name is not None and hello.server_name != "" and not is_address(hello.server_name)
 
 
 def differences(hello: ClientHello, taken: ClientHello) -> list[str]:

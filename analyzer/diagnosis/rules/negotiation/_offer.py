@@ -7,7 +7,6 @@ Go, Java). "Tolerated" is what many still have switched on, and many no longer: 
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 
 from analyzer import registries
@@ -22,7 +21,6 @@ __all__ = [
     "NEW_SUITES",
     "UNCOMMON_GROUPS",
     "grade_suite",
-    "is_address",
     "is_legacy_scheme",
     "looks_like_ticket",
     "named_groups",
@@ -143,14 +141,3 @@ def looks_like_ticket(identity: bytes) -> bool:
     if len(identity) >= 48:
         return True
     return bool(identity) and not all(32 <= octet < 127 for octet in identity)
-
-
-def is_address(name: str | None) -> bool:
-    """Whether a server name is an IP address, which server_name must not hold (RFC 6066 section 3)."""
-    if not name:
-        return False
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

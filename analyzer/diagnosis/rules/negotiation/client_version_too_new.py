@@ -63,7 +63,7 @@ class ClientVersionTooNew(OfferRule):
             evidence.insert(1, Evidence(None, f"{neighbours.count_text} got at most {seen}"))
         summary = f"{words.server_text(handshake)} has no version as new as the client's: it offers {words.offered_versions_text(hello)}."
         if neighbours.versions & offered:
-            return None
+            return self.found("possible", summary, evidence)
         return self.found("certain" if min(offered) >= 0x0304 else "likely", summary, evidence)
 
     def _refused_by_client(self, handshake: Handshake, hello: ClientHello) -> Finding | None:

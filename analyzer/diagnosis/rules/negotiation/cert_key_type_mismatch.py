@@ -1,0 +1,33 @@
+"""The client's suites or signature schemes leave no room for the kind of key in the server's certificate.
+
+Seen:
+    The client offers only ECDHE-ECDSA suites, or only ecdsa and ed25519 signature schemes, and the server's certificate holds an
+    RSA key; or the reverse. handshake_failure (40) right after the ClientHello. The server's kind of key is known from other
+    handshakes: its certificate or the suite it chose (TLS 1.2).
+
+Means:
+    The server has suites and schemes in common with the client, but none it can sign for.
+
+Remedy:
+    Serve certificates of both kinds, or let the client take the other kind.
+    nginx: two pairs of ssl_certificate and ssl_certificate_key. Apache: SSLCertificateFile twice. HAProxy: NAME.pem.rsa and
+    NAME.pem.ecdsa side by side. Envoy: two tls_certificates. IIS: one certificate per binding, so choose RSA. Java: two aliases in
+    the key store. Go: two tls.Config.Certificates. OpenSSL clients: -sigalgs, SignatureAlgorithms in openssl.cnf.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {cipher_flag} {sigalgs_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | openssl x509 -noout -text | grep 'Public Key'
+    $ openssl s_client -connect {connect} {servername} {starttls} -sigalgs ECDSA+SHA256 </dev/null
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO
+from analyzer.diagnosis.rules.negotiation._offer_rule import OfferRule
+
+
+class CertKeyTypeMismatch(OfferRule):
+    """Suites and schemes together exclude the server's key."""
+
+    cause = "cert-key-type-mismatch"
+    stages = BEFORE_SERVER_HELLO
