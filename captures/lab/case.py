@@ -27,7 +27,7 @@ class Case:
     also: tuple[str, ...] = ()
     without_keys: str | None = None  # the cause an honest observer can name without the key log; "" follows from what is seen
     port: int = 443
-    stream: int = 0
+    stream: int = 0  # which connection is judged; -1: the first that gets as far as the row says
     faults: tuple[dict[str, Any], ...] = ()  # on the way: see programs/box.py
     firewall: tuple[tuple[str, ...], ...] = ()  # (role, iptables words...): the router forwards with its kernel
     middle: dict[str, Any] | None = None  # a box on the router: see programs/proxy.py

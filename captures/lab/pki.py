@@ -66,7 +66,7 @@ LEAVES: dict[str, dict[str, Any]] = {
     "long-lived": {"days": (-1, 4000)},
     "malformed": {"malformed": True},
     "large": {"names": ("server.test", *(f"host-{n:03}.of-many.server.test" for n in range(250)))},
-    "huge": {"names": ("server.test", *(f"host-{n:05}.of-very-many-hosts.server.test" for n in range(3500)))},
+    "huge": {"names": ("server.test", *(f"host-{n:05}.of-very-many-hosts.server.test" for n in range(2400)))},
     "pinned-elsewhere": {"key": "p256"},
     "intercepted": {"issuer": "proxy", "names": ("server.test",), "days": (0, 7)},
     "client": {"names": (), "common_name": "a client", "eku": (Eku.CLIENT_AUTH,)},
@@ -76,7 +76,7 @@ LEAVES: dict[str, dict[str, Any]] = {
     "client-expired": {"names": (), "common_name": "an old client", "eku": (Eku.CLIENT_AUTH,), "days": (-400, -30)},
     "client-revoked": {"names": (), "common_name": "a lost client", "eku": (Eku.CLIENT_AUTH,), "revoked": True},
     "client-bad-eku": {"names": ("client.test",), "eku": (Eku.SERVER_AUTH,)},
-    "client-huge": {"names": tuple(f"account-{n:05}.of-very-many.client.test" for n in range(3500)), "eku": (Eku.CLIENT_AUTH,)},
+    "client-huge": {"names": tuple(f"account-{n:05}.of-very-many.client.test" for n in range(2400)), "eku": (Eku.CLIENT_AUTH,)},
 }  # fmt: skip
 
 

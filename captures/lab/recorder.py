@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -196,6 +197,8 @@ class Recorder:
         elif case.cut.get("keep_foreign_keys"):
             keylog.write_text(keys)
         has_keys = keylog.exists()
+        if case.stream < 0:
+            case = dataclasses.replace(case, stream=self._judged(case, capture, keylog if has_keys else None))
         seen = observe(capture, keylog if has_keys else None, case.seen_port, case.stream)
         expected = self._label(case, seen, reports, has_keys, observe(capture, None, case.seen_port, case.stream) if has_keys else seen)
         self._check(case, seen, expected)
@@ -205,6 +208,16 @@ class Recorder:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(draft, folder)
         return folder
+
+    @staticmethod
+    def _judged(case: Case, capture: Path, keylog: Path | None) -> int:
+        """Browsers open several connections: the one to judge is the first that gets as far as the row says."""
+        first = observe(capture, keylog, case.seen_port, 0)
+        for stream in range(first.streams):
+            seen = observe(capture, keylog, case.seen_port, stream)
+            if seen.completed if case.expected_outcome == "completed" else seen.alert:
+                return stream
+        return 0
 
     def _label(self, case: Case, seen: Seen, reports: dict[str, str | None], has_keys: bool, blind: Seen) -> dict[str, Any]:
         stacks = all_stacks()

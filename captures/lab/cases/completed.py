@@ -28,7 +28,7 @@ def pair(client: str, server: str, version: str) -> Case:
     digits = version.replace(".", "")
     capped = {"max": "1.2"} if version == "1.2" else {}
     arranged = f"{client} and {server} with their defaults" + (", the server with TLS 1.2 at most." if capped else ".")
-    return Case(None, client, server, f"tls{digits}", s=dict(capped), arranged=arranged[0].upper() + arranged[1:])
+    return Case(None, client, server, f"tls{digits}", stream=-1 if client == "chromium" else 0, s=dict(capped), arranged=arranged[0].upper() + arranged[1:])
 
 
 # -- older versions ----------------------------------------------------------------------------------------------------

@@ -226,6 +226,9 @@ def context(o: dict[str, str], server: bool) -> ssl.SSLContext:
             c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
         elif "ca" in o:
             c.load_verify_locations(o["ca"])
+        if "crl" in o:
+            c.load_verify_locations(o["crl"])
+            c.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return c
 
 
@@ -290,9 +293,36 @@ def converse(conn: socket.socket, kind: str, mood: str) -> bool:
             conn.sendall(part.replace(b"%s", found.group(1)) if b"%s" in part else part)
 
 
+def bearable(conn: socket.socket, what: str) -> bool:
+    """Look at the first segment of the ClientHello as a poor implementation would, and end it if it is too modern."""
+    conn.recv(1, socket.MSG_PEEK)
+    first = conn.recv(16384, socket.MSG_PEEK)
+    claimed = int.from_bytes(first[3:5], "big") + 5
+    suites = first[46 + first[43] : 46 + first[43] + int.from_bytes(first[44 + first[43] : 46 + first[43]], "big")]
+    if what == "large" and claimed > len(first):
+        print("error: the hello is not all there", flush=True)
+        linger_zero(conn)
+        conn.close()
+        return False
+    if what == "grease" and any(suites[i] & 15 == 10 and suites[i] == suites[i + 1] for i in range(0, len(suites) - 1, 2)):
+        print("error: a suite nobody knows", flush=True)
+        conn.recv(16384)
+        conn.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+        conn.close()
+        return False
+    if what == "version" and b"\x00\x2b" in first and b"\x03\x04" in first[first.index(b"\x00\x2b") :]:
+        print("error: a version nobody knows", flush=True)
+        conn.recv(16384)
+        conn.close()
+        return False
+    return True
+
+
 def serve_one(conn: socket.socket, c: ssl.SSLContext, o: dict[str, str]) -> None:
     try:
         conn.settimeout(float(o.get("timeout", "20")))
+        if "intolerant" in o and not bearable(conn, o["intolerant"]):
+            return
         if "dialogue" in o and not converse(conn, o["dialogue"], o.get("mood", "offer")):
             conn.close()
             return

@@ -110,6 +110,7 @@ class Stack:
     server: Driver | None = None
     report: str = r"error|alert|fail|verif|refused|denied|timed? ?out|reset|closed|rejected"
     ignore: str = r"^$"
+    prefer: str = r"^\b$"  # a line that says more than the last one
 
     def missing(self) -> list[str]:
         return [n for n in self.needs if not (shutil.which(n) or Path(n).exists())]
@@ -117,7 +118,9 @@ class Stack:
     def reported(self, output: str) -> str | None:
         """The last line that says what went wrong, without what changes from run to run."""
         best = None
-        for line in output.splitlines():
+        lines = output.splitlines()
+        lines = [ln for ln in lines if re.search(self.prefer, ln, re.I)][:1] or lines
+        for line in lines:
             if re.search(self.report, line, re.I) and not re.search(self.ignore, line, re.I):
                 best = line
         return clean(best) if best else None
@@ -130,6 +133,8 @@ def clean(line: str) -> str:
     line = re.sub(r"^\d{4}[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d(\.\d+)? ?", "", line)
     line = re.sub(r"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\] ?", "", line)
     line = re.sub(r"^\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d LOG(\d)\[\w+\]: ", r"LOG\1: ", line)
+    line = re.sub(r"^\[\d+:\d+:\d{4}/\d{6}\.\d+:", "[", line)
+    line = re.sub(r"^UTC \[\d+\] ", "", line)
     line = re.sub(r"\[pid \d+(:tid \d+)?\] ?|\b\d+#\d+: (\*\d+ )?", "", line)
     line = re.sub(r"(192\.0\.2\.\d+|198\.51\.100\.\d+|\[?2001:db8:[0-9a-f:]+\]?)[:.](\d{5})\b", r"\1", line)
     line = re.sub(r"(peer=|from )(\S+?):\d{5}", r"\1\2", line)

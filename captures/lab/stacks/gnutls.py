@@ -11,7 +11,7 @@ ORDER = list(VERSIONS)
 def _priority(o: Options) -> str:
     if o.priority:
         return str(o.priority)
-    wanted = [VERSIONS[v] for v in ORDER if ORDER.index(o.low) <= ORDER.index(v) <= ORDER.index(o.high)]
+    wanted = [VERSIONS[v] for v in reversed(ORDER) if ORDER.index(o.low) <= ORDER.index(v) <= ORDER.index(o.high)]
     return "NORMAL:-VERS-ALL" + "".join(f":+{v}" for v in wanted) + (o.more or "")
 
 
@@ -53,11 +53,12 @@ def server(o: Options, lab: Lab) -> Command:
         argv += [f"--sni-hostname={o.only_name}", "--sni-hostname-fatal"]
     if o.staple:
         argv += [f"--ocsp-response={lab.pki.staple(o.staple)}"]
-    argv += [str(a) for a in o.argv or []]
+    secrets = lab.file("psk.txt", "device-1:00112233445566778899aabbccddeeff\n")
+    argv += [str(secrets) if a == "PSKFILE" else str(a) for a in o.argv or []]
     return Command(argv, env={"SSLKEYLOGFILE": str(lab.keylog)}, ready_port=lab.port)
 
 
 STACKS = [
     Stack("gnutls", "GnuTLS gnutls-cli / gnutls-serv", ("gnutls-cli", "gnutls-serv"), first_line("gnutls-cli", "--version"), client, server,
-          report=r"\*\*\*|error|PKIX|alert|refused|fail", ignore=r"Handshake has failed"),
+          report=r"\*\*\*|^- Status|error|PKIX|alert|refused|fail", prefer=r"^- Status: .*NOT|^- Status: .*not|^\*\*\* Received alert", ignore=r"Handshake has failed|is trusted"),
 ]  # fmt: skip

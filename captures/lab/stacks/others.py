@@ -124,7 +124,7 @@ STACKS = [
     Stack("proxy", "proxy of the laboratory", (sys.executable,), lambda: "", server=proxy_server),
     Stack("nobody", "nobody listens", (), lambda: "", server=nobody),
     Stack("chromium", "Chromium", ("chromium",), first_line("chromium", "--version", pattern=r"Chromium ([\d.]+)"), client=chromium,
-          report=r"handshake failed|ERR_|net_error", ignore=r"dbus|gcm|google_apis"),
+          report=r"handshake failed|net_error", ignore=r"dbus|gcm|google_apis"),
     Stack("rustls", "rustls in uv", (str(Path(sys.executable).parent / "uv"),),
           first_line(str(Path(sys.executable).parent / "uv"), "--version"), client=rustls, report=r"invalid peer|error|Caused|received|connection|alert",
           ignore=r"^error: Request failed|Failed to fetch|error sending request"),

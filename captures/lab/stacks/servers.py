@@ -175,7 +175,7 @@ def stunnel(o: Options, lab: Lab) -> Command:
 
 STACKS = [
     Stack("nginx", "nginx on OpenSSL", ("nginx",), first_line("nginx", "-v"), server=nginx,
-          report=r"SSL|\[(info|error|crit)\]|client|broken", ignore=r"using the|start worker|OCSP|closed keepalive|\[notice\]"),
+          report=r"SSL|\[(info|error|crit)\]|client|broken", ignore=r"epoll_wait|using the|start worker|OCSP|closed keepalive|\[notice\]"),
     Stack("haproxy", "HAProxy on OpenSSL", ("haproxy",), first_line("haproxy", "-v"), server=haproxy,
           report=r"error|fail|SSL", ignore=r"WARNING|NOTICE"),
     Stack("apache", "Apache httpd on OpenSSL", ("apache2",), first_line("apache2", "-v", pattern=r"Apache/([\d.]+)"), server=apache,

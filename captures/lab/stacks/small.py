@@ -11,7 +11,7 @@ from pathlib import Path
 from . import PROGRAMS, Command, Lab, Options, Stack, built, first_line, package_version
 
 PLAIN = ("name", "sni", "ciphers", "groups", "sigalgs", "alpn", "connections", "request", "timeout", "verify", "dialogue", "mood",
-         "close", "slow", "psk", "psk_identity", "pha", "again", "before", "bytes", "threads", "only_name")  # fmt: skip
+         "close", "slow", "psk", "psk_identity", "pha", "again", "before", "bytes", "threads", "only_name", "intolerant")  # fmt: skip
 
 
 def _words(o: Options, lab: Lab, role: str) -> list[str]:
