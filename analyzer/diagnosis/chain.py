@@ -92,7 +92,7 @@ def judge_chain(
     now: int,
     store: TrustStore,
     *,
-    known_issuer: Callable[[bytes], Certificate | None] = lambda subject: None,
+    known_issuer: Callable[[bytes], Certificate | None] | None = None,
     static_rsa: bool = False,
     complete: bool = True,
 ) -> ChainJudgement:
@@ -317,7 +317,7 @@ def _is_within(name: str, tree: str) -> bool:
     return not tree or name == tree or name.endswith("." + tree)
 
 
-def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callable[[bytes], Certificate | None]) -> None:
+def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callable[[bytes], Certificate | None] | None) -> None:
     """Where the path ends: self-signed, a private root, an intermediate that was not sent, an unknown issuer."""
     if judged.trusted:
         return
@@ -337,7 +337,7 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
     if judged.trusted is None and store.available:
         return
     issuer = words.shown(top.issuer, 60)
-    above = known_issuer(top.issuer_der)
+    above = known_issuer(top.issuer_der) if known_issuer is not None else None
     if above is not None and not above.self_issued:
         says = f"The server did not send {_named(above)}, which signed its certificate; other handshakes of this capture carry it"
         _add(judged, "cert-missing-intermediate", path[-1], says)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 from analyzer.diagnosis.chain import ChainJudgement, judge_chain
@@ -119,6 +120,11 @@ class Chains:
         now = time_of(handshake)
         judged = judge_chain(other.server_certificates, name_of(handshake), now, self.store, known_issuer=self._authorities.get)
         return judged, other.flow.stream
+
+    def served(self) -> Iterator[tuple[str, int, str | None, Handshake]]:
+        """(address, port, name, handshake that showed the chain) of what was served."""
+        for (address, port, name), handshake in self._latest.items():
+            yield address, port, name, handshake
 
     def staple(self, handshake: Handshake) -> Staple | None:
         """The stapled OCSP response; None where there is none."""

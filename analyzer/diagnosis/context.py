@@ -149,6 +149,8 @@ class Context:
         self.captures: dict[int, CaptureFacts] = {}
         self.chains = Chains(TrustStore(self.options.ca_file))
         """Certificate chains: judged, and what the run showed of them elsewhere."""
+        self.old_clients: dict[str, int] = {}
+        """Clients that completed a handshake and offer nothing newer than TLS 1.1: address and best version."""
         self.remembered: dict[str, tuple[Handshake, object]] = {}
         """Work that several rules share, by name, for the handshake at hand only."""
         self.forgotten = 0
@@ -246,6 +248,8 @@ class Context:
         profile.attempts += 1
         if attempt.outcome == "completed":
             profile.completed += 1
+            if attempt.hello is not None and answer is not None and answer.selected_version < 0x0303:
+                self._note_old_client(attempt.client_address, attempt.hello)
             if len(profile.clients) < _VALUES:
                 profile.clients.add(flow.client_address)
             if name:
@@ -270,6 +274,11 @@ class Context:
             connect = flow.syn_ack_time - flow.syn_time
             if connect > 0 and (not profile.fastest_connect or connect < profile.fastest_connect):
                 profile.fastest_connect = connect
+
+    def _note_old_client(self, client_address: str, hello: ClientHello) -> None:
+        best = hello.max_version
+        if best < 0x0303 and (client_address in self.old_clients or len(self.old_clients) < _CLIENTS):
+            self.old_clients[client_address] = best
 
     def _note_answer(self, profile: ServerProfile, attempt: Attempt, handshake: Handshake, answer: ServerHello) -> None:
         profile.answered += 1

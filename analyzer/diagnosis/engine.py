@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.rule import Rule
+from analyzer.errors import UsageError
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.options import Options
@@ -72,6 +74,17 @@ class Diagnosis:
         rules = self._sieve[stage, handshake.outcome]
         if rules:
             self._apply(handshake, rules)
+
+    def prevention(self) -> list[Finding]:
+        """What will fail next, the most urgent first (kind 'prevention')."""
+        now = max((facts.last_seen for facts in self.context.captures.values()), default=0)
+        found = find_prevention(self.context, now)
+        for finding in found:
+            try:
+                finding.remedy = registry.read_page(finding.cause).remedy
+            except (UsageError, ValueError):  # a page that is still to be written
+                continue
+        return found
 
     def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
         found = []
@@ -137,7 +150,7 @@ class Diagnosis:
             handshake.named_group,
             tuple([certificate.sha256 for certificate in chain]),
             handshake.flow.first_seen // _DAY if chain else 0,
-            hello.server_name if hello is not None else None,
+            (hello.server_name, hello.legacy_version, hello.supported_versions) if hello is not None else None,
         )
         known = self._posture_memo.get(key)
         if known is None:
