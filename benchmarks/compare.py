@@ -1,0 +1,99 @@
+"""Us against tshark, ssldump and nfstream on the same files in the same run: ratios, rates and peak memory.
+
+Each command is run ``--runs`` times in turn with the others, so that a machine whose speed drifts slows all of them;
+medians are printed. Peak memory is the operating system's own figure (ru_maxrss of the finished process).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.workloads import make_a, make_b, make_c
+
+WORK = Path(__file__).resolve().parent / "work"
+NFSTREAM = (
+    "import sys, nfstream\n"
+    "n = sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], statistical_analysis=False, n_meters=1))\n"
+)
+
+
+def commands(path: Path) -> dict[str, list[str]]:
+    """What each tool is asked, in its own words: every TLS handshake of the file."""
+    handshake = [sys.executable, "-m", "analyzer"]
+    known = {
+        "handshake": [*handshake, "analyze", str(path)],
+        "handshake jsonl": [*handshake, "analyze", "--format", "jsonl", "--quiet", str(path)],
+    }
+    if shutil.which("tshark"):
+        fields = ["tcp.stream", "tls.handshake.type", "tls.handshake.extensions_server_name", "tls.alert_message.desc"]
+        known["tshark"] = ["tshark", "-n", "-r", str(path), "-Y", "tls.handshake || tls.alert_message", "-T", "fields"]
+        for field in fields:
+            known["tshark"] += ["-e", field]
+    if shutil.which("ssldump"):
+        known["ssldump"] = ["ssldump", "-n", "-r", str(path)]
+    probe = subprocess.run([sys.executable, "-c", "import nfstream"], capture_output=True, check=False)
+    if probe.returncode == 0:
+        known["nfstream"] = [sys.executable, "-c", NFSTREAM, str(path)]
+    return known
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """(wall seconds, peak MB) of one run; output is thrown away."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, _, usage = os.wait4(process.pid, 0)
+    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+
+
+def compare(name: str, path: Path, runs: int, handshakes: int) -> None:
+    """Print a table for one workload."""
+    size = path.stat().st_size / 1e6
+    print(f"\n{name}: {path.name}, {size:.0f} MB")
+    known = commands(path)
+    seconds: dict[str, list[float]] = {tool: [] for tool in known}
+    memory: dict[str, float] = dict.fromkeys(known, 0.0)
+    for _ in range(runs):
+        for tool, command in known.items():
+            taken, peak = measure(command)
+            seconds[tool].append(taken)
+            memory[tool] = max(memory[tool], peak)
+    base = statistics.median(seconds["tshark"]) if "tshark" in seconds else None
+    print(f"  {'tool':<16} {'seconds':>8} {'x tshark':>9} {'MB/s':>8} {'handshakes/s':>13} {'peak MB':>8}")
+    for tool, taken in seconds.items():
+        median = statistics.median(taken)
+        ratio = f"{base / median:9.1f}" if base else f"{'-':>9}"
+        rate = f"{handshakes / median:13.0f}" if handshakes else f"{'-':>13}"
+        print(f"  {tool:<16} {median:8.2f} {ratio} {size / median:8.1f} {rate} {memory[tool]:8.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("workloads", nargs="*", default=["A", "B", "C", "small"])
+    options = parser.parse_args()
+    WORK.mkdir(exist_ok=True)
+    makers = {"A": (make_a, 16_000), "B": (make_b, 10), "C": (make_c, 6_000)}
+    for name in options.workloads:
+        if name == "small":
+            path = WORK / "small.pcap"
+            if not path.exists():
+                make_a(path, 6)
+            compare("small", path, max(options.runs, 5), 6)
+            continue
+        make, handshakes = makers[name]
+        path = WORK / f"{name.lower()}.pcap"
+        if not path.exists():
+            print(f"making workload {name} ...", flush=True)
+            make(path)
+        compare(name, path, options.runs, handshakes)
+
+
+if __name__ == "__main__":
+    main()

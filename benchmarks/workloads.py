@@ -1,0 +1,229 @@
+"""Workloads, made from handshakes in ``captures/`` so that every byte of TLS was once sent by a real stack.
+
+    A   16,000 handshakes in about 244,000 frames
+    B   500 MB of application data in 10 connections
+    C   handshakes among HTTP, DNS and other UDP, with 5 % of the frames lost and as many reordered
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from analyzer.sources import open_source
+
+__all__ = ["CAPTURES", "make_a", "make_b", "make_c"]
+
+CAPTURES = Path(__file__).resolve().parent.parent / "captures"
+START = 1_700_000_000 * 10**9
+Frame = tuple[int, bytes]
+
+
+def read_frames(path: Path) -> list[Frame]:
+    """(time in ns, bytes) of each frame of a recorded Ethernet/IPv4 capture."""
+    frames: list[Frame] = []
+    with open_source([str(path)]) as source:
+        for batch in source:
+            data = batch.data.tobytes()
+            for offset, length, when in zip(
+                batch.offset.tolist(), batch.captured_length.tolist(), batch.timestamp.tolist(), strict=True
+            ):
+                frame = data[offset : offset + length]
+                if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+                    frames.append((when, frame))
+    return frames
+
+
+def templates(names: tuple[str, ...], most: int) -> list[list[Frame]]:
+    """Recorded connections: the first ``most`` of those whose folder has all of ``names`` in it, one client each."""
+    found = []
+    for folder in sorted(CAPTURES.iterdir()):
+        capture = folder / "capture.pcapng"
+        if not capture.exists() or not all(name in folder.name for name in names):
+            continue
+        frames = read_frames(capture)
+        if 8 <= len(frames) <= 40 and len({frozenset((f[26:30] + f[34:36], f[30:34] + f[36:38])) for _, f in frames}) == 1:
+            found.append(frames)
+        if len(found) == most:
+            break
+    return found
+
+
+class Writer:
+    """A pcap file with nanosecond times."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("wb")
+        self.file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
+        self.frames = 0
+
+    def write(self, when: int, frame: bytes) -> None:
+        self.file.write(struct.pack("<IIII", when // 10**9, when % 10**9, len(frame), len(frame)))
+        self.file.write(frame)
+        self.frames += 1
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def readdress(frame: bytes, client: tuple[bytes, int], number: int) -> bytes:
+    """The same frame of another client: its address and port (checksums are left; captures with offload look the same)."""
+    out = bytearray(frame)
+    address = (0x0A000000 + (number >> 12) + 1).to_bytes(4, "big")
+    port = 2_000 + (number & 4095) * 15
+    if (frame[26:30], int.from_bytes(frame[34:36], "big")) == client:
+        out[26:30] = address
+        out[34:36] = port.to_bytes(2, "big")
+    else:
+        out[30:34] = address
+        out[36:38] = port.to_bytes(2, "big")
+    return bytes(out)
+
+
+def _client_of(frames: list[Frame]) -> tuple[bytes, int]:
+    first = frames[0][1]
+    return first[26:30], int.from_bytes(first[34:36], "big")
+
+
+def many(recorded: list[list[Frame]], count: int, every: int) -> Iterator[Frame]:
+    """``count`` copies of the recorded connections, one begun each ``every`` ns, interleaved in time."""
+    events: list[tuple[int, int, int, bytes]] = []
+    order = 0
+    for number in range(count):
+        frames = recorded[number % len(recorded)]
+        client, begin = _client_of(frames), START + number * every
+        first = frames[0][0]
+        for when, frame in frames:
+            events.append((begin + min(when - first, 2 * 10**9), order, number, frame))
+            order += 1
+        if number % 256 == 255 or number == count - 1:
+            events.sort()
+            horizon = begin if number < count - 1 else 1 << 62
+            done = 0
+            for when, _, n, frame in events:
+                if when > horizon:
+                    break
+                done += 1
+                yield when, readdress(frame, _client_of(recorded[n % len(recorded)]), n)
+            del events[:done]
+        del client
+
+
+def make_a(path: Path, handshakes: int = 16_000) -> int:
+    """Handshakes, nearly all of which complete, with a word of data after them. Returns frames."""
+    recorded = [f for f in templates(("completed--", "tls12"), 24) + templates(("completed--", "tls13"), 24) if len(f) <= 20][:24]
+    recorded += templates(("cert-expired--",), 1) + templates(("no-common-cipher--",), 1)
+    writer = Writer(path)
+    for when, frame in many(recorded, handshakes, 1_000_000):
+        writer.write(when, frame)
+    writer.close()
+    return writer.frames
+
+
+def _segment(template: bytes, sequence: int, acknowledgment: int, payload: bytes) -> bytes:
+    """An Ethernet/IPv4/TCP frame with a header like the template's (options dropped)."""
+    ip = bytearray(template[14:34])
+    ip[0] = 0x45
+    ip[2:4] = (40 + len(payload)).to_bytes(2, "big")
+    tcp = bytearray(template[34:54])
+    tcp[4:8] = (sequence & 0xFFFFFFFF).to_bytes(4, "big")
+    tcp[8:12] = (acknowledgment & 0xFFFFFFFF).to_bytes(4, "big")
+    tcp[12], tcp[13] = 0x50, 0x10
+    return template[:14] + bytes(ip) + bytes(tcp) + payload
+
+
+def make_b(path: Path, megabytes: int = 500, connections: int = 10) -> int:
+    """Bulk data after real handshakes: 16 KB records in full segments, an acknowledgment for every second one."""
+    recorded = templates(("completed--", "tls13"), 1)[0]
+    client = _client_of(recorded)
+    # up to the client's first application data: what is after it is ours
+    payloads = [(w, f, f[34 + (f[46] >> 4) * 4 : 14 + int.from_bytes(f[16:18], "big")]) for w, f in recorded if not f[47] & 5]
+    writer = Writer(path)
+    tails = []
+    for number in range(connections):
+        server_next = client_next = 0
+        server_header = client_header = b""
+        for when, frame, payload in payloads:
+            sequence = int.from_bytes(frame[38:42], "big") + len(payload) + (frame[47] & 2) // 2
+            moved = readdress(frame, client, number)
+            if (frame[26:30], int.from_bytes(frame[34:36], "big")) == client:
+                client_next, client_header = sequence, moved
+            else:
+                server_next, server_header = sequence, moved
+            writer.write(when - recorded[0][0] + START + number * 1000, moved)
+        tails.append([server_next, client_next, server_header, client_header])
+    record = b"\x17\x03\x03\x40\x11" + bytes(range(256)) * 64 + bytes(17)
+    stream = record * 96  # one burst: a whole number of records
+    when = START + 2 * 10**9
+    size = 1448
+    sent = 0
+    while sent < megabytes * 1_000_000:
+        for tail in tails:
+            for begin in range(0, len(stream), size):
+                piece = stream[begin : begin + size]
+                frame = _segment(tail[2], tail[0], tail[1], piece)
+                tail[0] += len(piece)
+                when += 1_000
+                writer.write(when, frame)
+                sent += len(frame)
+                if begin // size % 2:
+                    writer.write(when + 500, _segment(tail[3], tail[1], tail[0], b""))
+    writer.close()
+    return writer.frames
+
+
+def make_c(path: Path, handshakes: int = 6_000, seed: int = 7) -> int:
+    """Handshakes among other traffic, with loss and reordering."""
+    chance = random.Random(seed)
+    recorded = [f for f in templates(("completed--",), 40) if len(f) <= 40]
+    recorded += templates(("cert-expired--",), 2) + templates(("cert-unknown-ca--",), 2)
+    ethernet = recorded[0][0][1][:14]
+    http = b"GET /index.html HTTP/1.1\r\nHost: example.com\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1200\r\n\r\n" + b"x" * 1200
+    writer = Writer(path)
+    held: list[Frame] = []
+    plain = 0
+    for when, frame in many(recorded, handshakes, 500_000):
+        if chance.random() < 0.05:
+            continue
+        if chance.random() < 0.05:
+            held.append((when, frame))
+            continue
+        writer.write(when, frame)
+        if held and chance.random() < 0.3:
+            writer.write(when, held.pop()[1])
+        draw = chance.random()
+        if draw < 0.2:
+            writer.write(when, _udp(ethernet, chance.randrange(1024, 65536), 53, bytes(40)))
+        elif draw < 0.3:
+            writer.write(when, _udp(ethernet, chance.randrange(1024, 65536), 443, b"\xc0" + bytes(1199)))
+        elif draw < 0.33:
+            plain += 1
+            for piece in _http(ethernet, plain, http, answer):
+                writer.write(when, piece)
+    writer.close()
+    return writer.frames
+
+
+def _ip(ethernet: bytes, protocol: int, payload: bytes, source: bytes, destination: bytes) -> bytes:
+    total = (20 + len(payload)).to_bytes(2, "big")
+    return ethernet[:12] + b"\x08\x00\x45\x00" + total + b"\x00\x01\x40\x00\x40" + bytes([protocol, 0, 0]) + source + destination + payload
+
+
+def _udp(ethernet: bytes, source: int, destination: int, payload: bytes) -> bytes:
+    header = struct.pack(">HHHH", source, destination, 8 + len(payload), 0)
+    return _ip(ethernet, 17, header + payload, b"\x0a\x09\x00\x01", b"\x0a\x09\x00\x02")
+
+
+def _http(ethernet: bytes, number: int, request: bytes, answer: bytes) -> Iterator[bytes]:
+    client, server = b"\x0a\x08" + (number >> 14).to_bytes(1, "big") + b"\x01", b"\x0a\x08\xff\x02"
+    port = 1024 + (number & 16383) * 3
+    steps = [(0, 2, b""), (1, 18, b""), (0, 16, b""), (0, 24, request), (1, 24, answer), (0, 17, b""), (1, 17, b""), (0, 16, b"")]
+    numbers = [1000, 5000]
+    for who, flags, payload in steps:
+        ports = (port, 80) if who == 0 else (80, port)
+        tcp = struct.pack(">HHIIBBHHH", *ports, numbers[who], numbers[1 - who], 0x50, flags, 65535, 0, 0)
+        numbers[who] += len(payload) + (flags & 2) // 2 + (flags & 1)
+        yield _ip(ethernet, 6, tcp + payload, client if who == 0 else server, server if who == 0 else client)
