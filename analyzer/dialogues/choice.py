@@ -130,7 +130,7 @@ def _choose_by_packet(data: bytes, port: int) -> Choice:
             return None
         return MysqlTalk if data[2] == 0 and data[3] == 1 else "none"
     if first == 5:
-        if len(data) < 3:
+        if len(data) < 2 or len(data) < 2 + data[1]:
             return None
         return Socks5Talk if data[1] and all(method <= 9 or method >= 0x80 for method in data[2 : 2 + data[1]]) else "none"
     if first == 4:

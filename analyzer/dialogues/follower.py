@@ -158,7 +158,8 @@ class Follower:
         if port.isascii() and port.isdigit() and len(port) < 6:
             self._port = int(port)
         self._talk = None
-        left = [(side is talk.client, side.take(len(side)), side.frame) for side in (talk.server, talk.client)]
+        sides = (talk.server, talk.client) if talk.client_spoke_last else (talk.client, talk.server)
+        left = [(side is talk.client, side.take(len(side)), side.frame) for side in sides]  # in the order they came
         for from_client, data, frame in [*left, *rest]:
             if not data:
                 continue

@@ -27,9 +27,9 @@ _EITHER = (
 )
 _CLIENT = (
     (rb"PRI \* HTTP/2", "http2"),
-    (rb"(?:" + _METHODS + rb") +\S", "http"),
     (rb"(?:INVITE|REGISTER|SUBSCRIBE|OPTIONS|MESSAGE) sips?:", "sip"),
     (rb"(?:OPTIONS|DESCRIBE|SETUP|PLAY|ANNOUNCE) rtsp://", "rtsp"),
+    (rb"(?:" + _METHODS + rb") +\S", "http"),
     (rb"PROXY (?:TCP[46]|UNKNOWN)|\r\n\r\n\x00\r\nQUIT\n", "proxy-protocol"),
     (rb"\x00\x00\x00\x08\x04\xd2\x16[\x2e-\x30]|\x00\x00..\x00\x03\x00\x00", "postgresql"),
     (rb"\x03\x00..[\x00-\xff]\xe0", "rdp"),
@@ -46,7 +46,6 @@ _CLIENT = (
     (rb"\x05[\x01-\x09][\x00-\x09\x80-\xfe]", "socks5"),
     (rb"\x04[\x01\x02].{6}[\x20-\x7e]*\x00", "socks4"),
     (rb"CONNECT \{|(?:INFO|SUB|PUB) \S", "nats"),
-    (rb"\x00\x00\x00.\x00[\x00-\x4f]\x00[\x00-\x10].{4}", "kafka"),
 )
 _SERVER = (
     (rb"HTTP/\d", "http"),
@@ -85,7 +84,7 @@ def name_protocol(data: bytes, from_client: bool) -> str | None:
     """Name the protocol that a direction's first bytes belong to; None when they look like nothing known.
 
     'http', 'http2', 'ssh', 'smtp', 'ftp', 'pop3', 'imap', 'nntp', 'sieve', 'irc', 'xmpp', 'mysql', 'postgresql', 'mssql',
-    'redis', 'memcached', 'rdp', 'vnc', 'telnet', 'smb', 'mqtt', 'amqp', 'kafka', 'nats', 'ldap', 'sip', 'rtsp',
+    'redis', 'memcached', 'rdp', 'vnc', 'telnet', 'smb', 'mqtt', 'amqp', 'nats', 'ldap', 'sip', 'rtsp',
     'rsync', 'bittorrent', 'socks4', 'socks5', 'proxy-protocol', 'dns-over-tcp', 'tls', 'dtls'.
     """
     head = data[:PREFIX]

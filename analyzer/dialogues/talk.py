@@ -118,6 +118,7 @@ class Talk:
         """TLS began with the client's first byte, without a word of this dialogue."""
         self.skip = {True: 0, False: 0}
         """Bytes of the unit last read that are still to come and not looked at, by ``from_client``."""
+        self.client_spoke_last = False
         self._client_waits = False  # its TLS bytes came before the answer
         dialogue.via = self.via
         dialogue.state = "not-asked"
@@ -125,6 +126,7 @@ class Talk:
     def feed(self, from_client: bool, data: bytes, frame: int) -> None:
         side = self.client if from_client else self.server
         side.add(data, frame)
+        self.client_spoke_last = from_client
         while not self.outcome and side:
             if self.skip[from_client]:
                 self.skip[from_client] -= len(side.take(self.skip[from_client]))

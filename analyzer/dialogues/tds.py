@@ -8,7 +8,7 @@ from analyzer.dialogues.talk import Side, Talk
 __all__ = ["TdsTalk", "TdsUnwrapper"]
 
 PRELOGIN, RESPONSE = 0x12, 0x04
-HEADER = 8
+HEADER, RECORD_HEADER = 8, 5
 ENCRYPTION = 0x01
 OFF, ON, NOT_SUPPORTED, REQUIRED = 0, 1, 2, 3
 NAMES = {OFF: "off (login only)", ON: "on", NOT_SUPPORTED: "not supported", REQUIRED: "required"}
@@ -75,12 +75,11 @@ class TdsUnwrapper:
     encrypted, TDS packets in clear follow, and nothing more is passed (``plain`` is then true).
     """
 
-    __slots__ = ("_head", "_left", "_opaque", "plain")
+    __slots__ = ("_head", "_left", "plain")
 
     def __init__(self) -> None:
         self._head = bytearray()  # of a packet or a record, not whole yet
         self._left = 0  # bytes of the packet or the record begun
-        self._opaque = False  # ... which is not to be passed
         self.plain = False
         """TDS in clear followed: there is no more TLS."""
 
@@ -95,7 +94,7 @@ class TdsUnwrapper:
                 self._left -= len(piece)
                 out += piece
                 continue
-            need = HEADER if (self._head or data[position : position + 1])[0] in (PRELOGIN, RESPONSE) else 5
+            need = HEADER if (self._head or data[position : position + 1])[0] == PRELOGIN else RECORD_HEADER
             piece = data[position : position + need - len(self._head)]
             position += len(piece)
             self._head += piece
@@ -106,10 +105,9 @@ class TdsUnwrapper:
     def _begin(self, out: bytearray) -> None:
         head = bytes(self._head)
         self._head.clear()
-        if head[0] == PRELOGIN or (head[0] == RESPONSE and not self._opaque):
+        if head[0] == PRELOGIN:
             self._left = max(0, int.from_bytes(head[2:4], "big") - HEADER)
         elif 0x14 <= head[0] <= 0x18 and head[1] == 3:
-            self._opaque = True  # bare records have begun: from now on packets are in clear
             self._left = int.from_bytes(head[3:5], "big")
             out += head
         else:
