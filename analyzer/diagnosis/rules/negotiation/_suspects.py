@@ -276,9 +276,7 @@ def _judge_name(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
     if not names_a_host(hello):
         if neighbours and any(a.hello is not None and not names_a_host(a.hello) for a in neighbours.attempts):
             return None
-        says = (
-            f"names an IP address ({words.shown(hello.server_name)}), not a host" if hello.server_name else "names no host (SNI)"
-        )
+        says = f"names an IP address ({words.shown(hello.server_name)}), not a host" if hello.server_name else "names no host (SNI)"
         if neighbours and neighbours.here:
             served = words.list_text(sorted({a.server_name for a in neighbours.attempts if a.server_name}), 3)
             return Suspect("sni-missing", 82 if alike else 45, says, f"{neighbours.count_text} all named a host ({served})")
@@ -317,10 +315,7 @@ def _judge_master_secret(hello: ClientHello, neighbours: Neighbours) -> Suspect 
     if hello.extended_master_secret or max(versions_of(hello)) != 0x0303:
         return None
     if neighbours and neighbours.here:
-        if any(
-            a.hello is not None and not a.hello.extended_master_secret and a.hello.max_version <= 0x0303
-            for a in neighbours.attempts
-        ):
+        if any(a.hello is not None and not a.hello.extended_master_secret and a.hello.max_version <= 0x0303 for a in neighbours.attempts):
             return None
         learned = f"{neighbours.count_text} all had extended_master_secret or TLS 1.3"
         return Suspect("ems-required", 64, "has no extended_master_secret", learned)
@@ -332,9 +327,7 @@ def _judge_alpn(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
         return None
     says = f"offers only the application protocols {words.list_text(hello.alpn, 4)}"
     if neighbours and neighbours.alpn:
-        return Suspect(
-            "alpn-mismatch", 55, says, f"{neighbours.count_text} agreed on {words.list_text(sorted(neighbours.alpn), 4)}"
-        )
+        return Suspect("alpn-mismatch", 55, says, f"{neighbours.count_text} agreed on {words.list_text(sorted(neighbours.alpn), 4)}")
     if not set(hello.alpn) & {"h2", "http/1.1", "http/1.0"}:
         return Suspect("alpn-mismatch", 17, says)
     return None

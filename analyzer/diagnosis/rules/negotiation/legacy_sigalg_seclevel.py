@@ -62,7 +62,6 @@ class LegacySigalgSeclevel(Rule):
             *alert_evidence(handshake),
         ]
         summary = (
-            f"The client may not check the signature that {words.version_text(selected)} uses (SHA-1 or MD5), "
-            "as OpenSSL 3 does by default."
+            f"The client may not check the signature that {words.version_text(selected)} uses (SHA-1 or MD5), as OpenSSL 3 does by default."
         )
         return self.found("likely" if signed else "possible", summary, evidence)

@@ -1,0 +1,59 @@
+"""One side asked to renegotiate and the other refused.
+
+Seen:
+    In TLS 1.2 or older, after a handshake: a HelloRequest or a second ClientHello, and no_renegotiation (100), then a close,
+    or handshake_failure (40) from OpenSSL, nginx and HAProxy, unexpected_message (10) from Go. The alerts are encrypted: their
+    type and length show, their meaning only with keys.
+
+Means:
+    The server wants a client certificate for one path only (IIS, Apache), or the client renegotiates by habit; TLS 1.3, HTTP/2,
+    Go and rustls know no renegotiation, and most servers forbid it to clients.
+
+Remedy:
+    Ask for the client certificate in the first handshake.
+    Apache: SSLVerifyClient at server level, not in a Location. IIS: netsh http update sslcert ... clientcertnegotiation=enable.
+    nginx and HAProxy: ssl_verify_client and verify are always of the first handshake. Java client:
+    -Djdk.tls.rejectClientInitiatedRenegotiation concerns servers; Go client: tls.Config.Renegotiation = RenegotiateOnceAsClient.
+    OpenSSL: SSL_OP_NO_RENEGOTIATION and SSL_OP_ALLOW_CLIENT_RENEGOTIATION. Envoy: allow_renegotiation of the upstream context.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_2
+    Type R and return: an error is the refusal.
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import first_message
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake, Stage
+
+
+class RenegotiationRefused(Rule):
+    """no_renegotiation, or a refused second hello or HelloRequest."""
+
+    cause = "renegotiation-refused"
+    stages = stages_from(Stage.SERVER_HELLO)
+    explains = (*GENERAL_ALERTS, *AFTER_CLOSES, "refused-encrypted", "server-params-illegal")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.is_tls13:
+            return None
+        alert = next((a for a in handshake.alerts if a.description == 100), None)
+        request = first_message(handshake, "hello_request", False)
+        if alert is not None:
+            who, other = words.side(alert.from_client), words.peer_of(alert.from_client)
+            evidence = [Evidence(alert.frame, f"{who} sent {words.alert_text(alert)}"), *handshake.closing_evidence]
+            return self.found("certain", f"{other.capitalize()} asked to renegotiate and {who} refused.", evidence)
+        closing = handshake.closing_alert
+        if closing is None or closing.description not in (10, 40):
+            return None
+        if request is not None and closing.from_client:
+            evidence = [Evidence(request.frame, "HelloRequest from the server"), *handshake.closing_evidence]
+            return self.found("likely", "The server asked to renegotiate and the client refused.", evidence)
+        if handshake.renegotiations and not closing.from_client:
+            return self.found("likely", "The client began to renegotiate and the server refused.", handshake.closing_evidence)
+        return None
