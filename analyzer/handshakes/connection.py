@@ -123,9 +123,12 @@ class Connection:
                 self.follower.faults.append(
                     Fault("overlap", index == 0, frame, f"other bytes than before at stream offset {offset}: the first copy was used")
                 )
-        if self._mode == 1:
+        if self._mode == 1 and self._dialogue is not None:
+            self._dialogue.finish()
             self.follower.dialogue = self.talking
-        elif self._mode == 2:
+            if self._dialogue.status == "tls":
+                self._begin_tls()  # the answer was not captured
+        if self._mode == 2:
             self.follower.flush()
             if self.disordered:
                 self.follower.put_in_order()
@@ -188,7 +191,7 @@ class Connection:
             if not self.plain[index]:
                 self.plain_frames[index] = piece.frame
             self.plain[index] += piece.data[: _PLAIN - len(self.plain[index])]
-        talk.feed(from_client, piece.data, piece.frame)
+        talk.feed(from_client, piece.data, piece.frame, piece.offset)
         if talk.status == "undecided":
             if sum(len(p.data) for p in buffers[index][-1:]) + piece.offset > _DIALOGUE_BYTES:
                 self._give_up()
@@ -196,6 +199,12 @@ class Connection:
         if talk.status == "none":
             self._give_up()
             return
+        self._begin_tls()
+
+    def _begin_tls(self) -> None:
+        """The dialogue is over: what lies behind it is TLS."""
+        talk, buffers = self._dialogue, self._buffers
+        assert talk is not None and buffers is not None
         self._mode = 2
         self.is_tls = True
         if talk.dialogue is not None:
