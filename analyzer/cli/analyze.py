@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -79,13 +80,15 @@ def analyze(
 
     selection = Selection(options, fail_on or ())
     select(HANDSHAKES, columns)
-    watched = _Watched(Run(captures, options), selection, quiet, streaming=any(map(is_stream, captures)))
-    if chosen == "table":
-        _show(watched, columns, output)
-    elif chosen in ("sqlite", "sql") or _is_folder(output, chosen):
-        _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
-    else:
-        _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
+    run = Run(captures, options)
+    with contextlib.closing(run.source):
+        watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
+        if chosen == "table":
+            _show(watched, columns, output)
+        elif chosen in ("sqlite", "sql") or _is_folder(output, chosen):
+            _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
+        else:
+            _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
     if watched.matched:
         if not quiet:
             complain(f"--fail-on: {watched.matched:,} handshake{'' if watched.matched == 1 else 's'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,8 @@ def explain(
         from analyzer.tables import handshake_row
 
         run = Run([what], options)
-        found = [handshake for handshake in run.handshakes() if handshake.flow.stream == stream]
+        with contextlib.closing(run.source):
+            found = [handshake for handshake in run.handshakes() if handshake.flow.stream == stream]
         if not quiet:
             for warning in run.warnings:
                 complain(f"warning: {warning}")

@@ -186,16 +186,19 @@ class Summary:
                 if command is not None:
                     yield "      " + self._style.paint(command, "cyan")
             return
-        for capture in dict.fromkeys(failure.capture for failure in self._failures):
-            chosen = [failure for failure in self._failures if failure.capture == capture]
-            command = explain_command(self._capture(chosen[0]), "STREAM")
-            if command is not None:
-                yield f"  See one: {self._style.paint(command, 'cyan')}"
-            rows = [["stream", "cause", "confidence", "gave up", "server"]]
-            rows += [[str(f.stream), f.cause, f.confidence, f.gave_up, f.server] for f in chosen]
-            header, *body = lay_out(rows, right=frozenset({0}))
-            yield self._style.paint(header, "dim")
-            yield from body
+        rows = [["stream", "cause", "confidence", "gave up", "server"]]
+        ordered = sorted(self._failures, key=lambda failure: failure.capture)  # stable: in time within each
+        rows += [[str(f.stream), f.cause, f.confidence, f.gave_up, f.server] for f in ordered]
+        header, *body = lay_out(rows, right=frozenset({0}))
+        yield self._style.paint(header, "dim")
+        shown = None
+        for failure, line in zip(ordered, body, strict=True):
+            if failure.capture != shown:
+                shown = failure.capture
+                command = explain_command(self._capture(failure), "STREAM")
+                if command is not None:
+                    yield f"  {self._style.paint(command, 'cyan')}"
+            yield line
 
     def _capture(self, failure: _Failure) -> str:
         return self._captures[failure.capture] if failure.capture < len(self._captures) else "-"

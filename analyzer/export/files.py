@@ -6,6 +6,7 @@ A run that dies leaves no half file under the name that was asked for. What is n
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import stat
@@ -21,6 +22,16 @@ def cannot_write(path: str | os.PathLike[str], error: BaseException) -> Analyzer
     """The error to raise for an output that cannot be written."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
     return AnalyzerError(f"cannot write {os.fspath(path)}: {reason}")
+
+
+_unfinished: set[StagedFile] = set()
+
+
+@atexit.register
+def _discard_unfinished() -> None:
+    """A run that ends by an exception or a signal, wherever that came, leaves nothing behind."""
+    for staged in list(_unfinished):
+        staged.discard()
 
 
 class StagedFile:
@@ -44,6 +55,8 @@ class StagedFile:
         self.path = self.target
         if self.staged:
             self.path = self.target.with_name(f".{self.target.name[:200]}.{os.urandom(4).hex()}.part")
+            self._process = os.getpid()  # a forked child must not remove its parent's file
+            _unfinished.add(self)
             try:
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
                 if mode is not None:
@@ -68,9 +81,11 @@ class StagedFile:
             except OSError as error:
                 self.discard()
                 raise cannot_write(self.asked, error) from error
+            _unfinished.discard(self)
 
     def discard(self) -> None:
         """Remove what was written."""
-        if self.staged:
+        if self.staged and self._process == os.getpid():
+            _unfinished.discard(self)
             with contextlib.suppress(OSError):
                 self.path.unlink()
