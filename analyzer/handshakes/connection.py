@@ -6,6 +6,7 @@ stream order. A connection is cheap until its first payload byte and forgotten w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from analyzer.dialogues import Follower as DialogueFollower
@@ -15,7 +16,10 @@ from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue
 from analyzer.reassembly.stream import Piece, Stream
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Run"]
+
+Run = tuple[bytes, int, Sequence[int], Sequence[int], Sequence[int]]
+"""In-order bytes of a direction: (data, sequence number of its first byte, where each segment ends in it, frames, times)."""
 
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
@@ -94,6 +98,33 @@ class Connection:
             self.disordered = True
             for piece in stream.skip_gap():
                 self._piece(from_client, piece)
+
+    def take_flight(self, client: Run, server: Run) -> bool:
+        """All that both directions sent so far, each from its first byte and in order: what nearly every handshake looks like.
+
+        False when it does not begin as TLS on both sides: feed the segments one by one then.
+        """
+        for data, *_ in (client, server):
+            if data and not (len(data) >= 3 and data[0] in (22, 21) and data[1] == 3 and data[2] <= 4):
+                return False
+        self._mode = 2
+        self.is_tls = True
+        follower = self.follower
+        # the server first: what its version is decides how the client's records are read
+        for index, side, (data, sequence, ends, frames, timestamps) in (
+            (1, follower.server, server),
+            (0, follower.client, client),
+        ):
+            if data:
+                side.take_run(data, ends, frames, timestamps)
+                self._offsets[index] = len(data)
+                self._next[index] = (sequence + len(data)) & 0xFFFFFFFF
+                self._sent[index].append((sequence, data, frames[0], timestamps[0]))
+        if server[0]:
+            follower.put_in_order()
+        if follower.done:
+            self.over = True
+        return True
 
     def _make_stream(self, index: int) -> Stream:
         """Something is not in order: from here on the direction is reassembled."""

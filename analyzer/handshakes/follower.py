@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analyzer.handshakes.side import Side
+from analyzer.handshakes.side import MAX_MESSAGES, Side
 from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue, Message
 from analyzer.model.hello import Alert, CertificateRequest, ClientHello, ServerHello, ServerKeyExchange
@@ -17,7 +17,6 @@ from analyzer.tls import messages as tls
 
 __all__ = ["Follower"]
 
-_MESSAGES = 512  # messages and records kept for one handshake
 _MESSAGE_BYTES = 131_072
 _FIRST_BYTES = 512
 _ENOUGH_RECORDS = 6  # of application data each way: the handshake is long past
@@ -38,11 +37,11 @@ class Follower:
     """State of one connection while its handshake is followed."""
 
     __slots__ = (
-        "alerts", "alpn", "certificate_request", "client", "client_certificates", "client_application_records", "client_hello",
+        "alerts", "alpn", "certificate_request", "client", "client_certificates", "client_hello",
         "client_hello_first_frame", "client_hello_frame", "client_hello_offset", "client_hello_segments", "client_hello_time",
-        "certificate_requested", "dialogue", "done", "early_data_accepted", "early_data_bytes", "faults", "hello_retry", "keylog",
+        "certificate_requested", "dialogue", "early_data_accepted", "early_data_bytes", "faults", "hello_retry", "keylog",
         "messages", "not_tls", "ocsp_response", "opener", "renegotiations", "second_client_hello", "server",
-        "server_application_records", "server_certificate_bytes", "server_certificates", "server_certificates_complete",
+        "server_certificate_bytes", "server_certificates", "server_certificates_complete",
         "server_hello", "server_hello_frame", "server_hello_time", "server_key_exchange", "tls13", "dropped", "finished_ok",
         "_transcript", "client_hello_incomplete",
     )  # fmt: skip
@@ -50,15 +49,14 @@ class Follower:
     def __init__(self, keylog: Any = None) -> None:
         self.client = Side(True, self._record, self._fault)
         self.server = Side(False, self._record, self._fault)
-        if keylog is None:
-            self.client.opaque = self.server.opaque = self._application
         self.keylog = keylog
         self.opener: Any = None
-        self.done = False
         self.not_tls = False  # neither direction is TLS
         self.tls13 = False
         self.dropped = 0
         self.messages: list[Message] = []
+        if keylog is None:
+            self.client.messages = self.server.messages = self.messages
         self.alerts: list[Alert] = []
         self.faults: list[Fault] = []
         self.dialogue: Dialogue | None = None
@@ -81,8 +79,6 @@ class Follower:
         self.renegotiations = 0
         self.early_data_bytes = 0
         self.early_data_accepted: bool | None = None
-        self.client_application_records = 0
-        self.server_application_records = 0
         self.finished_ok: bool | None = None
         self.client_hello_incomplete = 0
         self._transcript: Any = None
@@ -129,8 +125,8 @@ class Follower:
             if self.tls13 and side.application_bytes == 0 and side.hs:
                 side.hs = b""
             side.application_bytes += len(body)
+            side.application_records += 1
             self._add(frame, timestamp, from_client, "application_data", len(body), first_frame, True, False, offset)
-            self._count_application(from_client)
             return
         if kind == 22:
             if side.encrypted:
@@ -154,34 +150,16 @@ class Follower:
             return
         self._add(frame, timestamp, from_client, "heartbeat", len(body), first_frame, side.encrypted, False, offset)
 
-    def _application(self, side: Side, length: int, frame: int, timestamp: int, first_frame: int, offset: int) -> None:
-        """A record of application data that nobody can open."""
-        side.application_bytes += length
-        messages = self.messages
-        messages.append(
-            _new_message(Message, (frame, timestamp, side.from_client, "application_data", length, first_frame, True, False, offset))
+    @property
+    def done(self) -> bool:
+        """The handshake is long past, or what was kept of it is full."""
+        if len(self.messages) < 3 * _ENOUGH_RECORDS:
+            return self.dropped > 0
+        client, server = self.client.application_records, self.server.application_records
+        return (
+            (client >= _ENOUGH_RECORDS and server >= _ENOUGH_RECORDS and client + server >= 3 * _ENOUGH_RECORDS)
+            or len(self.messages) >= MAX_MESSAGES
         )
-        if side.from_client:
-            self.client_application_records += 1
-        else:
-            self.server_application_records += 1
-        if len(messages) >= 3 * _ENOUGH_RECORDS:
-            self._judge_enough()
-
-    def _judge_enough(self) -> None:
-        if (
-            self.client_application_records >= _ENOUGH_RECORDS
-            and self.server_application_records >= _ENOUGH_RECORDS
-            and self.client_application_records + self.server_application_records >= 3 * _ENOUGH_RECORDS
-        ) or len(self.messages) >= _MESSAGES:
-            self.done = True
-
-    def _count_application(self, from_client: bool) -> None:
-        if from_client:
-            self.client_application_records += 1
-        else:
-            self.server_application_records += 1
-        self._judge_enough()
 
     def _looks_plain(self, side: Side, body: bytes) -> bool:
         """After ChangeCipherSpec, a handshake record that reads as a message after all: a server that
@@ -252,7 +230,7 @@ class Follower:
                     side.first_bytes = plain[:_FIRST_BYTES]
                     side.first_bytes_frame = frame
                 self._add(frame, timestamp, from_client, "application_data", len(body), first_frame, True, True, offset)
-                self._count_application(from_client)
+                side.application_records += 1
             elif inner_kind == 20:
                 self._add(frame, timestamp, from_client, "change_cipher_spec", len(plain), first_frame, True, True, offset)
         return True
@@ -303,7 +281,6 @@ class Follower:
             return
         side.hs = data[position:]
         side.hs_first_frame = first_frame
-        side.hs_offset = offset
         if not side.hs:
             side.hs_damaged = False
 
@@ -359,7 +336,7 @@ class Follower:
         hello = tls.read_client_hello(body, record_version=side.hs_version)
         if self.client_hello is None:
             self._keep_client_hello(side, hello, frame, timestamp, first_frame)
-        elif self.server_hello is None and self.second_client_hello is None:
+        elif self.second_client_hello is None and (self.server_hello is None or self.hello_retry is not None):
             self.second_client_hello = hello  # the HelloRetryRequest that asked for it may be missing from the capture
         elif self.server_hello is not None:
             self.renegotiations += 1
@@ -423,36 +400,43 @@ class Follower:
     def put_in_order(self) -> None:
         """Messages of both directions in the order of their frames, each direction in the order of its stream:
         where a hole was given up late, one direction was read after the other."""
-        tops = {True: 0, False: 0}
+        messages = self.messages
+        tops = [0, 0]
         keys: list[int] = []
-        for m in self.messages:
-            tops[m.from_client] = max(tops[m.from_client], m.frame)
-            keys.append(tops[m.from_client])
-        if all(a <= b for a, b in zip(keys, keys[1:], strict=False)):
-            return
+        for m in messages:
+            frame = m[0]
+            if frame > tops[m[2]]:
+                tops[m[2]] = frame
+            keys.append(tops[m[2]])
         order = sorted(range(len(keys)), key=keys.__getitem__)
-        place = {old: new for new, old in enumerate(order)}
-        self.messages = [self.messages[old] for old in order]
-        for alert in self.alerts:
-            alert.position = place.get(alert.position, alert.position)
-        self.alerts.sort(key=lambda a: a.position)
+        self.messages = [messages[old] for old in order]
+        if self.client.messages is not None:
+            self.client.messages = self.server.messages = self.messages
+        if self.alerts:
+            place = {old: new for new, old in enumerate(order)}
+            for alert in self.alerts:
+                alert.position = place.get(alert.position, alert.position)
+            self.alerts.sort(key=_position)
 
     # ------------------------------------------------------------------ notes
 
     def _add(
         self, frame: int, timestamp: int, from_client: bool, kind: str, length: int, first_frame: int, encrypted: bool, decrypted: bool, offset: int
     ) -> None:
-        if len(self.messages) < _MESSAGES:
+        if len(self.messages) < MAX_MESSAGES:
             self.messages.append(
                 _new_message(Message, (frame, timestamp, from_client, kind, length, first_frame, encrypted, decrypted, offset))
             )
         else:
             self.dropped += 1
-            self.done = True
 
     def _fault(self, side: Side, kind: str, frame: int, says: str) -> None:
         if len(self.faults) < _FAULTS:
             self.faults.append(Fault(kind, side.from_client, frame, says))
+
+
+def _position(alert: Alert) -> int:
+    return alert.position
 
 
 def _begun(side: Side) -> tuple[int, bytes, int]:

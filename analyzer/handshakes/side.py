@@ -8,48 +8,50 @@ record header stands at the beginning of a segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["MAX_RECORD", "Side"]
+from analyzer.model.handshake import Message
+
+__all__ = ["MAX_MESSAGES", "MAX_RECORD", "Side"]
+
+MAX_MESSAGES = 512
+"""Messages and records kept for one handshake."""
 
 MAX_RECORD = 18_432
 """Longest record body anyone may send (RFC 5246 section 6.2.3: 2^14 + 2048)."""
 
+_new_message = tuple.__new__
 _CONTENT_TYPES = frozenset((20, 21, 22, 23, 24))
 
 RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
 """(side, content type, version, body, frame, timestamp, first frame, offset, missing bytes)."""
 
-OpaqueSink = Callable[["Side", int, int, int, int, int], None]
-"""(side, length of the body, frame, timestamp, first frame, offset)."""
-
-
 class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
 
     __slots__ = (
-        "_filled", "_missing", "_need", "_rest", "_rest_frame", "_rest_offset", "application_bytes", "broken", "encrypted",
-        "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame", "hs_offset", "hs_version",
-        "lost", "offset", "opaque", "records", "segments", "sink", "started",
+        "_missing", "_need", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes", "application_records",
+        "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame",
+        "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
         self.from_client = from_client
         self.sink = sink
-        self.opaque: OpaqueSink | None = None
-        """Where application data goes, its length only, while there are no keys to open it."""
+        self.messages: list[Message] | None = None
+        """Where application data is noted, its length only, while there are no keys to open it."""
+        self.application_records = 0
         self.fault = fault
         self._rest: Any = b""  # bytes of an incomplete record (bytes or bytearray)
         self._need = 5  # bytes until the record at the front is complete
         self._rest_frame = 0
         self._rest_offset = 0
         self._missing = 0  # bytes of the record at the front that were never captured
-        self._filled: bytes | None = None
+        self._rest_segments = 0  # segments that its bytes came in
         self.offset = 0  # of the next byte expected from the stream
         self.records = 0
         self.segments = 0  # pieces that the current record came in
-        self.started = False
         self.encrypted = False  # ChangeCipherSpec passed (TLS 1.2 and below)
         self.broken = False  # what came is not TLS: nothing more is parsed
         self.lost = False  # bytes are missing and no record header is known to follow
@@ -57,7 +59,6 @@ class Side:
         self.first_bytes_frame = 0
         self.hs = b""  # bytes of an incomplete handshake message
         self.hs_first_frame = 0
-        self.hs_offset = 0
         self.hs_damaged = False
         self.hs_version = 0
         self.application_bytes = 0
@@ -69,97 +70,136 @@ class Side:
             return
         if offset > self.offset:
             self._skip(offset - self.offset, frame, timestamp)
-        self.offset = offset + len(data)
         if self.lost:
+            self.offset = offset + len(data)
             if not _is_header(data):
                 return
             self.lost = False
             self._rest, self._need = b"", 5
-        rest = self._rest
-        if rest:
-            if isinstance(rest, bytes):
-                rest = bytearray(rest)
-                self._rest = rest
-            rest += data
-            self.segments += 1
-            if len(rest) < self._need:
-                return
-            buffer = bytes(rest)
-            first_frame, first_offset = self._rest_frame, self._rest_offset
-        else:
-            buffer = data
-            self.segments = 1
-            first_frame, first_offset = frame, offset
-        self._records(buffer, frame, timestamp, first_frame, first_offset)
+        self.take_run(data, (len(data),), (frame,), (timestamp,))
 
-    def _records(self, buffer: bytes, frame: int, timestamp: int, first_frame: int, base: int) -> None:
+    def take_run(self, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]) -> None:
+        """The next bytes of the stream, nothing missing: those up to ``ends[i]`` came in ``frames[i]``."""
+        offset = self.offset
+        self.offset = offset + len(data)
+        rest = self._rest
+        if not rest:
+            self._records(data, ends, frames, timestamps, 0, offset)
+            return
+        held = len(rest)
+        if isinstance(rest, bytes):
+            rest = self._rest = bytearray(rest)
+        rest += data
+        if len(rest) < self._need:
+            self._rest_segments += len(ends)
+            return
+        self._records(bytes(rest), [end + held for end in ends], frames, timestamps, held, self._rest_offset)
+
+    def _records(
+        self, buffer: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int], held: int, base: int
+    ) -> None:
+        """Take whole records off the front. The first ``held`` bytes were kept from before."""
         position = 0
         size = len(buffer)
         missing = self._missing
-        opaque = self.opaque
+        messages, from_client = self.messages, self.from_client
+        first = last = 0  # which frame the record begins and ends in
         while size - position >= 5:
             kind = buffer[position]
             length = buffer[position + 3] << 8 | buffer[position + 4]
+            while ends[first] <= position:
+                first += 1
+            first_frame = frames[first] if position >= held else self._rest_frame
             if kind not in _CONTENT_TYPES or buffer[position + 1] != 3 or length > MAX_RECORD:
-                if buffer[position + 1] == 3 and kind in _CONTENT_TYPES:
-                    self.fault(self, "defect", frame, f"record of {length} bytes, more than the {MAX_RECORD} allowed")
-                    self.sink(self, -1, 0, buffer[position : position + 512], frame, timestamp, first_frame, base + position, 0)
-                elif not (kind in _CONTENT_TYPES and buffer[position + 1] in (0x7F, 0xFE)):
-                    self.sink(self, -2, 0, buffer[position : position + 512], frame, timestamp, first_frame, base + position, 0)
-                self.broken = True
-                self._rest = b""
+                self._refuse(kind, length, buffer, position, frames[first], timestamps[first], first_frame, base)
                 return
             end = position + 5 + length
             if end > size:
                 break
+            last = max(first, last)
+            while ends[last] < end:
+                last += 1
             self.records += 1
-            if kind == 23 and opaque is not None:
-                opaque(self, length, frame, timestamp, first_frame, base + position)
-                missing = 0
-                self.segments = 1
-                position = end
-                first_frame = frame
-                continue
-            self.sink(
-                self, kind, buffer[position + 1] << 8 | buffer[position + 2], buffer[position + 5 : end], frame, timestamp,
-                first_frame, base + position, missing,
-            )  # fmt: skip
-            if self.broken:
-                return
+            if kind == 23 and messages is not None:
+                if len(messages) >= MAX_MESSAGES:
+                    self.broken = True
+                    return
+                # application data that nobody can open: its length only
+                self.application_bytes += length
+                self.application_records += 1
+                messages.append(
+                    _new_message(
+                        Message,
+                        (frames[last], timestamps[last], from_client, "application_data", length, first_frame, True, False, base + position),
+                    )
+                )
+            else:
+                self.segments = last - first + 1 + (self._rest_segments if position < held else 0)
+                self.sink(
+                    self, kind, buffer[position + 1] << 8 | buffer[position + 2], buffer[position + 5 : end], frames[last],
+                    timestamps[last], first_frame, base + position, missing,
+                )  # fmt: skip
+                if self.broken:
+                    return
+                messages = self.messages
             missing = 0
-            self.segments = 1
             position = end
-            first_frame = frame
         self._missing = missing
-        rest = buffer[position:]
-        self._rest = rest
-        if rest:
-            self._rest_frame = first_frame
-            self._rest_offset = base + position
-            self._need = 5 + (rest[3] << 8 | rest[4]) if len(rest) >= 5 else 5
+        if position == size:
+            self._rest = b""
+            return
+        self._rest = rest = buffer[position:]
+        if position >= held:
+            while ends[first] <= position:
+                first += 1
+            self._rest_frame = frames[first]
+            self._rest_segments = len(ends) - first
+        else:
+            self._rest_segments += len(ends)
+        self._rest_offset = base + position
+        self._need = 5 + (rest[3] << 8 | rest[4]) if len(rest) >= 5 else 5
+
+    def _refuse(
+        self, kind: int, length: int, buffer: bytes, position: int, frame: int, timestamp: int, first_frame: int, base: int
+    ) -> None:
+        """What stands here is no record."""
+        begin = buffer[position : position + 512]
+        if buffer[position + 1] == 3 and kind in _CONTENT_TYPES:
+            self.fault(self, "defect", frame, f"record of {length} bytes, more than the {MAX_RECORD} allowed")
+            self.sink(self, -1, 0, begin, frame, timestamp, first_frame, base + position, 0)
+        else:
+            self.sink(self, -2, 0, begin, frame, timestamp, first_frame, base + position, 0)
+        self.broken = True
+        self._rest = b""
 
     def _skip(self, count: int, frame: int, timestamp: int) -> None:
         """``count`` bytes are missing before what comes now."""
         if self.lost:
+            self.offset += count
             return
         rest = self._rest
         if len(rest) < 5:
             # the header itself is missing: what follows may be anything
             self.lost = True
             self._rest = b""
+            self.offset += count
             self._hs_lost()
             return
         if len(rest) + count > self._need:
             self._give(frame, timestamp, self._need - len(rest))
             self.lost = True
             self._rest = b""
+            self.offset += count
             return
         # inside a record: zeros stand for what is missing, and the record is marked
         self._missing += count
         self._rest = bytearray(rest) + bytes(count)
         if len(self._rest) == self._need:
-            buffer = bytes(self._rest)
-            self._records(buffer, self._rest_frame, timestamp, self._rest_frame, self._rest_offset)
+            self.offset += count
+            size = len(self._rest)
+            self._records(bytes(self._rest), (size,), (self._rest_frame,), (timestamp,), size, self._rest_offset)
+            return
+        self.offset += count
 
     def _give(self, frame: int, timestamp: int, missing: int) -> None:
         """Hand on an incomplete record as far as it came."""

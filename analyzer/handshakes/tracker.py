@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from analyzer.flows import FlowState, FlowTable, Placement
 from analyzer.handshakes.assemble import assemble
-from analyzer.handshakes.connection import Connection
+from analyzer.handshakes.connection import Connection, Run
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.segments import keep_rows
 from analyzer.model.batches import IcmpError, SegmentBatch
@@ -32,6 +32,9 @@ _ICMP = 16  # errors kept for one flow
 _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
+
+Flight = tuple[list[int], list[int], int, list[int], list[int], list[int]]
+"""A direction's segments: (offsets, lengths, first sequence number, running lengths, frames, times)."""
 
 
 class Tracker:
@@ -93,37 +96,84 @@ class Tracker:
         # the first segments of every flow at once; a long flow's others only if its handshake still goes on
         rank = np.arange(len(ordered)) - np.repeat(begins, ends - begins)
         head = ordered[rank < _HEAD]
-        data = s.data.tobytes()
         stops = np.cumsum(np.minimum(ends - begins, _HEAD))
+        data = s.data.tobytes()
         rows = flows[begins]
+        fresh = table["state"][rows] == FlowState.NEW
         self._connect(rows, head[stops - np.minimum(ends - begins, _HEAD)], s, placed, data)
-        clients = table["client"][rows].tolist()
-        columns = self._columns(head, s, placed)
-        position = 0
-        longer: list[tuple[int, int, int]] = []
-        for row, client, stop, begin, end in zip(rows.tolist(), clients, stops.tolist(), begins.tolist(), ends.tolist(), strict=True):
+        flights = self._flights(rows, fresh, head, stops, s, placed)
+        at = 0
+        odd: list[int] = []
+        for index, (row, count) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), strict=True)):
             connection = self._connections[row]
-            segment = connection.segment
-            for direction, sequence, offset, length, wire, frame, timestamp in columns[position:stop]:
-                segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
-                if connection.over:
-                    break
-            position = stop
-            if connection.over:
+            flight = flights.get(index)
+            if flight is None or not connection.take_flight(_join(flight[0], data), _join(flight[1], data)):
+                odd.append(index)
+            elif connection.over:
                 self._past(row, connection)
-            elif end - begin > _HEAD:
-                longer.append((row, begin + _HEAD, end))
-        for row, begin, end in longer:
-            connection = self._connections[row]
-            client = int(table["client"][row])
-            for at in range(begin, end, _CHUNK):
-                for direction, sequence, offset, length, wire, frame, timestamp in self._columns(ordered[at : min(end, at + _CHUNK)], s, placed):
-                    connection.segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
-                    if connection.over:
-                        break
+            elif count > _HEAD:
+                odd.append(-1 - index)
+        for index in odd:
+            at, whole = (index, True) if index >= 0 else (-1 - index, False)
+            row, begin, end = int(rows[at]), int(begins[at]), int(ends[at])
+            self._feed_one(row, ordered[begin if whole else begin + _HEAD : end], s, placed, data)
+
+    def _feed_one(self, row: int, at: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
+        """The segments ``at`` of one flow, one by one, until its handshake is over."""
+        connection = self._connections[row]
+        client = int(self.table["client"][row])
+        for begin in range(0, len(at), _CHUNK):
+            for direction, sequence, offset, length, wire, frame, timestamp in self._columns(at[begin : begin + _CHUNK], s, placed):
+                connection.segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
                 if connection.over:
                     self._past(row, connection)
-                    break
+                    return
+
+    def _flights(
+        self, rows: I64, fresh: npt.NDArray[np.bool_], head: I64, stops: I64, s: SegmentBatch, placed: Placement
+    ) -> dict[int, tuple[Flight | None, Flight | None]]:
+        """Of the flows seen from their SYN whose payload came whole and in order: (client's, server's) flight by index in ``rows``.
+
+        Told for all flows at once: within a direction each segment begins where the one before it ended.
+        """
+        c = self.table.columns
+        if self.keylog is not None:
+            return {}
+        local = np.repeat(np.arange(len(rows)), np.diff(stops, prepend=0))
+        from_server = placed.direction[head] != c["client"][rows][local]
+        order = np.argsort(local * 2 + from_server, kind="stable")
+        at, local, from_server = head[order], local[order], from_server[order]
+        side = local * 2 + from_server
+        first = np.ones(len(at), np.bool_)
+        first[1:] = side[1:] != side[:-1]
+        length = s.payload_length[at]
+        sequence = s.sequence[at]
+        expected = np.empty(len(at), np.uint32)
+        expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
+        row = rows[local]
+        start = c["base"][row[first], placed.direction[at[first]]] + np.uint32(1)
+        expected[first] = start
+        good = (sequence == expected) & (length == s.wire_length[at])
+        clean = np.logical_and.reduceat(good, np.flatnonzero(np.diff(local, prepend=-1)))
+        clean &= fresh & (c["syn_frame"][rows] > 0) & (c["syn_ack_frame"][rows] > 0)
+        begins = np.flatnonzero(first)
+        ends = np.append(begins[1:], len(at))
+        total = np.cumsum(length)
+        run = total - np.repeat((total - length)[begins], ends - begins)
+        chosen = clean[local[begins]]
+        offsets, lengths, runs = s.payload_offset[at].tolist(), length.tolist(), run.tolist()
+        frames, timestamps = s.frame[at].tolist(), s.timestamp[at].tolist()
+        result: dict[int, tuple[Flight | None, Flight | None]] = {}
+        for index, server, begin, end, number in zip(
+            local[begins][chosen].tolist(), from_server[begins][chosen].tolist(), begins[chosen].tolist(), ends[chosen].tolist(),
+            sequence[begins][chosen].tolist(), strict=True,
+        ):  # fmt: skip
+            flight = (offsets[begin:end], lengths[begin:end], number, runs[begin:end], frames[begin:end], timestamps[begin:end])
+            if server:
+                result[index] = (result[index][0] if index in result else None, flight)
+            else:
+                result[index] = (flight, None)
+        return result
 
     def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
         return list(
@@ -310,3 +360,13 @@ class Tracker:
 def _asked_for_tls(connection: Connection) -> bool:
     dialogue = connection.follower.dialogue or connection.talking
     return dialogue is not None and dialogue.state not in ("", "not-asked")
+
+
+def _join(flight: Flight | None, data: bytes) -> Run:
+    if flight is None:
+        return b"", 0, (), (), ()
+    offsets, lengths, sequence, runs, frames, timestamps = flight
+    if len(offsets) == 1:
+        return data[offsets[0] : offsets[0] + lengths[0]], sequence, runs, frames, timestamps
+    joined = b"".join([data[o : o + n] for o, n in zip(offsets, lengths, strict=True)])
+    return joined, sequence, runs, frames, timestamps
