@@ -28,7 +28,7 @@ from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 from analyzer.registries.named_groups import KEY_SHARE_LENGTHS
@@ -51,17 +51,19 @@ class ServerParamsIllegal(Rule):
         answer = handshake.server_hello or handshake.hello_retry
         if hello is None or answer is None or handshake.aborted_by != "client" or handshake.stage == Stage.ESTABLISHED:
             return None
+        if handshake.flow.truncated or handshake.flow.client_gaps:
+            return None  # the offer may hold more than was captured
         description = closing_description(handshake, from_client=True)
         wrong = _wrong_answers(handshake, hello, answer)
         if not wrong:
             return self._unexplained(handshake, description)
-        evidence: list[Evidence] = []
-        for kind, says in wrong[:4]:
-            evidence.append(message_evidence(handshake, kind, False, says))
-        summary = f"{words.server_text(handshake)} answered with something the client had not offered: {wrong[0][1]}."
-        evidence += handshake.closing_evidence
+        if description == 110 and all(says.startswith("the extension") for _, says in wrong):
+            return None  # unsupported-extension says it better
         if description in CERTIFICATE_ALERTS:
             return None
+        evidence = [message_evidence(handshake, kind, False, says) for kind, says in wrong[:4]]
+        summary = f"{words.server_text(handshake)} answered with something the client had not offered: {wrong[0][1]}."
+        evidence += handshake.closing_evidence
         sure = description in (10, 40, 47, 50, 70, 80, 110)
         return self.found("certain" if sure else "likely", summary, evidence)
 
@@ -95,9 +97,8 @@ def _wrong_answers(handshake: Handshake, hello: ClientHello, answer: ServerHello
         offered = set(hello.extension_types)
         if handshake.client_hello is not None:
             offered |= set(handshake.client_hello.extension_types)
-        for extension in answer.extension_types:
-            if extension not in offered and extension not in _EXTENSIONS_OF_ITS_OWN:
-                wrong.append((kind, f"the extension {registries.name_of_extension(extension)}"))
+        unasked = [e for e in answer.extension_types if e not in offered and e not in _EXTENSIONS_OF_ITS_OWN]
+        wrong += [(kind, f"the extension {registries.name_of_extension(extension)}") for extension in unasked]
     if answer.alpn is not None and hello.alpn and answer.alpn not in hello.alpn:
         wrong.append((kind, f"the application protocol {words.shown(answer.alpn, 40)}"))
     wrong += _wrong_exchange(handshake, hello, answer, version)
@@ -120,7 +121,7 @@ def _wrong_exchange(handshake: Handshake, hello: ClientHello, answer: ServerHell
             wrong.append(("server_hello", f"a key share of {name} with {answer.key_share_length} bytes instead of {lengths[1]}"))
     if version >= 0x0304 and not hello.sslv2 and answer.session_id != hello.session_id:
         wrong.append(("hello_retry_request" if retry else "server_hello", "a session id that is not the client's"))
-    if answer.pre_shared_key is not None and answer.pre_shared_key >= max(hello.psk_identities, 0):
+    if answer.pre_shared_key is not None and answer.pre_shared_key >= hello.psk_identities:
         wrong.append(("server_hello", f"pre-shared key number {answer.pre_shared_key} of {hello.psk_identities} offered"))
     exchange = handshake.server_key_exchange
     if exchange is not None:

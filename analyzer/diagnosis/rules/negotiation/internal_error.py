@@ -1,0 +1,33 @@
+"""One end failed inside, for a reason of its own.
+
+Seen:
+    internal_error (80). From a server right after the ClientHello: no certificate for the name (Go, Traefik, old Apache), a key it
+    cannot use, memory, a broken upstream of a CDN. As a client's very first record: it has no version left to offer (OpenSSL,
+    "no protocols available").
+
+Means:
+    The capture cannot show it: only that end's log can. With TLS 1.1 or older see also legacy-sigalg-seclevel.
+
+Remedy:
+    Read the log of the end that sent it, at the time of the alert.
+    nginx: error_log ... debug. Apache: LogLevel ssl:trace3. HAProxy: the error in the log line, option dontlog-normal off. Envoy:
+    connection trace. IIS: Schannel events 36874 to 36888. OpenSSL: s_client or s_server -state. Java:
+    -Djavax.net.debug=ssl:handshake. Go: http.Server.ErrorLog, "GetCertificate". Client without versions: MinProtocol and MaxProtocol
+    in openssl.cnf leave nothing between them.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ openssl s_client -connect {connect} -noservername {starttls} </dev/null
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
+
+
+class InternalError(AlertRule):
+    """Alert 80."""
+
+    cause = "internal-error"
+    alerts = frozenset({80})
+    meaning = "it failed inside, and only its own log says why"
