@@ -25,6 +25,10 @@ COMPRESSIONS: Final = {
 _LONGEST_MAGIC: Final = max(map(len, COMPRESSIONS))
 
 _PIECE: Final = 1 << 16
+_ROOM: Final = 1 << 20
+_ZSTD_WINDOW: Final = 1 << 27
+"""What the highest level of zstd asks for, and no more."""
+
 _HARMLESS: Final = 256 << 20
 """Bytes out below which no ratio is suspicious: a capture of one frame over and over may shrink like a bomb."""
 
@@ -73,14 +77,14 @@ def _decompressor(kind: str) -> Callable[[], Any]:
 
         return bz2.BZ2Decompressor
     try:
-        import lz4.frame  # type: ignore[import-untyped]
+        import lz4.frame
     except ImportError:
-        raise MissingExtra("reading lz4", "lz4") from None
+        raise MissingExtra("reading lz4", "compressed") from None
     return lz4.frame.LZ4FrameDecompressor  # type: ignore[no-any-return]
 
 
 class _Pieces:
-    """The compressed side as zstandard wants it: ``read`` returns what is there."""
+    """The compressed side: ``read`` returns what is there, at most a piece."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -89,6 +93,83 @@ class _Pieces:
     def read(self, count: int = _PIECE) -> bytes:
         got = self._stream.readinto(memoryview(self._piece)[:count])
         return bytes(self._piece[:got])
+
+
+class _Zstd:
+    """zstandard's reader, which wants a file and asks it for more while it still has something to give.
+
+    So it is given room for all that one piece usually holds, and what was not wanted yet is kept here.
+    """
+
+    def __init__(self, pieces: _Pieces) -> None:
+        try:
+            import zstandard
+        except ImportError:
+            raise MissingExtra("reading zstd", "compressed") from None
+        inner = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._reader: Any = inner.stream_reader(cast("IO[bytes]", pieces), read_size=_PIECE, read_across_frames=True)
+        self._room = bytearray(_ROOM)
+        self._left = memoryview(b"")
+
+    def readinto(self, target: memoryview) -> int:
+        if not self._left:
+            self._left = memoryview(self._room)[: self._reader.readinto1(self._room)]
+        count = min(len(target), len(self._left))
+        target[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._left)
+
+
+class _Members:
+    """Members of gzip, xz, bzip2 or lz4 one after another."""
+
+    def __init__(self, kind: str, pieces: _Pieces) -> None:
+        self._kind = kind
+        self._pieces = pieces
+        self._new = _decompressor(kind)
+        self._inner = self._new()
+
+    def readinto(self, target: memoryview) -> int:
+        limit = min(len(target), _ROOM)
+        while True:
+            piece = b""
+            if self._inner.eof:
+                piece = self._next_member()
+                if not piece:
+                    return 0
+                self._inner = self._new()
+            elif self._inner.needs_input:
+                piece = self._pieces.read()
+                if not piece:
+                    raise _EarlyEndError("is cut short")
+            out = self._inner.decompress(piece, limit)
+            if out:
+                target[: len(out)] = out
+                return len(out)
+
+    def _next_member(self) -> bytes:
+        """Bytes of the member behind the one that ended; none at the end. Zeros in between are padding."""
+        piece: bytes = (self._inner.unused_data or b"").lstrip(b"\0")
+        while len(piece) < _LONGEST_MAGIC:
+            more = self._pieces.read()
+            if not more:
+                break
+            piece = (piece + more).lstrip(b"\0")
+        if piece and compression_of(piece) != self._kind:
+            raise _EarlyEndError("is followed by something else")
+        return piece
+
+    @property
+    def pending(self) -> bool:
+        return not self._inner.needs_input and not self._inner.eof
+
+
+class _EarlyEndError(Exception):
+    """The compressed data ends where it should not, undamaged so far."""
 
 
 class Inflated:
@@ -102,22 +183,11 @@ class Inflated:
         self._kind = kind
         self._ratio = ratio
         self._out = 0
-        self._pieces = _Pieces(stream)
         self._own_fault: str | None = None
         self._done = False
         self.size = stream.size
-        if kind == "zstd":
-            try:
-                import zstandard
-            except ImportError:
-                raise MissingExtra("reading zstd", "zstd") from None
-            window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-            # zstandard asks for a file, but only calls its read.
-            self._zstd: Any = window.stream_reader(cast("IO[bytes]", self._pieces), read_size=_PIECE, read_across_frames=True)
-        else:
-            self._zstd = None
-            self._new = _decompressor(kind)
-            self._inner = self._new()
+        pieces = _Pieces(stream)
+        self._inner = _Zstd(pieces) if kind == "zstd" else _Members(kind, pieces)
 
     @property
     def position(self) -> int:
@@ -134,47 +204,16 @@ class Inflated:
         if self._done:
             return 0
         try:
-            count = int(self._zstd.readinto1(target)) if self._zstd is not None else self._inflate(target)
-        except Exception as error:  # noqa: BLE001 - each module has its own exceptions for damage
+            count = self._inner.readinto(target)
+        except _EarlyEndError as end:
+            return self._end(f"its {self._kind} data {end}")
+        except Exception as error:  # each module has its own exceptions for damage
             return self._end(f"its {self._kind} data is damaged after {self._out} bytes ({' '.join(str(error).split())})")
         self._out += count
         if self._out > _HARMLESS and self._out > self._ratio * self.position:
             return self._end(f"its {self._kind} data swells more than {self._ratio} times, as a bomb does")
-        if not count:
-            self._done = True
+        self._done = not count
         return count
-
-    def _inflate(self, target: memoryview) -> int:
-        limit = min(len(target), 16 * _PIECE)
-        while True:
-            piece = b""
-            if self._inner.eof:
-                piece = self._next_member()
-                if not piece:
-                    return 0
-                self._inner = self._new()
-            elif self._inner.needs_input:
-                piece = self._pieces.read()
-                if not piece:
-                    self._own_fault = f"its {self._kind} data is cut short"
-                    return 0
-            out = self._inner.decompress(piece, limit)
-            if out:
-                target[: len(out)] = out
-                return len(out)
-
-    def _next_member(self) -> bytes:
-        """Bytes of the member behind the one that ended; none at the end. Zeros in between are padding."""
-        piece: bytes = self._inner.unused_data.lstrip(b"\0")
-        while len(piece) < _LONGEST_MAGIC:
-            more = self._pieces.read()
-            if not more:
-                break
-            piece = (piece + more).lstrip(b"\0")
-        if piece and compression_of(piece) != self._kind:
-            self._own_fault = f"behind its {self._kind} data lies something else"
-            return b""
-        return piece
 
     def _end(self, fault: str) -> int:
         self._own_fault = fault
@@ -183,9 +222,7 @@ class Inflated:
 
     def ready(self) -> bool:
         """See ``ByteStream.ready``."""
-        if self._zstd is None and not self._inner.needs_input:
-            return True
-        return self._stream.ready()
+        return self._inner.pending or self._stream.ready()
 
     def close(self) -> None:
         """See ``ByteStream.close``."""

@@ -105,9 +105,7 @@ def _merge(lanes: list[_Lane], until: int) -> FrameBatch:
     order = np.argsort(np.concatenate(times), kind="stable")
     return FrameBatch(
         data=np.concatenate([piece.data[start:stop] for piece, start, stop in zip(pieces, starts, stops, strict=True)]),
-        offset=np.concatenate([piece.offset - start + base for piece, start, base in zip(pieces, starts, bases, strict=False)])[
-            order
-        ],
+        offset=np.concatenate([piece.offset - start + base for piece, start, base in zip(pieces, starts, bases, strict=False)])[order],
         captured_length=np.concatenate([piece.captured_length for piece in pieces])[order],
         original_length=np.concatenate([piece.original_length for piece in pieces])[order],
         timestamp=np.concatenate([piece.timestamp for piece in pieces])[order],

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from analyzer.errors import MissingExtra, SourceError
+from analyzer.errors import SourceError
 from analyzer.sources.inflate import compression_of
 from analyzer.sources.pcap import MAGICS
 from analyzer.sources.pcapng import SECTION_HEADER
@@ -33,10 +34,10 @@ class Origin:
     @property
     def reopens(self) -> bool:
         """Whether it can be opened a second time from its start."""
-        return self.file is None and self.path != "-" and ("://" in self.path or os.path.isfile(self.path))
+        return self.file is None and self.path != "-" and ("://" in self.path or Path(self.path).is_file())
 
     def open(self) -> ByteStream:
-        """Open the bytes. Raises SourceError, MissingExtra."""
+        """Open the bytes. Raises SourceError."""
         if self.file is not None:
             return ObjectStream(self.file, owned=False)
         if self.path == "-":
@@ -50,7 +51,7 @@ class Origin:
 
 
 def find_origins(paths: Any) -> list[Origin]:
-    """List what ``paths`` names, in the order given, folders and globs sorted. Raises SourceError, MissingExtra."""
+    """List what ``paths`` names, in the order given, folders and globs sorted. Raises SourceError."""
     several = isinstance(paths, Sequence) and not isinstance(paths, (str, bytes))
     origins: list[Origin] = []
     for path in paths if several else [paths]:
@@ -62,7 +63,7 @@ def find_origins(paths: Any) -> list[Origin]:
             origins.append(Origin("-", "-"))
         elif "://" in text:
             origins += [Origin(_plain(url), url) for url in _expand_url(text)]
-        elif os.path.isdir(text):
+        elif Path(text).is_dir():
             origins += _list_folder(text)
         elif glob.has_magic(text) and not os.path.lexists(text):
             origins += _expand_glob(text)
@@ -75,30 +76,29 @@ def find_origins(paths: Any) -> list[Origin]:
 
 def _list_folder(folder: str) -> list[Origin]:
     try:
-        names = sorted(os.listdir(folder))
+        paths = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise SourceError(f"{_plain(folder)}: {_reason(error)}") from None
-    paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
-    origins = [Origin(_plain(path), path, chosen=False) for path in paths if os.path.isfile(path) and _seems_capture(path)]
+    origins = [Origin(_plain(str(path)), str(path), chosen=False) for path in paths if path.is_file() and _seems_capture(path)]
     if not origins:
         raise SourceError(f"{_plain(folder)}: no capture in this folder")
     return origins
 
 
 def _expand_glob(pattern: str) -> list[Origin]:
-    paths = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    paths = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 - the pattern may be absolute
     if not paths:
         raise SourceError(f"{_plain(pattern)}: no such file")
     return [Origin(_plain(path), path, chosen=False) for path in paths]
 
 
-def _seems_capture(path: str) -> bool:
+def _seems_capture(path: Path) -> bool:
     """Tell by its suffix or its first bytes whether a file of a folder is worth opening."""
-    stem, suffix = os.path.splitext(path.lower())
-    if suffix in _SUFFIXES or (suffix in _COMPRESSED and stem.endswith(_SUFFIXES)):
+    name = path.name.lower()
+    if name.removesuffix(path.suffix.lower() if path.suffix.lower() in _COMPRESSED else "").endswith(_SUFFIXES):
         return True
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             head = file.read(6)
     except OSError:
         return False
@@ -117,10 +117,8 @@ def _open_standard_input() -> ByteStream:
 
 
 def _fsspec() -> Any:
-    try:
-        import fsspec  # type: ignore[import-untyped]
-    except ImportError:
-        raise MissingExtra("reading from a URL", "remote") from None
+    import fsspec
+
     return fsspec
 
 
@@ -131,7 +129,7 @@ def _expand_url(url: str) -> list[str]:
     try:
         system, path = fsspec.core.url_to_fs(url)
         found = [system.unstrip_protocol(each) for each in sorted(system.glob(path))]
-    except Exception as error:  # noqa: BLE001 - each file system fails in its own way
+    except Exception as error:  # each file system fails in its own way
         raise SourceError(f"{_plain(url)}: {_reason(error)}") from None
     if not found:
         raise SourceError(f"{_plain(url)}: no such file")
@@ -142,7 +140,7 @@ def _open_url(url: str) -> ByteStream:
     fsspec = _fsspec()
     try:
         return ObjectStream(fsspec.open(url, "rb").open(), owned=True)
-    except Exception as error:  # noqa: BLE001 - each file system fails in its own way
+    except Exception as error:  # each file system fails in its own way
         raise SourceError(f"{_plain(url)}: {_reason(error)}") from None
 
 
@@ -155,6 +153,4 @@ def _reason(error: Exception) -> str:
 
 def _plain(text: str) -> str:
     """A name on one line: what a terminal would obey is shown as its escape."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
-    )
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text)

@@ -190,9 +190,7 @@ class PcapngWalker:
         index = self._base + struct.unpack_from(mark + "I", body)[0]
         if index >= len(self.interfaces):
             return
-        lost = [
-            struct.unpack(mark + "Q", value)[0] for code, value in _options(mark, body, 12) if code in (5, 7) and len(value) == 8
-        ]
+        lost = [struct.unpack(mark + "Q", value)[0] for code, value in _options(mark, body, 12) if code in (5, 7) and len(value) == 8]
         if lost:
             self.interfaces[index].drops = sum(lost)
 
@@ -237,9 +235,7 @@ class PcapngWalker:
         good = sound & fits & has_interface
         if not good.all():
             count = int(good.argmin())
-            self._stop_in(
-                count, bool(sound[count]), bool(fits[count]), int(length[count]), int(captured[count]), int(local[count])
-            )
+            self._stop_in(count, bool(sound[count]), bool(fits[count]), int(length[count]), int(captured[count]), int(local[count]))
         keep = np.flatnonzero(holds[:count])
         number = self.frames + 1 + keep
         self.frames += count

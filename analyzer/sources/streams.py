@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 __all__ = ["ByteStream", "FileStream", "ObjectStream", "Peeked"]
 
 _PIPE_BYTES: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 
 
 class ByteStream(Protocol):
@@ -89,11 +90,11 @@ class ObjectStream:
     def __init__(self, file: Any, *, owned: bool) -> None:
         self._file = file
         self._owned = owned
-        # readinto1 returns after one read of what is below; readinto would wait until all is full.
-        self._readinto = getattr(file, "readinto1", None) or (
-            getattr(file, "readinto", None) if isinstance(file, io.RawIOBase) else None
-        )
         self._seekable = bool(getattr(file, "seekable", bool)())
+        # What can be sought in is there, and read to the full. Of a pipe only what has arrived is wanted: read1
+        # gives that, while readinto1 of a buffered pipe waits for more although it has something.
+        self._readinto = getattr(file, "readinto", None) if self._seekable or isinstance(file, io.RawIOBase) else None
+        self._read = file.read if self._seekable else getattr(file, "read1", file.read)
         size = getattr(file, "size", None)
         self.size = size if isinstance(size, int) else None
         self.position = 0
@@ -105,10 +106,10 @@ class ObjectStream:
             if self._readinto is not None:
                 count = int(self._readinto(target) or 0)
             else:
-                chunk = self._file.read(len(target) if self._seekable else min(len(target), 65_536))
-                count = len(chunk or b"")
-                target[:count] = chunk or b""
-        except Exception as error:  # noqa: BLE001 - a file system or a caller's object fails in its own way
+                chunk = self._read(min(len(target), _CHUNK)) or b""
+                count = len(chunk)
+                target[:count] = chunk
+        except Exception as error:  # a file system or a caller's object fails in its own way
             self.fault = f"reading failed after {self.position} bytes: {' '.join(str(error).split()) or type(error).__name__}"
             return 0
         self.position += count

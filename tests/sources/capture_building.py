@@ -117,10 +117,7 @@ def rows(source: Source) -> Iterator[Row]:
     """Every frame of a source, copied out of its batch."""
     for batch in source:
         assert batch.data.dtype.name == "uint8"
-        assert (
-            len({len(batch), *(len(getattr(batch, name)) for name in ("captured_length", "timestamp", "number", "interface"))})
-            == 1
-        )
+        assert len({len(batch), *(len(getattr(batch, name)) for name in ("captured_length", "timestamp", "number", "interface"))}) == 1
         for index in range(len(batch)):
             start, length = int(batch.offset[index]), int(batch.captured_length[index])
             yield Row(

@@ -58,9 +58,7 @@ def test_sections_bring_their_own_byte_order_and_interfaces(tmp_path: Path) -> N
         for frame in frames:
             which = len(frame.data) % 2
             content += enhanced(frame, order, which)
-            expected.append(
-                (Frame(frame.data, frame.timestamp, frame.original_length, 101 + index if which else 1), 2 * index + which)
-            )
+            expected.append((Frame(frame.data, frame.timestamp, frame.original_length, 101 + index if which else 1), 2 * index + which))
     for batch_bytes in (4096, 1 << 20):
         with open_source(write(tmp_path, "a", content), batch_bytes=batch_bytes) as source:
             assert [(row.frame, row.interface) for row in rows(source)] == expected
@@ -86,9 +84,7 @@ def test_interfaces_keep_their_clock_and_name(tmp_path: Path, order: str) -> Non
 
 def test_timestamps_out_of_range_are_clamped_and_counted(tmp_path: Path) -> None:
     content = section() + interface(options=option(9, b"\x00")) + interface(options=option(14, struct.pack("<q", -100)))
-    content += (
-        enhanced(Frame(b"a"), ticks=2**62) + enhanced(Frame(b"b"), ticks=2**64 - 1) + enhanced(Frame(b"c"), index=1, ticks=5)
-    )
+    content += enhanced(Frame(b"a"), ticks=2**62) + enhanced(Frame(b"b"), ticks=2**64 - 1) + enhanced(Frame(b"c"), index=1, ticks=5)
     with open_source(write(tmp_path, "a", content)) as source:
         assert [row.frame.timestamp for row in rows(source)] == [2**63 - 1, 0, 0]
     assert len(source.warnings) == 1
@@ -110,15 +106,7 @@ def test_secrets_and_drops_are_kept_and_the_rest_passed_by(tmp_path: Path) -> No
 
 def test_numbers_count_what_wireshark_counts(tmp_path: Path) -> None:
     frame = Frame(b"frame")
-    content = (
-        section()
-        + interface()
-        + enhanced(frame)
-        + block(9, b"MESSAGE=a\n")
-        + enhanced(frame)
-        + block(0x7777, b"")
-        + enhanced(frame)
-    )
+    content = section() + interface() + enhanced(frame) + block(9, b"MESSAGE=a\n") + enhanced(frame) + block(0x7777, b"") + enhanced(frame)
     content += block(0x0BAD, bytes(8)) + enhanced(frame)
     with open_source(write(tmp_path, "a", content)) as source:
         assert [row.number for row in rows(source)] == [1, 3, 4, 6]
@@ -181,7 +169,7 @@ def test_every_prefix_gives_the_frames_that_are_whole(tmp_path: Path, order: str
     for cut in range(len(whole) + 1):
         path = write(tmp_path, "cut.pcapng", whole[:cut])
         if cut < ends[0]:
-            with pytest.raises(CaptureFormatError, match="cut.pcapng: .*"):
+            with pytest.raises(CaptureFormatError, match=r"cut\.pcapng: "):
                 open_source(path)
             continue
         with open_source(path) as source:
