@@ -52,12 +52,14 @@ class Opener:
         *,
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
+        early_records: int = 0,
     ) -> None:
         self._keylog = keylog
         self._random = client_random
         self._server_random = server_random
         self._version = version
         self._encrypt_then_mac = encrypt_then_mac
+        self._early_records = early_records
         self._facts: SuiteFacts | None = suite_facts(cipher_suite)
         self.is_tls13 = version == 0x0304 or version >> 8 in (0x7F, 0xFB)
         self._sides = {True: _Side(), False: _Side()}
@@ -81,11 +83,13 @@ class Opener:
         *,
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
+        early_records: int = 0,
     ) -> Opener | None:
         """Set up for what the ServerHello chose; None where the key log has nothing of this connection.
 
         ``version`` is the selected one (drafts keep their number); ``server_random`` and
-        ``encrypt_then_mac`` (the ServerHello's extension) matter up to TLS 1.2 only.
+        ``encrypt_then_mac`` (the ServerHello's extension) matter up to TLS 1.2 only. ``early_records`` is
+        how many 0-RTT records of the client went by before the ServerHello and will not be opened.
         """
         if client_random not in keylog:
             return None
@@ -96,6 +100,7 @@ class Opener:
             cipher_suite,
             server_random=server_random,
             encrypt_then_mac=encrypt_then_mac,
+            early_records=early_records,
         )
 
     @property
@@ -162,7 +167,7 @@ class Opener:
         for epoch in range(side.epoch + 1, len(labels)):
             secret = self._keylog.secret(self._random, labels[epoch])
             if secret is None:
-                if not labels[epoch].startswith("CLIENT_EARLY"):
+                if self._early_records or epoch or not from_client:
                     missing = missing or f"no {labels[epoch]} in the key log"
                 continue
             try:
@@ -170,6 +175,8 @@ class Opener:
             except NotSupported as error:
                 self._give_up(str(error))
                 return None
+            if epoch == 0 and from_client:
+                protection.sequence = self._early_records
             opened = _try(protection, body)
             if opened:
                 side.epoch, side.protection = epoch, protection

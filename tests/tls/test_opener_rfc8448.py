@@ -171,3 +171,14 @@ def test_steps_over_records_without_losing_count() -> None:
         opener.pass_over(from_client, record[0], record[5:])
     for from_client, record in trace.records[-2:]:
         assert opener.open(from_client, record[0], record[5:]) == [(21, b"\x01\x00")]
+
+
+def test_goes_on_after_early_data_that_went_by() -> None:
+    trace = TRACES["resumed 0-RTT"]
+    hello = read_client_hello(trace.records[0][1][9:])
+    log = KeyLog()
+    for label, secret in trace.secrets.items():
+        log.feed(f"{label} {hello.random.hex()} {secret}\n".encode())
+    opener = Opener.for_handshake(log, hello.random, 0x0304, 0x1301, early_records=1)
+    assert opener is not None
+    assert opener.open(True, 23, trace.records[4][1][5:]) == [(22, b"\x05\0\0\0")]  # EndOfEarlyData

@@ -214,9 +214,10 @@ def _relay(listener: socket.socket, port: int, wire: Wire) -> None:
         selector.register(far, selectors.EVENT_READ, (False, near))
         open_sides = 2
         while open_sides:
-            for key, _ in selector.select(20) or [(None, 0)]:
-                if key is None:
-                    return
+            ready = selector.select(20)
+            if not ready:
+                return
+            for key, _ in ready:
                 from_client, other = key.data
                 source: socket.socket = key.fileobj  # type: ignore[assignment]
                 try:
