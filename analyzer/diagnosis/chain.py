@@ -119,7 +119,8 @@ def judge_chain(
     for place, certificate in enumerate(certificates):
         if certificate.fault:
             _add(judged, "cert-malformed", place, f"{_which(place)} is malformed: {words.shown(certificate.fault)}")
-    _check_policies(judged)
+    if judged.trusted and not store.given:
+        _check_policies(judged)
     judged.problems.sort(key=lambda problem: _ORDER.index(problem.cause))
     return judged
 
@@ -369,9 +370,9 @@ def _check_order(judged: ChainJudgement) -> None:
 
 
 def _check_policies(judged: ChainJudgement) -> None:
-    """What only some clients ask of public certificates."""
+    """What only some clients ask of certificates, and of public ones only."""
     leaf = judged.leaf
-    if not judged.trusted or leaf.fault:
+    if leaf.fault:
         return
     days = (leaf.not_after - leaf.not_before) // _DAY
     if days > _LONGEST_LIFE:

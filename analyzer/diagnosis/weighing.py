@@ -17,11 +17,11 @@ from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, Refusal, is_
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Handshake
 
-__all__ = ["Weighed", "refusal_of", "refusal_text", "weigh_chain"]
+__all__ = ["TRUST", "Weighed", "refusal_of", "refusal_text", "weigh_chain"]
 
 
-_TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermediate"})
-"""Soft problems that most clients refuse; the other soft ones few do."""
+TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermediate"})
+"""Soft problems that most clients refuse, and that say one thing: not trusted."""
 
 
 class Weighed(NamedTuple):
@@ -75,12 +75,13 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
             return [(problem, "possible", False) for problem in hard]
         if refusal.how == "goodbye" and not hard:
             return []
-        ranked = hard or [problem for problem in problems if problem.cause in _TRUST] or problems
+        ranked = hard or [problem for problem in problems if problem.cause in TRUST]
         return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
     description = refusal.description
     owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]
     if owners:
         first = next((problem for problem in owners if problem.hard), owners[0])
+        first = next((problem for problem in owners if problem.cause == "tls-interception"), first)
         return [
             (
                 problem,
@@ -103,9 +104,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
         ]
     soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
     if is_openssl(handshake.client_hello):
-        soft = [problem for problem in soft if problem.cause not in _TRUST]
+        soft = [problem for problem in soft if problem.cause not in TRUST]
     answer: list[tuple[Problem, Confidence, bool]] = [(problem, "possible", False) for problem in hard]
-    answer += [(problem, "likely" if problem is soft[0] and problem.cause in _TRUST else "possible", True) for problem in soft]
+    answer += [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
     return answer
 
 

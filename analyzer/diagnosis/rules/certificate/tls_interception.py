@@ -23,14 +23,21 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chain_rule import GENERAL, ChainRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
+from analyzer.diagnosis.weighing import TRUST
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
 _MANY = 3
+
+
+def _is_faulty(judged: ChainJudgement) -> bool:
+    """Whether the chain has a fault of its own, beside the issuer nobody trusts."""
+    return any(problem.hard and problem.cause not in TRUST for problem in judged.problems)
 
 
 class TlsInterception(ChainRule):
@@ -44,7 +51,7 @@ class TlsInterception(ChainRule):
         if named is not None:
             return named
         judged = context.chain(handshake)
-        if refusal is None or judged is None or judged.trusted or any(problem.hard for problem in judged.problems):
+        if refusal is None or judged is None or judged.trusted or _is_faulty(judged):
             return None
         sites = context.chains.sites_of_issuer(judged.leaf)
         if sites < _MANY or refusal.description not in FITTING_ALERTS[self.cause]:

@@ -1,0 +1,316 @@
+"""The certificate family on certificates made for the purpose: which fault, how sure, and what is no cause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+
+from analyzer.diagnosis.engine import Diagnosis
+from analyzer.model.handshake import Stage
+from analyzer.model.hello import ServerKeyExchange
+from analyzer.model.options import Options
+
+
+@pytest.fixture
+def judge(ca_file):
+    def judge(handshake, *neighbours):
+        diagnosis = Diagnosis(Options(ca_file=ca_file))
+        diagnosis.judge_all([handshake, *neighbours])
+        assert not diagnosis.bugs, diagnosis.bugs[0].traceback
+        return handshake.finding
+
+    return judge
+
+
+def _faulty_chains(authority, make_authority):
+    other = make_authority("Somebody Else")
+    middle = make_authority("Middle", authority)
+    not_ca = authority.make("leaf-as-ca.example")
+    stranger = type("Signer", (), {"key": None, "subject": None})()
+    loaded = ec.generate_private_key(ec.SECP256R1())
+    stranger.key = loaded
+    stranger.subject = authority.subject
+    unknown = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
+    return {
+        "cert-expired": [authority.make(ends=-1)],
+        "cert-not-yet-valid": [authority.make(begins=1)],
+        "cert-self-signed": [authority.make(self_signed=True)],
+        "cert-unknown-ca": [other.make(), other.certificate],
+        "cert-name-mismatch": [authority.make(names=["elsewhere.example"])],
+        "cert-no-san": [authority.make(san=False)],
+        "cert-weak-key": [authority.make(key=rsa.generate_private_key(65537, 1024))],
+        "cert-bad-purpose": [authority.make(uses=[ExtendedKeyUsageOID.CLIENT_AUTH])],
+        "cert-critical-extension": [authority.make(extra=[(unknown, True)])],
+        "cert-missing-intermediate": [
+            middle.make(
+                extra=[(x509.AuthorityInformationAccess([x509.AccessDescription(
+                    x509.AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://a.example/m.crt"))]), False)]
+            )
+        ],
+        "cert-chain-constraint": [make_authority("Deep", middle, path_length=0).make(authority=True, uses=[])],
+    }, not_ca  # fmt: skip
+
+
+ALERTS = {
+    "cert-expired": 45, "cert-not-yet-valid": 42, "cert-self-signed": 48, "cert-unknown-ca": 48, "cert-name-mismatch": 42,
+    "cert-no-san": 42, "cert-weak-key": 42, "cert-bad-purpose": 43, "cert-critical-extension": 46, "cert-missing-intermediate": 48,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", ALERTS)
+def test_fault_with_the_alert_that_fits_is_certain(cause, judge, authority, make_authority, make_handshake):
+    chains, _ = _faulty_chains(authority, make_authority)
+    finding = judge(make_handshake(chain=chains[cause], client_alert=ALERTS[cause]))
+    assert (finding.cause, finding.confidence) == (cause, "certain")
+    assert 10 in [item.frame for item in finding.evidence]
+    assert 7 in [item.frame for item in finding.evidence]
+    assert finding.remedy
+    assert any("198.51.100.2:443" in command for command in finding.confirm)
+
+
+@pytest.mark.parametrize("cause", ["cert-expired", "cert-name-mismatch", "cert-self-signed", "cert-weak-key"])
+def test_fault_beside_a_failure_of_another_kind_is_no_cause(cause, judge, authority, make_authority, make_handshake):
+    chains, _ = _faulty_chains(authority, make_authority)
+    handshake = make_handshake(Stage.CLIENT_FLIGHT, chain=chains[cause], server_alert=20)
+    finding = judge(handshake)
+    assert finding is None or finding.cause != cause
+    assert cause in [item.cause for item in handshake.also]
+
+
+def test_client_alert_about_something_else_leaves_the_date_aside(judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make(ends=-1)], client_alert=47)
+    judge(handshake)
+    assert handshake.finding is None or handshake.finding.cause != "cert-expired"
+    assert "cert-expired" in [item.cause for item in handshake.also]
+
+
+def test_silent_close_over_an_expired_chain_is_likely(judge, authority, make_handshake):
+    finding = judge(make_handshake(chain=[authority.make(ends=-1)], client_fin_frame=11, client_fin_time=0))
+    assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+
+
+def test_silent_close_over_a_sound_chain_names_no_certificate(judge, authority, make_handshake):
+    finding = judge(make_handshake(chain=[authority.make()], client_fin_frame=11, client_fin_time=0))
+    assert finding.cause in ("client-silent-reject", "client-closed-mid-handshake")
+    assert finding.confidence != "certain"
+
+
+def test_two_faults_under_a_general_alert_are_not_certain(judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make(names=["elsewhere.example"], ends=-1)], client_alert=42)
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+    assert "cert-name-mismatch" in [item.cause for item in handshake.also]
+
+
+def test_alert_before_the_certificate_says_nothing_of_it(judge, authority, make_handshake):
+    handshake = make_handshake(client_alert=42)
+    late = make_handshake(chain=[authority.make(ends=-1)])
+    handshake.server_certificates = late.server_certificates
+    handshake.messages += late.messages[2:]
+    finding = judge(handshake)
+    assert finding is None or finding.cause != "cert-expired"
+
+
+def test_hidden_chain_and_the_alert_that_names_it(judge, make_handshake):
+    assert judge(make_handshake(version=0x0304, client_alert=45)).cause == "cert-expired"
+    assert judge(make_handshake(version=0x0304, client_alert=44)).cause == "cert-revoked"
+    assert judge(make_handshake(version=0x0304, client_alert=42)).cause == "cert-rejected"
+
+
+def test_hidden_chain_is_taken_from_another_handshake_and_never_certain(judge, authority, make_handshake):
+    shown = make_handshake(Stage.ESTABLISHED, chain=[authority.make(names=["elsewhere.example"])], stream=1, client="192.0.2.9")
+    shown.client_finished_frame = shown.server_finished_frame = 9
+    hidden = make_handshake(version=0x0304, client_alert=42)
+    finding = judge(hidden, shown)
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
+
+
+def test_encrypted_alert_without_a_chain_stays_general(judge, make_handshake):
+    finding = judge(make_handshake(version=0x0304, client_alert=None))
+    assert (finding.cause, finding.confidence) == ("cert-rejected", "likely")
+
+
+def test_expired_for_the_client_only_is_its_clock(judge, authority, make_handshake):
+    finding = judge(make_handshake(chain=[authority.make()], client_alert=45))
+    assert (finding.cause, finding.confidence) == ("clock-skew", "likely")
+
+
+def test_clock_read_from_two_hellos(judge, authority, make_handshake):
+    first, second = (make_handshake(chain=[authority.make()], client_alert=42, stream=stream) for stream in (0, 1))
+    for handshake in (first, second):
+        year_behind = handshake.client_hello_time // 10**9 - 365 * 86_400
+        handshake.client_hello.random = year_behind.to_bytes(4, "big") + bytes(28)
+    finding = judge(first, second)
+    assert (finding.cause, finding.confidence) == ("clock-skew", "likely")
+    assert "365 days behind" in finding.summary
+
+
+def test_issuer_of_a_known_product_is_interception(judge, make_authority, make_handshake):
+    proxy = make_authority("Zscaler Intermediate Root CA")
+    finding = judge(make_handshake(chain=[proxy.make()], client_alert=48))
+    assert finding.cause == "tls-interception"
+    assert "Zscaler" in finding.summary
+
+
+def test_one_private_issuer_for_many_sites_is_interception(judge, make_authority, make_handshake):
+    proxy = make_authority("Corporate Web Gateway")
+    names = ["a.example", "b.test", "c.invalid", "d.localhost"]
+    neighbours = [
+        make_handshake(Stage.ESTABLISHED, name=name, chain=[proxy.make(name)], stream=stream) for stream, name in enumerate(names, 1)
+    ]
+    finding = judge(make_handshake(name="e.arpa", chain=[proxy.make("e.arpa")], client_alert=48), *neighbours)
+    assert (finding.cause, finding.confidence) == ("tls-interception", "likely")
+
+
+def test_intermediate_known_from_elsewhere_is_missing_here(judge, authority, make_authority, make_handshake):
+    middle = make_authority("Middle", authority)
+    whole = make_handshake(Stage.ESTABLISHED, name="whole.example", chain=[middle.make("whole.example"), middle.certificate], stream=1)
+    finding = judge(make_handshake(chain=[middle.make()], client_alert=48), whole)
+    assert (finding.cause, finding.confidence) == ("cert-missing-intermediate", "certain")
+
+
+def test_intermediate_that_expired_is_named(judge, authority, make_authority, make_handshake):
+    middle = make_authority("Middle", authority, ends=-2)
+    finding = judge(make_handshake(chain=[middle.make(), middle.certificate], client_alert=45))
+    assert finding.cause == "cert-expired"
+    assert "Middle" in finding.summary
+
+
+def test_authority_that_may_not_sign(judge, authority, make_authority, make_handshake):
+    upper = make_authority("Upper", authority, path_length=0)
+    lower = make_authority("Lower", upper)
+    finding = judge(make_handshake(chain=[lower.make(), lower.certificate, upper.certificate], client_alert=48))
+    assert (finding.cause, finding.confidence) == ("cert-chain-constraint", "certain")
+
+
+def test_name_constraints_are_read(judge, authority, make_authority, make_handshake):
+    only = (x509.NameConstraints([x509.DNSName("inside.example")], None), True)
+    middle = make_authority("Narrow", authority, extra=[only])
+    finding = judge(make_handshake(chain=[middle.make(), middle.certificate], client_alert=46))
+    assert finding.cause == "cert-chain-constraint"
+    inside = make_handshake(name="a.inside.example", chain=[middle.make("a.inside.example"), middle.certificate], client_alert=46)
+    assert judge(inside).cause == "cert-rejected"
+
+
+def test_sha1_signature_is_found(judge, authority, make_handshake):
+    leaf = authority.make()
+    leaf.signature_hash = "sha1"  # cryptography signs nothing with SHA-1 any more: what the reader would have said
+    finding = judge(make_handshake(chain=[leaf], client_alert=42))
+    assert (finding.cause, finding.confidence) == ("cert-weak-signature", "certain")
+
+
+def _signed_exchange(key, hello, answer):
+    params = b"\3\0\x17\x41" + bytes(65)
+    signature = key.sign(hello.random + answer.random + params, ec.ECDSA(hashes.SHA256()))
+    return ServerKeyExchange(named_group=23, signature_scheme=0x0403, signature=signature, params=params)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_signature_of_another_key_is_told_from_the_right_one(own, judge, authority, make_handshake):
+    key = ec.generate_private_key(ec.SECP256R1())
+    handshake = make_handshake(chain=[authority.make(key=key)], client_alert=51)
+    signer = key if own else ec.generate_private_key(ec.SECP256R1())
+    handshake.server_key_exchange = _signed_exchange(signer, handshake.client_hello, handshake.server_hello)
+    finding = judge(handshake)
+    if own:
+        assert finding.cause != "cert-private-key-mismatch"
+    else:
+        assert (finding.cause, finding.confidence) == ("cert-private-key-mismatch", "certain")
+
+
+def _staple(authority, leaf, status, this_update, next_update):
+    loaded, issuer = x509.load_der_x509_certificate(leaf.der), x509.load_der_x509_certificate(authority.certificate.der)
+    now = loaded.not_valid_before_utc + timedelta(days=30)
+    revoked = status == ocsp.OCSPCertStatus.REVOKED
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        loaded, issuer, hashes.SHA256(), status, now + this_update, now + next_update,
+        now - timedelta(days=1) if revoked else None, x509.ReasonFlags.key_compromise if revoked else None,
+    )  # fmt: skip
+    signed = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, issuer).sign(authority.key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("status", "this_update", "next_update", "alert", "cause"),
+    [
+        (ocsp.OCSPCertStatus.REVOKED, -1, 6, 42, "cert-revoked"),
+        (ocsp.OCSPCertStatus.GOOD, -20, -10, 113, "ocsp-staple-bad"),
+        (ocsp.OCSPCertStatus.GOOD, 5, 10, 42, "ocsp-staple-bad"),
+        (ocsp.OCSPCertStatus.GOOD, -1, 6, 42, "cert-rejected"),
+    ],
+)
+def test_stapled_response_is_judged_at_capture_time(status, this_update, next_update, alert, cause, judge, authority, make_handshake):
+    leaf = authority.make()
+    handshake = make_handshake(chain=[leaf], client_alert=alert)
+    handshake.client_hello.status_request = True
+    handshake.ocsp_response = _staple(authority, leaf, status, timedelta(days=this_update), timedelta(days=next_update))
+    assert judge(handshake).cause == cause
+
+
+def test_staple_that_is_garbage_is_bad_and_no_bug(judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make()], client_alert=113, ocsp_response=b"\x30\x03\x0a\x01\x06")
+    assert judge(handshake).cause == "ocsp-staple-bad"
+
+
+def test_must_staple_without_staple(judge, authority, make_handshake):
+    feature = (x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
+    handshake = make_handshake(chain=[authority.make(extra=[feature])], client_alert=42)
+    assert judge(handshake).cause == "cert-rejected"  # the client did not ask for one
+    handshake = make_handshake(chain=[authority.make(extra=[feature])], client_alert=42)
+    handshake.client_hello.status_request = True
+    assert judge(handshake).cause == "ocsp-must-staple-missing"
+
+
+def test_faultless_chain_that_others_accept(judge, authority, make_handshake):
+    leaf = authority.make(begins=-20)
+    other = make_handshake(Stage.ESTABLISHED, chain=[leaf], stream=1, client="192.0.2.9")
+    finding = judge(make_handshake(chain=[leaf], client_alert=46), other)
+    assert (finding.cause, finding.confidence) == ("cert-pinning", "possible")
+
+
+def _leave(handshake, goodbye=False):
+    handshake.client_finished_frame = handshake.server_finished_frame = 9
+    handshake.flow.client_fin_frame, handshake.flow.client_fin_time = 11, handshake.flow.last_seen
+    if goodbye:
+        kind = "application_data" if handshake.is_tls13 else "alert"
+        handshake.messages.append(handshake.messages[0]._replace(frame=10, kind=kind, length=19, encrypted=True))
+        handshake.client_application_records, handshake.client_application_bytes = (1, 19) if handshake.is_tls13 else (0, 0)
+    return handshake
+
+
+def test_client_that_leaves_without_a_word_over_a_wrong_name_failed(judge, authority, make_handshake):
+    handshake = _leave(make_handshake(Stage.FINISHED, chain=[authority.make(names=["elsewhere.example"])]))
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "client")
+
+
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+@pytest.mark.parametrize("goodbye", [True, False])
+def test_probe_that_says_goodbye_or_finds_nothing_wrong_is_completed(goodbye, version, judge, authority, make_handshake):
+    leaf = [authority.make()] if version == 0x0303 else ()
+    handshake = _leave(make_handshake(Stage.FINISHED, version=version, chain=leaf), goodbye)
+    assert judge(handshake) is None
+    assert handshake.outcome == "completed"
+
+
+def test_client_that_offers_http_and_asks_nothing_is_suspected_but_not_beside_another_that_went_on(judge, make_handshake):
+    handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304), goodbye=True)
+    handshake.client_hello.alpn = ("h2", "http/1.1")
+    assert (judge(handshake).cause, handshake.outcome) == ("client-silent-reject", "failed")
+    again = _leave(make_handshake(Stage.FINISHED, version=0x0304), goodbye=True)
+    again.client_hello.alpn = ("h2", "http/1.1")
+    winner = make_handshake(Stage.ESTABLISHED, stream=1)
+    assert judge(again, winner) is None
+    assert again.outcome == "completed"
+
+
+def test_resumed_handshake_shows_no_certificate_to_refuse(judge, make_handshake):
+    finding = judge(make_handshake(version=0x0304, client_alert=None, resumption="psk"))
+    assert finding is None or not finding.cause.startswith("cert-")
