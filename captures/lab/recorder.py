@@ -23,7 +23,8 @@ HERE = Path(__file__).resolve().parent
 CAPTURES = HERE.parent
 KEYS = ("cause", "cause_without_keys", "outcome", "aborted_by", "stream", "tls_version", "alert", "client", "server", "facts", "keylog", "also", "notes")
 # What a plaintext alert lets one say when the certificate cannot be seen.
-TELLING = {"certificate_expired": "cert-expired", "certificate_revoked": "cert-revoked", "unknown_ca": "cert-unknown-ca"}
+TELLING = {"certificate_expired": "cert-expired", "certificate_revoked": "cert-revoked", "unknown_ca": "cert-unknown-ca",
+           "decrypt_error": "decrypt-error"}  # fmt: skip
 
 
 class Disagreement(Exception):

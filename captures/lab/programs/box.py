@@ -19,6 +19,7 @@ Deed:
     drop                     the packet vanishes
     delay        seconds     it comes later, and others overtake it
     duplicate    gap         it comes twice
+    corrupt-copy at          a copy with a flipped bit and a good checksum comes first, then the packet itself
     corrupt      at, fix     one bit of the payload at offset `at` flips; `fix` repairs the TCP checksum
     rewrite      old, new    bytes of the same length are replaced in the payload, the checksum is repaired
     icmp         type, code, mtu    the packet vanishes and the router says why
@@ -194,8 +195,15 @@ class Box:
                 after += fault["seconds"]
             elif deed == "duplicate":
                 self.send(other, packet, after + fault.get("gap", 0.001))
+            elif deed == "corrupt-copy":
+                copy = Packet(bytes(packet.raw))
+                copy.raw[copy.head + copy.offset + fault.get("at", 0)] ^= 1
+                copy.seal_tcp()
+                self.send(other, copy, after)
+                after += 0.001
             elif deed == "corrupt":
-                at = packet.head + packet.offset + fault.get("at", 0)
+                where = fault.get("at", 0)  # negative: from the end of the payload
+                at = packet.head + packet.offset + where if where >= 0 else len(packet.raw) + where
                 packet.raw[min(at, len(packet.raw) - 1)] ^= fault.get("bit", 1)
                 if fault.get("fix", True):
                     packet.seal_tcp()

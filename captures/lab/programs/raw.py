@@ -62,10 +62,10 @@ def client_hello(w: dict) -> bytes:
         sizes = {23: 65, 24: 97, 29: 32, 30: 56, 0x11EC: 1216}
         share = {g: (x25519_share() if g == 29 else (b"\x04" if g in (23, 24) else b"") + os.urandom(sizes.get(g, 32) - (g in (23, 24)))) for g in shares}
         parts += [(45, b"\1\1"), (51, vector(2, b"".join(shorts([g]) + vector(2, s) for g, s in share.items())))]
+    parts = [p for p in parts if p[0] not in w.get("leave_out", [])]
     parts += [(number, bytes.fromhex(body)) for number, body in w.get("extra", [])]
     if w.get("padding"):
         parts.append((21, bytes(w["padding"])))
-    parts = [p for p in parts if p[0] not in w.get("leave_out", [])]
     session = bytes.fromhex(w["session_id"]) if "session_id" in w else os.urandom(32)
     body = w.get("version", 0x0303).to_bytes(2, "big") + os.urandom(32) + vector(1, session)
     body += vector(2, shorts(suites)) + vector(1, bytes(w.get("compression", [0])))
@@ -193,6 +193,8 @@ def main() -> None:
             print("error:", error, flush=True)
         conn.close()
         at += 1
+        if extra.get("once"):
+            return
 
 
 if __name__ == "__main__":

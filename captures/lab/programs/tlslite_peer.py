@@ -9,6 +9,7 @@ import socket
 import sys
 
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
+from tlslite.messages import ServerHello
 
 role, text, chain_file, key_file = sys.argv[1:5]
 o = json.loads(text)
@@ -22,6 +23,16 @@ for word in ("useExtendedMasterSecret", "requireExtendedMasterSecret", "useEncry
 for word in ("eccCurves", "rsaSigHashes", "rsaSchemes", "keyShares", "cipherNames", "keyExchangeNames", "dhGroups", "minKeySize", "maxKeySize", "certificateTypes", "ecdsaSigHashes", "more_sig_schemes", "defaultCurve"):
     if word in o:
         setattr(settings, word, o[word])
+
+if o.get("no_reneg"):  # a server from before RFC 5746
+    create = ServerHello.create
+
+    def without(self, *args, **kwargs):
+        create(self, *args, **kwargs)
+        self.extensions = [e for e in self.extensions or [] if e.extType != 0xFF01] or None
+        return self
+
+    ServerHello.create = without
 
 
 def serve() -> None:
@@ -49,7 +60,14 @@ def connect() -> None:
     sock = socket.create_connection((o["address"], o["port"]), timeout=8)
     tls = TLSConnection(sock)
     try:
-        tls.handshakeClientCert(settings=settings, serverName=o.get("name") or "server.test")
+        chain, key = None, None
+        if o.get("cert"):
+            chain = X509CertChain()
+            with open(chain_file) as f:
+                chain.parsePemList(f.read())
+            with open(key_file) as f:
+                key = parsePEMKey(f.read(), private=True)
+        tls.handshakeClientCert(chain, key, settings=settings, serverName=o.get("name") or "server.test")
         print("connected", tls.getVersionName(), tls.getCipherName(), flush=True)
         tls.send(b"GET / HTTP/1.0\r\n\r\n")
         print("answer:", bytes(tls.recv(4096)).split(b"\n")[0], flush=True)

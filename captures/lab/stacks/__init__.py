@@ -129,7 +129,7 @@ class Stack:
 def clean(line: str) -> str:
     """Without what is volatile: thread ids, times, ephemeral ports, temporary folders, colours."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", line)
-    line = re.sub(r"^[0-9A-F]{12,16}:error", "error", line)
+    line = re.sub(r"\b[0-9A-F]{12,16}:error", "error", line)
     line = re.sub(r"^\d{4}[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d(\.\d+)? ?", "", line)
     line = re.sub(r"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\] ?", "", line)
     line = re.sub(r"^\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d LOG(\d)\[\w+\]: ", r"LOG\1: ", line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import PROGRAMS, REQUEST, Command, Lab, Options, Stack, first_line
+from . import REQUEST, Command, Lab, Options, Stack, first_line
 
 FLAGS = {"1.0": "-tls1", "1.1": "-tls1_1", "1.2": "-tls1_2", "1.3": "-tls1_3"}
 OFF = {"1.0": "-no_tls1", "1.1": "-no_tls1_1", "1.2": "-no_tls1_2", "1.3": "-no_tls1_3"}
@@ -68,7 +68,7 @@ def server(o: Options, lab: Lab) -> Command:
         files = lab.pki.leaf("server")
         argv += ["-servername", o.only_name, "-servername_fatal", "-cert2", str(files.cert), "-key2", str(files.key)]
     second = lab.pki.leaf("server")
-    argv += [{"CERT": str(second.cert), "KEY": str(second.key), "DH1024": str(PROGRAMS / "dh1024.pem")}.get(a, str(a)) for a in o.argv or []]
+    argv += [{"CERT": str(second.cert), "KEY": str(second.key)}.get(a, str(a)) for a in o.argv or []]
     if o.restart:  # another server, with other ticket keys, after each connection
         argv = ["sh", "-c", "while true; do \"$@\"; done", "again", *argv]
     return Command(argv, stdin=o.says, linger=o.linger or 30, ready_port=lab.port)

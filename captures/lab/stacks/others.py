@@ -18,7 +18,7 @@ def raw_client(o: Options, lab: Lab) -> Command:
 
 
 def raw_server(o: Options, lab: Lab) -> Command:
-    extra = {k: o[k] for k in ("backlog", "never_accept", "window") if k in o}
+    extra = {k: o[k] for k in ("backlog", "never_accept", "window", "once") if k in o}
     return Command([sys.executable, str(PROGRAMS / "raw.py"), "server", json.dumps(o.script or []), str(lab.port), json.dumps(extra)], ready_port=lab.port)
 
 

@@ -18,7 +18,7 @@ def nginx(o: Options, lab: Lab) -> Command:
     if o.second_cert:
         more = lab.pki.leaf(o.second_cert)
         lines += [f"ssl_certificate {more.chain};", f"ssl_certificate_key {more.key};"]
-    lines.append(f"ssl_protocols {' '.join(NGINX_VERSIONS[v] for v in _range(o))};")
+    protocols = f"ssl_protocols {' '.join(NGINX_VERSIONS[v] for v in _range(o))};"
     if o.ciphers:
         lines.append(f"ssl_ciphers {o.ciphers};")
     if o.groups:
@@ -42,6 +42,7 @@ events {{ worker_connections 64; }}
 http {{
   access_log off; client_body_temp_path {lab.work}/b; proxy_temp_path {lab.work}/p; fastcgi_temp_path {lab.work}/f;
   uwsgi_temp_path {lab.work}/u; scgi_temp_path {lab.work}/s;
+  {protocols}
   {reject}
   server {{ {listen}; {listen6}; server_name {o.only_name or "server.test"};
     {" ".join(lines)}
@@ -181,5 +182,5 @@ STACKS = [
     Stack("apache", "Apache httpd on OpenSSL", ("apache2",), first_line("apache2", "-v", pattern=r"Apache/([\d.]+)"), server=apache,
           report=r"AH\d+|SSL Library", ignore=r"notice|AH00163|AH01914|AH02568|AH01964|AH01876|AH01887|AH01998"),
     Stack("stunnel", "stunnel on OpenSSL", ("stunnel4",), first_line("stunnel4", "-version", pattern=r"stunnel ([\d.]+)"), server=stunnel,
-          report=r"LOG[0-3]|SSL_|reset|closed", ignore=r"^$"),
+          report=r"LOG[0-3]|SSL_|reset|closed", prefer=r"LOG[0-3]\["),
 ]  # fmt: skip
