@@ -46,7 +46,6 @@ def analyze(
     fail_on: given.FailOn = None,
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
-    workers: given.Workers = 1,
 ) -> None:
     """Read captures and say which TLS handshakes failed, and why.
 
@@ -73,7 +72,6 @@ def analyze(
         since=since,
         until=until,
         reader=reader,
-        workers=workers,
     )
     from analyzer.cli.selection import Selection
     from analyzer.pipeline.run import Run  # numpy and all below

@@ -14,7 +14,7 @@ from analyzer.model.options import Options
 
 __all__ = [
     "CaFile", "Captures", "Cause", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
-    "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields", "read_ports", "read_time",
+    "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
 ]  # fmt: skip
 
 _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
@@ -33,7 +33,6 @@ ServerPort = Annotated[
     typer.Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
 ]
 Reader = Annotated[str, typer.Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
-Workers = Annotated[int, typer.Option(metavar="N", min=1, help="Processes to read with.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed.")]
 Cause = Annotated[str | None, typer.Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
 Server = Annotated[
@@ -123,7 +122,6 @@ def options_from(
     since: str | None = None,
     until: str | None = None,
     reader: str = "native",
-    workers: int = 1,
 ) -> Options:
     """The command line's words as Options. Raises UsageError."""
     if reader not in ("native", "tshark"):
@@ -138,5 +136,4 @@ def options_from(
         since=None if since is None else read_time(since),
         until=None if until is None else read_time(until),
         reader=reader,
-        workers=workers,
     )

@@ -51,7 +51,7 @@ class Progress:
             auto_refresh=False,
         )
         with bar:
-            task = bar.add_task("", total=self._total)
+            task = bar.add_task("", total=self._total, completed=self._done())
             while not self._ended.wait(_STEP):
                 done = self._done()
                 bar.update(task, completed=done if self._total is None else min(done, self._total), refresh=True)
