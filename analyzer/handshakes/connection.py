@@ -7,14 +7,16 @@ stream order. A connection is cheap until its first payload byte and forgotten w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.dialogues import Follower as DialogueFollower
-from analyzer.dialogues import TdsUnwrapper
 from analyzer.handshakes.follower import Follower
 from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue
 from analyzer.reassembly.stream import Piece, Stream
+
+if TYPE_CHECKING:  # loaded when a connection does not begin as TLS
+    from analyzer.dialogues import Follower as DialogueFollower
+    from analyzer.dialogues import TdsUnwrapper
 
 __all__ = ["Connection", "Run"]
 
@@ -208,6 +210,8 @@ class Connection:
             if len(data) > length:
                 self._tls(True, Piece(length, data[length:], piece.frame, piece.timestamp))
             return
+        from analyzer.dialogues import Follower as DialogueFollower
+
         self._mode = 1
         self._dialogue = DialogueFollower(self.server_port)
         self._buffers = [[], []]
@@ -242,6 +246,8 @@ class Connection:
             self.follower.dialogue = talk.dialogue
         self.tls_offsets = [talk.client_offset, talk.server_offset]
         if talk.wrapping == "tds":
+            from analyzer.dialogues import TdsUnwrapper
+
             self._unwrap = [TdsUnwrapper(), TdsUnwrapper()]
         self.plain = [b"", b""] if talk.dialogue is None else self.plain
         self._replay(buffers)
