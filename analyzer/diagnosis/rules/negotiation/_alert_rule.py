@@ -7,7 +7,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 __all__ = ["AlertRule"]
@@ -40,7 +40,7 @@ class AlertRule(Rule):
         where = _where(handshake, from_client=alert.from_client)
         summary = f"{who.capitalize()} ended the handshake with {words.alert_name(alert.description)} {where}: {self.meaning}."
         evidence = [*details, *handshake.closing_evidence]
-        confidence = "certain" if details else "likely"
+        confidence: Confidence = "certain" if details else "likely"
         return self.found(confidence, summary, evidence, outcome="failed" if unannounced else None)
 
 
