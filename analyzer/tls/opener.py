@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import zlib
+from typing import Any
 
 from analyzer.registries.suite_facts import SuiteFacts, suite_facts
 from analyzer.tls.key_schedule import finished_tls12, finished_tls13, key_block
@@ -23,6 +25,8 @@ _EPOCHS = {
     True: ("CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0"),
     False: ("SERVER_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"),
 }
+_FRAGMENT_BYTES = 16_384
+"""Longest plaintext of a record (RFC 5246 section 6.2.1): no more is unpacked from a compressed one (RFC 3749)."""
 _FAILURES = 64
 """Records in a row that do not open before a direction is given up: trying costs time on every record of a download."""
 
@@ -30,13 +34,14 @@ _FAILURES = 64
 class _Side:
     """One direction: which keys are in use, and how often they failed."""
 
-    __slots__ = ("epoch", "failures", "given_up", "opened", "protection")
+    __slots__ = ("epoch", "failures", "given_up", "inflate", "opened", "protection")
 
     def __init__(self) -> None:
         self.epoch = -1
         self.protection: Protection | None = None
         self.failures = 0
         self.given_up = False
+        self.inflate: Any = None
         self.opened = 0
 
 
@@ -53,6 +58,7 @@ class Opener:
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
         early_records: int = 0,
+        compression: int = 0,
     ) -> None:
         self._keylog = keylog
         self._random = client_random
@@ -72,6 +78,11 @@ class Opener:
             self._give_up(f"{self._facts.name} does not belong to the chosen version")
         elif version < 0x0301:
             self._give_up("decryption of SSL 3.0 is not supported")
+        elif compression > 1 and not self.is_tls13:
+            self._give_up(f"compression method {compression} is not supported")
+        elif compression == 1 and not self.is_tls13:
+            for side in self._sides.values():
+                side.inflate = zlib.decompressobj()
 
     @classmethod
     def for_handshake(
@@ -84,12 +95,14 @@ class Opener:
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
         early_records: int = 0,
+        compression: int = 0,
     ) -> Opener | None:
         """Set up for what the ServerHello chose; None where the key log has nothing of this connection.
 
         ``version`` is the selected one (drafts keep their number); ``server_random`` and
         ``encrypt_then_mac`` (the ServerHello's extension) matter up to TLS 1.2 only. ``early_records`` is
-        how many 0-RTT records of the client went by before the ServerHello and will not be opened.
+        how many 0-RTT records of the client went by before the ServerHello and will not be opened;
+        ``compression`` is the method that the ServerHello chose.
         """
         if client_random not in keylog:
             return None
@@ -101,6 +114,7 @@ class Opener:
             server_random=server_random,
             encrypt_then_mac=encrypt_then_mac,
             early_records=early_records,
+            compression=compression,
         )
 
     @property
@@ -145,7 +159,7 @@ class Opener:
         A KeyUpdate that is stepped over ends decryption of that direction.
         """
         side = self._sides[from_client]
-        if side.protection is not None and (not self.is_tls13 or side.epoch == len(_EPOCHS[from_client]) - 1):
+        if side.protection is not None and side.inflate is None and (not self.is_tls13 or side.epoch == len(_EPOCHS[from_client]) - 1):
             side.protection.pass_over(body)
         else:
             self.open(from_client, content_type, body)
@@ -195,11 +209,19 @@ class Opener:
         if side.protection is None and not self._derive(side, from_client):
             return None
         assert side.protection is not None
+        who = "client" if from_client else "server"
         try:
-            return side.protection.open_record(content_type, self._version, body)
+            opened = side.protection.open_record(content_type, self._version, body)
         except BadRecord as error:
-            who = "client" if from_client else "server"
             self._fail(side, f"the master secret in the key log does not open the {who}'s records: {error}")
+            return None
+        if side.inflate is None:
+            return opened
+        try:
+            return opened[0], side.inflate.decompress(opened[1], _FRAGMENT_BYTES)
+        except zlib.error:
+            self._notes[f"the compressed records of the {who} do not unpack"] = None
+            side.given_up = True
             return None
 
     def _derive(self, side: _Side, from_client: bool) -> bool:

@@ -142,6 +142,8 @@ def _old_algorithm(name: str, key: bytes) -> Any:
         places.insert(0, decrepit)
     except ImportError:
         pass
+    if name == "DES":  # thrice with one key is once
+        name, key = "3DES", key * 3
     wanted = {"3DES": "TripleDES", "CAMELLIA": "Camellia", "RC4": "ARC4"}.get(name, name)
     for place in places:
         if wanted in ("TripleDES", "Camellia", "ARC4", "SEED", "IDEA") and hasattr(place, wanted):
@@ -245,7 +247,7 @@ class StreamProtection:
 
 
 _MAC_BYTES = {"MD5": 16, "SHA1": 20, "SHA256": 32, "SHA384": 48}
-_KEY_BYTES = {"3DES": 24}
+_KEY_BYTES = {"3DES": 24, "DES": 8}
 
 
 def protect(facts: SuiteFacts, version: int, derive: Any, *, encrypt_then_mac: bool) -> tuple[Protection, Protection]:
@@ -264,7 +266,7 @@ def protect(facts: SuiteFacts, version: int, derive: Any, *, encrypt_then_mac: b
     if facts.is_aead:
         iv_bytes = 12 if facts.cipher == "CHACHA20" else 4
     else:
-        iv_bytes = (8 if facts.cipher in ("3DES", "IDEA") else 16) if facts.is_cbc and version < 0x0302 else 0
+        iv_bytes = (8 if facts.cipher in ("3DES", "DES", "IDEA") else 16) if facts.is_cbc and version < 0x0302 else 0
     block = derive(2 * (mac_bytes + key_bytes + iv_bytes))
     parts, at = [], 0
     for size in (mac_bytes, key_bytes, iv_bytes):

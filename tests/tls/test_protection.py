@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import zlib
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, aead, modes
 
 from analyzer.registries.suite_facts import suite_facts
-from analyzer.tls.key_schedule import expand_label
+from analyzer.tls.key_schedule import expand_label, key_block
+from analyzer.tls.keylog import KeyLog
+from analyzer.tls.opener import Opener
 from analyzer.tls.protection import BadRecord, BlockProtection, StreamProtection, Tls13Protection, protect
 
 decrepit = pytest.importorskip("cryptography.hazmat.decrepit.ciphers.algorithms")
@@ -89,3 +92,41 @@ def test_noise_is_a_bad_record(suite: int, size: int, encrypt_then_mac: bool) ->
     for opening in pair:
         with pytest.raises(BadRecord):
             opening.open_record(23, 0x0303, b"\xa5" * size)
+
+
+def compressed_session() -> tuple[Opener, bytes]:
+    log = KeyLog()
+    log.feed(b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n")
+    opener = Opener.for_handshake(log, b"\xab" * 32, 0x0303, 0x0002, server_random=bytes(32), compression=1)
+    assert opener is not None
+    return opener, key_block(0x0303, "sha256", b"\xcd" * 48, b"\xab" * 32, bytes(32), 40)[:20]
+
+
+def seal(key: bytes, sequence: int, packed: bytes) -> bytes:
+    header = sequence.to_bytes(8, "big") + b"\x17\x03\x03" + len(packed).to_bytes(2, "big")
+    return packed + hmac.digest(key, header + packed, "sha1")
+
+
+def test_compressed_records() -> None:
+    """RFC 3749: one stream of zlib over all records of a direction."""
+    opener, key = compressed_session()
+    packer = zlib.compressobj()
+    for number in range(3):
+        plaintext = b"the same again and again" * (number + 1)
+        record = seal(key, number, packer.compress(plaintext) + packer.flush(zlib.Z_SYNC_FLUSH))
+        if number == 1:
+            opener.pass_over(True, 23, record)
+        else:
+            assert opener.open(True, 23, record) == [(23, plaintext)]
+
+
+def test_a_compressed_bomb_is_cut_at_a_record() -> None:
+    opener, key = compressed_session()
+    opened = opener.open(True, 23, seal(key, 0, zlib.compress(bytes(10_000_000))))
+    assert opened == [(23, bytes(16_384))]
+
+
+def test_compressed_noise_is_told() -> None:
+    opener, key = compressed_session()
+    assert opener.open(True, 23, seal(key, 0, b"no zlib at all")) is None
+    assert opener.note == "the compressed records of the client do not unpack"
