@@ -378,6 +378,7 @@ class Follower:
             hello.cipher_suite,
             server_random=hello.random,
             encrypt_then_mac=hello.encrypt_then_mac,
+            compression=hello.compression_method,
         )
 
     def _certificate(self, side: Side, kind: int, body: bytes, frame: int, damaged: bool) -> None:
