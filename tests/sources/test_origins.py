@@ -93,7 +93,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("content", "says"), REFUSED)
+@pytest.mark.parametrize(("content", "says"), REFUSED, ids=[each[1] for each in REFUSED])
 def test_what_is_no_capture_is_named_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:
     path = write(tmp_path, "given.bin", content)
     with pytest.raises(CaptureFormatError) as caught:
