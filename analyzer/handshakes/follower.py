@@ -161,6 +161,16 @@ class Follower:
             or len(self.messages) >= MAX_MESSAGES
         )
 
+    @property
+    def refused(self) -> bool:
+        """Someone sent an alert that can end a handshake."""
+        return any(alert.level != 1 and alert.description != 0 for alert in self.alerts)
+
+    @property
+    def went_on(self) -> bool:
+        """Both sides sent application data: whatever comes now, the handshake is past."""
+        return self.client.application_records > 1 and self.server.application_records > 1
+
     def _looks_plain(self, side: Side, body: bytes) -> bool:
         """After ChangeCipherSpec, a handshake record that reads as a message after all: a server that
         never switched, or a ClientHello after a compatibility ChangeCipherSpec."""

@@ -283,16 +283,34 @@ class Tracker:
 
     # ------------------------------------------------------------------ ending
 
-    def ended(self, *, idle: float, linger: float) -> list[Handshake]:
-        """Handshakes of flows that are closed (both FIN, or RST) since ``linger`` seconds or silent for ``idle``."""
+    def ended(self, *, idle: float, linger: float, settle: float | None = None) -> list[Handshake]:
+        """Handshakes that are over, by the clock ``now``: flows closed (FIN of both, or RST) since ``linger`` seconds, silent for
+        ``idle``; and when ``settle`` is given (live), attempts refused by an alert since ``linger`` seconds and handshakes that
+        went on to application data ``settle`` seconds ago, however long their connection lasts."""
         c = self.table.columns
         rows = self.table.held()
+        rows = rows[c["state"][rows] != FlowState.GONE]
         seen = c["last_seen"][rows]
         closed = ((c["fin_frame"][rows] > 0).all(axis=1)) | (c["rst_frame"][rows] > 0).any(axis=1)
-        over = (c["state"][rows] != FlowState.GONE) & (
-            (seen < self.now - int(idle * _SECOND)) | (closed & (seen < self.now - int(linger * _SECOND)))
-        )
+        late = seen < self.now - int(linger * _SECOND)
+        over = (seen < self.now - int(idle * _SECOND)) | (closed & late)
+        if settle is not None:
+            old = c["first_seen"][rows] < self.now - int(settle * _SECOND)
+            over |= (c["state"][rows] == FlowState.PAST) & old
+            for index in np.flatnonzero(~over & (late | old) & (c["state"][rows] == FlowState.ACTIVE)).tolist():
+                connection = self._connections.get(int(rows[index]))
+                if connection is None:
+                    continue
+                follower = connection.follower
+                if (late[index] and follower.refused) or (old[index] and follower.went_on):
+                    over[index] = True
         return self.take_out(rows[over])
+
+    def forget_gone(self, idle: float) -> None:
+        """Free the rows of flows that were taken out and have been silent for ``idle`` seconds."""
+        c = self.table.columns
+        rows = self.table.held()
+        self.forget(rows[(c["state"][rows] == FlowState.GONE) & (c["last_seen"][rows] < self.now - int(idle * _SECOND))])
 
     def finish(self) -> list[Handshake]:
         """Every handshake that is left, in the order of their first packets."""
