@@ -106,9 +106,10 @@ def _page(cause: str, style: Style) -> Iterator[str]:
 def _handshake(handshake: Handshake, row: Mapping[str, object], style: Style) -> Iterator[str]:
     flow = handshake.flow
     yield style.paint(f"Stream {flow.stream} of {for_terminal(str(row['capture']))}", "bold")
+    named = server_of(handshake)
     facts = [
         ["client", f"{flow.client_address} port {flow.client_port}"],
-        ["server", f"{flow.server_address} port {flow.server_port}, asked for as {server_of(handshake)}"],
+        ["server", f"{flow.server_address} port {flow.server_port}{f', asked for {named}' if flow.server_address not in named else ''}"],
         ["began", f"{iso_time(flow.first_seen)}, frames {flow.first_frame} to {flow.last_frame}"],
     ]
     for name, title in (("via", "TLS by"), ("selected_version", "version"), ("cipher_suite", "suite"), ("alpn", "protocol")):

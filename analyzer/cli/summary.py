@@ -56,13 +56,16 @@ class _Cause:
 
 
 def server_of(handshake: Handshake) -> str:
-    """The name asked for, else the address; the port where it is not 443. Escaped."""
+    """The name asked for, else what a proxy was asked for, else the address; the port unless it is 443. Escaped."""
     flow, hello = handshake.flow, handshake.client_hello
     name = hello.server_name if hello is not None else None
-    if not name and handshake.dialogue is not None and handshake.dialogue.target:
-        return cut(handshake.dialogue.target)
-    host = name or (f"[{flow.server_address}]" if ":" in flow.server_address else flow.server_address)
-    return cut(host) + ("" if name and flow.server_port == 443 else f":{flow.server_port}")
+    target = handshake.dialogue.target if handshake.dialogue is not None else None
+    host, _, port = (target or "").rpartition(":")
+    if not port.isdigit():
+        host, port = "", str(flow.server_port)
+    address = f"[{flow.server_address}]" if ":" in flow.server_address else flow.server_address
+    known = name or host
+    return cut(known or address) + ("" if known and port == "443" else f":{cut(port, 5)}")
 
 
 def explain_command(capture: str, stream: int | str) -> str | None:

@@ -22,7 +22,14 @@ Handshake = Callable[..., subprocess.CompletedProcess[str]]
 Spawn = Callable[..., subprocess.CompletedProcess[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]
 
-HOSTILE = (b"\x1b]0;pwned\x07x", b"=1+cmd|'A'!", b"a\nb\r\nfaked!", b"<script>x</", b"\xff\xfe\xe2\x80\xae\0\x9b[1mz", b"a\tb\x7f\x0b,;\"'$(")
+HOSTILE = (
+    b"\x1b]0;pwned\x07x",
+    b"=1+cmd|'A'!",
+    b"a\nb\r\nfaked!",
+    b"<script>x</",
+    b"\xff\xfe\xe2\x80\xae\0\x9b[1mz",
+    b"a\tb\x7f\x0b,;\"'$(",
+)
 """Server names of eleven octets, as long as the one they take the place of."""
 
 
