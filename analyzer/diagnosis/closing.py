@@ -24,8 +24,11 @@ PATIENCE = 10_000_000_000
 ALERT_LENGTHS = frozenset({19, 11, 35})
 """Record lengths of an alert in TLS 1.3: 2 + 1 bytes and a tag of 16 or (CCM_8) 8; 35 with the padding of Java."""
 
-_HARMLESS = frozenset({0, 90, 100})
-"""close_notify, user_canceled, no_renegotiation: not fatal at any level, no cause of their own."""
+_LEAVING = frozenset({0, 90})
+"""close_notify and user_canceled: a way to leave in the middle of a handshake, the usual end after it."""
+
+_PASSING = frozenset({100, 112})
+"""no_renegotiation and unrecognized_name end nothing as warnings."""
 
 _TCP_ONLY = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED})
 
@@ -64,7 +67,7 @@ def settle(handshake: Handshake) -> None:
         decisive = handshake.closing_alert
         from_client = decisive.from_client if decisive is not None else events[0].from_client
         handshake.aborted_by = _side(from_client)
-    if stage in _TCP_ONLY:
+    if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
     else:
         handshake.outcome = "failed" if events else "unfinished"
@@ -90,8 +93,10 @@ def closing_events(handshake: Handshake) -> list[Close]:
     events: list[Close] = []
     seen: set[tuple[bool, int | None, int]] = set()
     for alert in handshake.alerts:
+        if alert.from_client and alert.description is None and handshake.is_tls13 and handshake.client_finished_frame:
+            continue  # after its own Finished a client only says goodbye
         key = (alert.from_client, alert.description, alert.position)
-        if _is_fatal(alert) and key not in seen:
+        if _ends(alert) and key not in seen:
             seen.add(key)
             events.append(Close(alert.frame, 0, alert.timestamp, alert.from_client, "alert", alert))
     for from_client, kind, frame, time in (
@@ -117,6 +122,8 @@ def _is_reaction(handshake: Handshake, event: Close, events: list[Close]) -> boo
             return True
         if earlier.kind == "alert":
             return True
+        if earlier.kind == "fin" and handshake.client_certificate_requested and handshake.is_tls13 and not event.from_client:
+            continue  # the verdict on the certificate, not an answer to the goodbye
         if earlier.kind == "rst" or _acknowledges_fin(handshake, event, earlier):
             return True
     return False
@@ -133,12 +140,11 @@ def _acknowledges_fin(handshake: Handshake, event: Close, fin: Close) -> bool:
     return fin_end is None or sent_ack is None or sent_ack >= fin_end
 
 
-def _is_fatal(alert: Alert) -> bool:
+def _ends(alert: Alert) -> bool:
+    """Whether an alert in the middle of a handshake ends it."""
     if alert.description is None:
         return True  # an encrypted alert before the handshake was complete
-    if alert.description in _HARMLESS:
-        return False
-    return not (alert.level == 1 and alert.description == 112)
+    return not (alert.level == 1 and alert.description in _PASSING)
 
 
 def _completed(handshake: Handshake) -> bool:
@@ -151,7 +157,9 @@ def _completed(handshake: Handshake) -> bool:
             return True
         if not client or not server:
             return False
-        return not any(_is_fatal(alert) and alert.frame < max(client, server) for alert in handshake.alerts)
+        return not any(
+            _ends(alert) and alert.description not in _LEAVING and alert.frame < max(client, server) for alert in handshake.alerts
+        )
     if not client:
         return handshake.stage == Stage.ESTABLISHED
     return _went_on(handshake)
@@ -161,12 +169,13 @@ def _went_on(handshake: Handshake) -> bool:
     """TLS 1.3, after the client's Finished: whether the server took it.
 
     A client that closes in good order first, or a server that sends anything longer than an alert,
-    settles it. A server that sends nothing but an alert's length, or closes at once, refused.
+    settles it. A server that sends nothing but an alert's length, or closes at once, refused; one that asked for a
+    certificate did so even when the client had said goodbye already, for a server content with it sends tickets.
     """
     flow = handshake.flow
     finished = handshake.client_finished_frame
     for alert in handshake.alerts:
-        if alert.how != "inferred" and alert.description not in (None, *_HARMLESS) and alert.frame >= finished:
+        if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
             return False
     server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
     client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
@@ -175,16 +184,17 @@ def _went_on(handshake: Handshake) -> bool:
     past = False
     for message in handshake.messages:
         if message.from_client:
-            if past and is_alert_sized(message):
+            if past and is_alert_sized(message) and not (server_close and message.frame > server_close):
                 said_goodbye = True
             past = past or message.frame >= finished
             continue
         if not past or message.kind == "change_cipher_spec":
             continue
-        if client_close and message.frame > client_close:
+        asked = handshake.client_certificate_requested
+        if client_close and message.frame > client_close and not asked:
             break
         if is_alert_sized(message) or message.kind == "alert":
-            if not said_goodbye and not spoke:
+            if not spoke and (asked or not said_goodbye):
                 return False
         else:
             return True

@@ -56,6 +56,8 @@ def find_departure(handshake: Handshake) -> Departure | None:
             goodbye = True
         elif message.kind == "application_data" and goodbye:
             return None
+        elif message.kind == "encrypted_handshake" and message.frame > done:
+            return None  # it began another handshake
     if handshake.client_application_records > (goodbye and handshake.is_tls13):
         return None
     return Departure(left, goodbye, any(name.startswith(("h2", "http/")) for name in hello.alpn))

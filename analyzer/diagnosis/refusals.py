@@ -101,6 +101,6 @@ def refusal_by_server(handshake: Handshake) -> Refusal | None:
 def _refusal(handshake: Handshake, from_client: bool) -> Refusal:
     alert = handshake.closing_alert
     evidence = list(handshake.closing_evidence)
-    if alert is None or alert.from_client != from_client:
+    if alert is None or alert.from_client != from_client or alert.description == 0:
         return Refusal("close", None, evidence)
     return Refusal("encrypted" if alert.description is None else "alert", alert.description, evidence)

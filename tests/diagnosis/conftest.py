@@ -74,6 +74,10 @@ def build_handshake(stage: str = Stage.SERVER_HELLO, *, version: int = 0x0303, n
     flow = Flow(0, fields.pop("stream", 0), 0, fields.pop("client", "192.0.2.1"), 40000, "198.51.100.2", 443, 1, 12, NOW_NS, NOW_NS + 10**9, "syn")
     flow.syn_frame, flow.syn_ack_frame, flow.ack_frame, flow.client_frames, flow.server_frames = 1, 2, 3, 6, 5
     handshake = Handshake(flow, stage=stage)
+    if Stage.RANK[stage] < Stage.RANK[Stage.DIALOGUE]:
+        for key, value in fields.items():
+            setattr(flow, key, value)
+        return handshake
     handshake.client_hello = ClientHello(300, 0x0303, b"\1" * 32, b"", (0x1301, 0xC02B, 0xC02F), server_name=name)
     if version == 0x0304:
         handshake.client_hello.supported_versions = (0x0304, 0x0303)

@@ -28,6 +28,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.client_chain import CLIENT_GENERAL, sent_evidence
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.refusals import refusal_by_server
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
@@ -54,6 +55,11 @@ class ClientCertMissing(Rule):
         if not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
             return None
         evidence = [sent_evidence(handshake, "asked for a certificate, the client sent an empty one"), *refusal.evidence]
+        request = handshake.certificate_request
+        if request is not None and request.certificate_authorities:
+            listed = words.count_text(len(request.certificate_authorities), "authority", "authorities")
+            says = f"it accepts certificates of {listed}: a client that has one of another may send none"
+            evidence.insert(0, message_evidence(handshake, "certificate_request", False, says))
         if refusal.how == "alert":
             if refusal.description not in _FITTING:
                 return None

@@ -2,7 +2,8 @@
 
 Seen:
     The server asked for a certificate, the client sent none (or one the server did not like), the handshake completed; then one
-    short answer and a close by the server: nginx's HTTP 400 "No required SSL certificate was sent", IIS 403.7, Apache 403.
+    short answer and a close by the server: nginx's HTTP 400 "No required SSL certificate was sent" (known by its length), IIS
+    403.7, Apache 403.
 
 Means:
     These servers decide about the client's certificate after the handshake, in HTTP. For TLS all went well.
@@ -20,30 +21,61 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.closing import is_alert_sized
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.model.finding import Evidence, Finding
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Handshake, Message, Stage
 
 _SHORT = 2_048
+_NGINX_NONE = range(375, 400)
+_NGINX_BAD = range(353, 375)
+"""Bytes of nginx's two answers, head and page, with its version in it or not: the one says that no certificate came,
+the other that it was not accepted."""
 
 
 class MtlsAppLayerRejection(Rule):
-    """Mentioned beside a completed handshake, never its cause."""
+    """By the lengths of nginx's answers; any other short answer before a close is only mentioned."""
 
     cause = "mtls-app-layer-rejection"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"completed"})
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        if not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
+        if not handshake.client_certificate_requested or not handshake.client_application_records:
             return None
-        flow = handshake.flow
-        closed = flow.server_fin_frame and (not flow.client_fin_frame or flow.server_fin_frame < flow.client_fin_frame)
-        if not closed or not handshake.client_application_records or not 0 < handshake.server_application_bytes <= _SHORT:
+        sent = handshake.client_certificate_sent
+        answer = _only_answer(handshake)
+        if answer is None:
             return None
-        says = f"{handshake.server_application_bytes} bytes of answer, then the server closed"
-        summary = f"{words.server_text(handshake)} asked for a client certificate, got none, and closed after one short answer."
-        finding = self.found("possible", summary, [Evidence(flow.server_fin_frame, says)])
+        overhead = 17 if handshake.is_tls13 else 24
+        length = answer.length - overhead
+        where = words.server_text(handshake)
+        evidence = [Evidence(answer.frame, f"an answer of {length} bytes, then the server closed")]
+        if length in (_NGINX_BAD if sent else _NGINX_NONE):
+            how = "did not accept the client's certificate" if sent else "asked for a client certificate, got none"
+            summary = f"{where} {how}, and said so in HTTP after the handshake: the answer has the length of nginx's refusal."
+            return self.found("possible" if sent else "likely", summary, evidence, outcome="failed", aborted_by="server")
+        if sent is not False or length > _SHORT:
+            return None
+        summary = f"{where} asked for a client certificate, got none, and closed after one short answer."
+        finding = self.found("possible", summary, evidence)
         finding.kind = "also"
         return finding
+
+
+def _only_answer(handshake: Handshake) -> Message | None:
+    """The one record of data after the tickets, when the server closed after it and before the client did."""
+    done, answer, closed = handshake.client_finished_frame, None, False
+    for message in handshake.messages:
+        if message.frame <= done:
+            continue
+        goodbye = message.kind == "alert" or is_alert_sized(message)
+        if message.from_client:
+            if goodbye and not closed:
+                return None
+        elif goodbye:
+            closed = True
+        elif message.kind == "application_data":
+            answer = message
+    return answer if closed else None

@@ -1,0 +1,152 @@
+"""Who gave up: the order of closing events, reactions passed over, and when a handshake counts as complete."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.diagnosis.closing import closing_events, settle, settle_silence
+from analyzer.model.handshake import Message, Segment, Stage
+from analyzer.model.hello import Alert
+
+
+def _segment(frame, from_client, flags, sequence, acknowledgment, length=0):
+    return Segment(frame, frame, from_client, flags, sequence, acknowledgment, length, length, 100, 64, 0, True, 0, 0, False, False)
+
+
+def _record(handshake, frame, from_client, length, kind="application_data"):
+    handshake.messages.append(Message(frame, frame, from_client, kind, length, frame, True))
+    if kind == "application_data" and length in (19, 35):
+        place = len(handshake.messages) - 1
+        handshake.alerts.append(Alert(frame, frame, from_client, None, None, True, "inferred", place, length))
+
+
+def _tls13(make_handshake, stage=Stage.FINISHED):
+    handshake = make_handshake(stage, version=0x0304)
+    handshake.server_finished_frame, handshake.client_finished_frame = 7, 9
+    _record(handshake, 9, True, 53)
+    return handshake
+
+
+def test_alert_decides_and_the_close_after_it_is_the_same_end(make_handshake):
+    handshake = make_handshake(client_alert=45, client_fin_frame=11, server_fin_frame=12)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by, handshake.closing_alert.description) == ("failed", "client", 45)
+    assert [item.frame for item in handshake.closing_evidence] == [10, 11]
+
+
+def test_alert_of_a_server_that_saw_the_client_leave_is_no_cause(make_handshake):
+    handshake = make_handshake(Stage.CLIENT_HELLO, client_fin_frame=8, server_alert=50)
+    handshake.segments = (_segment(8, True, 17, 301, 1), _segment(10, False, 24, 1, 302, 7))
+    settle(handshake)
+    assert (handshake.aborted_by, handshake.closing_alert) == ("client", None)
+
+
+def test_alert_that_crossed_the_close_on_the_way_still_speaks(make_handshake):
+    handshake = make_handshake(Stage.CLIENT_HELLO, client_fin_frame=8, server_alert=70)
+    handshake.segments = (_segment(8, True, 17, 301, 1), _segment(10, False, 24, 1, 301, 7))
+    settle(handshake)
+    assert (handshake.aborted_by, handshake.closing_alert.description) == ("server", 70)
+
+
+def test_repeated_alert_counts_once(make_handshake):
+    handshake = make_handshake(client_alert=48)
+    handshake.alerts.append(handshake.alerts[0])
+    assert len(closing_events(handshake)) == 1
+
+
+@pytest.mark.parametrize(("level", "description"), [(1, 100), (1, 112)])
+def test_harmless_alerts_close_nothing(level, description, make_handshake):
+    handshake = make_handshake()
+    handshake.alerts.append(Alert(9, 0, False, level, description))
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("unfinished", "none")
+
+
+@pytest.mark.parametrize("description", [0, 90])
+def test_leaving_in_the_middle_is_an_end(description, make_handshake):
+    handshake = make_handshake(client_alert=description)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "client")
+
+
+def test_second_side_to_close_did_not_abort(make_handshake):
+    handshake = make_handshake(Stage.CLIENT_HELLO, server_rst_frame=8, client_fin_frame=9)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+@pytest.mark.parametrize("stage", [Stage.SYN, Stage.REFUSED, Stage.CONNECTED])
+def test_tcp_alone_is_no_handshake(stage, make_handshake):
+    handshake = make_handshake(stage, server_rst_frame=2)
+    settle(handshake)
+    assert handshake.outcome == "no-handshake"
+
+
+def test_silence_is_unfinished_until_the_capture_outlives_it(make_handshake):
+    handshake = make_handshake(Stage.CLIENT_HELLO)
+    settle(handshake)
+    settle_silence(handshake, handshake.flow.last_seen + 2 * 10**9)
+    assert handshake.outcome == "unfinished"
+    settle_silence(handshake, handshake.flow.last_seen + 20 * 10**9)
+    assert handshake.outcome == "failed"
+
+
+def test_tls12_needs_both_finished(make_handshake):
+    for client, server, outcome in ((9, 10, "completed"), (9, 0, "failed"), (0, 9, "failed")):
+        handshake = make_handshake(Stage.FINISHED, client_finished_frame=client, server_finished_frame=server, server_fin_frame=12)
+        settle(handshake)
+        assert handshake.outcome == outcome
+
+
+def test_tls12_alert_between_the_two_finished_is_a_failure(make_handshake):
+    handshake = make_handshake(Stage.FINISHED, client_alert=None, client_finished_frame=9, server_finished_frame=11)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "client")
+
+
+def test_tls13_server_goes_on_with_tickets(make_handshake):
+    handshake = _tls13(make_handshake)
+    _record(handshake, 11, False, 266)
+    _record(handshake, 12, False, 19)
+    settle(handshake)
+    assert handshake.outcome == "completed"
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+@pytest.mark.parametrize("length", [19, 35])
+def test_tls13_server_that_answers_with_an_alert_only_refused(length, with_data, make_handshake):
+    handshake = _tls13(make_handshake, Stage.ESTABLISHED if with_data else Stage.FINISHED)
+    if with_data:
+        _record(handshake, 10, True, 200)
+        handshake.client_application_records = handshake.server_application_records = 1
+    _record(handshake, 11, False, length)
+    handshake.flow.server_fin_frame = 11
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+def test_tls13_client_that_says_goodbye_first_completed(make_handshake):
+    handshake = _tls13(make_handshake)
+    _record(handshake, 10, True, 19)
+    handshake.flow.client_fin_frame = 10
+    _record(handshake, 12, False, 19)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
+
+
+def test_tls13_server_that_asked_for_a_certificate_and_sends_only_an_alert_refused_even_after_goodbye(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested, handshake.client_certificate_sent = True, False
+    _record(handshake, 10, True, 19)
+    handshake.flow.client_fin_frame = 10
+    _record(handshake, 12, False, 19)
+    handshake.flow.server_fin_frame = 12
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+def test_tls13_server_that_just_closes_after_the_clients_finished_refused(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.flow.server_fin_frame = 11
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
