@@ -17,6 +17,7 @@ from analyzer.tls.messages import (
     read_server_hello,
 )
 from analyzer.tls.opener import Opener
+from analyzer.tls.transcript import Transcript
 
 
 @dataclass
@@ -101,6 +102,18 @@ def test_verifies_both_finished(name: str) -> None:
                 transcript = [transcript_after_retry(opener.hash_name, transcript[0])]
             transcript.append(message)
     assert verified == [(False, True), (True, True)]
+
+
+def test_a_transcript_that_lacks_messages_vouches_for_nothing() -> None:
+    opener, _ = follow(TRACES["simple 1-RTT"])
+    transcript = Transcript()
+    finished = b"\x14\0\0\x20" + bytes(32)
+    assert transcript.verify(opener, True, finished) is None
+    transcript.add(TRACES["simple 1-RTT"].records[0][1][5:])
+    assert transcript.verify(opener, True, finished) is False
+    transcript.add(b"\x0b" + bytes(600_000))
+    assert transcript.broken
+    assert transcript.verify(opener, True, finished) is None
 
 
 def test_reads_what_was_hidden() -> None:

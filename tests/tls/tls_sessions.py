@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
-from analyzer.tls.key_schedule import transcript_after_retry
 from analyzer.tls.keylog import KeyLog
 from analyzer.tls.messages import read_client_hello, read_server_hello
 from analyzer.tls.opener import Opener
+from analyzer.tls.transcript import Transcript
 
 OPENSSL = shutil.which("openssl")
 
@@ -254,7 +254,7 @@ def observe(session: Session) -> Opened:
     early: list[bytes] = []
     seen: list[tuple[bool, int, bytes | None]] = []
     verified: list[tuple[bool, bool | None]] = []
-    transcript: list[bytes] = []
+    transcript = Transcript()
     client_random = b""
     halves = {True: b"", False: b""}
     switched = {True: False, False: False}
@@ -278,8 +278,8 @@ def observe(session: Session) -> Opened:
                         break
                     message, halves[from_client] = halves[from_client][:size], halves[from_client][size:]
                     if message[0] == 20:
-                        verified.append((from_client, opener.verify_finished(from_client, b"".join(transcript), message[4:])))
-                    transcript.append(message)
+                        verified.append((from_client, transcript.verify(opener, from_client, message)))
+                    transcript.add(message)
 
     for from_client, record in session.records:
         kind, body = record[0], record[5:]
@@ -287,18 +287,14 @@ def observe(session: Session) -> Opened:
             take(from_client, kind, body)
         elif from_client and kind == 22:
             client_random = read_client_hello(body[4:]).random
-            transcript.append(body)
+            transcript.add(body)
         elif from_client and kind == 23:
             early.append(body)
         elif kind == 22 and body[0] == 2:
             size = 4 + int.from_bytes(body[1:4], "big")
             answer = read_server_hello(body[4:size])
             if answer.hello_retry_request:
-                from analyzer.registries.suite_facts import suite_facts
-
-                facts = suite_facts(answer.cipher_suite)
-                assert facts is not None and facts.prf_hash is not None
-                transcript = [transcript_after_retry(facts.prf_hash.lower(), transcript[0]), body]
+                transcript.add(body)
                 continue
             opener = Opener.for_handshake(
                 log, client_random, answer.selected_version, answer.cipher_suite,
