@@ -132,8 +132,8 @@ def _number(text: str) -> int:
 def _rows(found: list[dict[str, list[str]]], server_port: int) -> list[Row]:
     rows: list[Row] = []
     for f in found:
-        if not f["tcp.stream"]:
-            continue
+        if not f["tcp.stream"] or f["icmp.type"] or not f["tcp.flags"]:
+            continue  # what ICMP quotes is not a segment
         source = int(f["tcp.srcport"][0])
         alerts = list(zip((_number(x) for x in f["tls.alert_message.level"]), (ALERTS.get(_number(x), x) for x in f["tls.alert_message.desc"]), strict=False))
         rows.append(Row(

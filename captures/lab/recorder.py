@@ -45,13 +45,15 @@ class Recorder:
         return need + [n for n in ("tcpdump", "tshark", "ip", "ethtool") if not shutil.which(n)]
 
     def record(self, case: Case) -> Path:
-        with tempfile.TemporaryDirectory(prefix="handshake-lab-") as name:
+        with tempfile.TemporaryDirectory(prefix="handshake-lab-", ignore_cleanup_errors=True) as name:
             work = Path(name)
             work.chmod(0o755)
             if case.made_from:
                 frames, reports, keys = artefacts.make(case, self.target, work)
             else:
                 frames, reports, keys = self._perform(case, work)
+            for left in Path("/var/tmp").glob(f"handshake-lab-pg-*-{work.name}"):
+                shutil.rmtree(left, ignore_errors=True)
             return self._keep(case, frames, reports, keys, work)
 
     # -- the performance ------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ class Recorder:
         if case.stream < 0:
             case = dataclasses.replace(case, stream=self._judged(case, capture, keylog if has_keys else None))
         seen = observe(capture, keylog if has_keys else None, case.seen_port, case.stream)
-        expected = self._label(case, seen, reports, has_keys, observe(capture, None, case.seen_port, case.stream) if has_keys else seen)
+        expected = self._label(case, seen, reports, has_keys)
         self._check(case, seen, expected)
         (draft / "expected.json").write_text(json.dumps(expected, indent=2, ensure_ascii=False) + "\n")
         (draft / "README.md").write_text(readme(case, seen, expected))
@@ -220,7 +222,7 @@ class Recorder:
                 return stream
         return 0
 
-    def _label(self, case: Case, seen: Seen, reports: dict[str, str | None], has_keys: bool, blind: Seen) -> dict[str, Any]:
+    def _label(self, case: Case, seen: Seen, reports: dict[str, str | None], has_keys: bool) -> dict[str, Any]:
         stacks = all_stacks()
         outcome = case.expected_outcome
         alert = seen.alert if case.alert == "seen" else case.alert
@@ -246,7 +248,7 @@ class Recorder:
         by = case.by or {"completed": "none", "no-handshake": "none", "unfinished": "unknown"}.get(outcome) or (alert or {}).get("from") or seen.closed_by or "unknown"
         return {
             "cause": case.cause,
-            "cause_without_keys": case.without_keys if case.without_keys is not None else without_keys(case.cause, seen.version, alert, blind),
+            "cause_without_keys": _without_keys(case, seen.version, alert),
             "outcome": outcome,
             "aborted_by": by,
             "stream": case.stream,
@@ -283,8 +285,11 @@ class Recorder:
             raise Disagreement("; ".join(wrong) + " | " + seen.story() + f" | client: {expected['client']['reported']} | server: {expected['server']['reported']}")
 
 
-def without_keys(cause: str | None, version: str | None, alert: dict[str, Any] | None, blind: Seen) -> str | None:
+def _without_keys(case: Case, version: str | None, alert: dict[str, Any] | None) -> str | None:
     """What remains to be said without the key log, for causes a TLS 1.3 handshake hides."""
+    if case.without_keys is not None:
+        return None if case.without_keys == "nothing" else case.without_keys
+    cause = case.cause
     if cause is None or version != "TLS 1.3":
         return cause
     if cause.startswith("client-cert-") and cause != "client-cert-missing":

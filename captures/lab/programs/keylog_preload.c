@@ -9,21 +9,23 @@
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 typedef void (*callback)(const SSL *, const char *);
-static int out = -1;
+static char path[512];
 
-__attribute__((constructor)) static void open_log(void) {
-    const char *path = getenv("HANDSHAKE_KEYLOG");
-    if (path) out = open(path, O_CREAT | O_APPEND | O_WRONLY, 0666);
+__attribute__((constructor)) static void remember(void) {
+    const char *name = getenv("HANDSHAKE_KEYLOG"); /* now: some programs clear their environment, or close what is open */
+    if (name) strncpy(path, name, sizeof path - 1);
 }
 
 static void keep(const SSL *ssl, const char *line) {
     (void)ssl;
     char buffer[512];
     size_t size = strlen(line);
-    if (out < 0 || size > sizeof buffer - 2) return;
+    int out = size > sizeof buffer - 2 ? -1 : open(path, O_CREAT | O_APPEND | O_WRONLY, 0666);
+    if (out < 0) return;
     memcpy(buffer, line, size);
     buffer[size] = '\n';
-    if (write(out, buffer, size + 1) < 0) return;
+    if (write(out, buffer, size + 1) < 0) abort();
+    close(out);
 }
 
 SSL *SSL_new(SSL_CTX *context) {
@@ -31,6 +33,6 @@ SSL *SSL_new(SSL_CTX *context) {
     static void (*set)(SSL_CTX *, callback);
     if (!real) real = dlsym(RTLD_NEXT, "SSL_new");
     if (!set) set = dlsym(RTLD_NEXT, "SSL_CTX_set_keylog_callback");
-    if (set && out >= 0) set(context, keep);
+    if (set && path[0]) set(context, keep);
     return real(context);
 }

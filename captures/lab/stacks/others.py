@@ -85,7 +85,7 @@ def _postgres_folder() -> str:
 
 def postgres(o: Options, lab: Lab) -> Command:
     """A real PostgreSQL; it refuses to run as root, so it runs as nobody."""
-    data = Path("/var/tmp") / f"handshake-lab-pg-{os.getpid()}-{lab.work.name}"
+    data = Path("/var/tmp") / f"handshake-lab-pg-{os.getpid()}-{lab.work.parent.name}"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
     shutil.chown(data, "nobody")
