@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.tls.wire import Malformed, Reader, read_u16s
 
-__all__ = ["FREE_EXTENSIONS", "read_client_extension", "read_free_extension", "read_names"]
+__all__ = ["FREE_EXTENSIONS", "known_extensions", "read_client_extension", "read_free_extension", "read_names"]
 
 Updates = dict[str, Any]
 FreePart = tuple[int, int, bool]
@@ -125,15 +125,13 @@ _READERS: dict[int, Callable[[bytes], Updates]] = {
 
 _PRESENT: dict[int, Updates] = {0xFF01: {"renegotiation_info": True}}
 
-_memo: dict[bytes, tuple[Updates, str]] = {}
+known_extensions: dict[bytes, tuple[Updates, str]] = {}
+"""Memo of ``read_client_extension``, by the extension's bytes."""
 _MEMO_ENTRIES = 2048
 
 
 def read_client_extension(extension: bytes) -> tuple[Updates, str]:
     """Read one extension, its 4-byte header included: fields of ClientHello, and what did not fit ('' if all did)."""
-    known = _memo.get(extension)
-    if known is not None:
-        return known
     kind = extension[0] << 8 | extension[1]
     reader = _READERS.get(kind)
     if reader is None:
@@ -144,9 +142,9 @@ def read_client_extension(extension: bytes) -> tuple[Updates, str]:
         kept = error.partial if isinstance(error.partial, dict) else _PRESENT.get(kind, {})
         result = kept, f"extension {kind}: {error.says}"
     if len(extension) <= 512:
-        if len(_memo) >= _MEMO_ENTRIES:
-            _memo.clear()
-        _memo[extension] = result
+        if len(known_extensions) >= _MEMO_ENTRIES:
+            known_extensions.clear()
+        known_extensions[extension] = result
     return result
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from struct import Struct
 from typing import Any
 
 from analyzer.model.hello import ClientHello
-from analyzer.tls.client_extensions import FREE_EXTENSIONS, read_client_extension, read_free_extension
+from analyzer.tls.client_extensions import FREE_EXTENSIONS, known_extensions, read_client_extension, read_free_extension
 from analyzer.tls.fingerprints import ja3, ja4
 from analyzer.tls.templates import FreeBytes, Templates
 from analyzer.tls.wire import GREASE, Malformed, Reader, read_u16s
@@ -16,7 +17,7 @@ __all__ = ["read_client_hello", "read_sslv2_client_hello"]
 _FIELDS = tuple(field.name for field in fields(ClientHello))
 _RANDOM, _SESSION_ID, _PSK_IDENTITY = map(_FIELDS.index, ("random", "session_id", "psk_identity"))
 _templates: Templates[ClientHello] = Templates(ClientHello)
-_EXTENSIONS_KEPT = 1024
+_unpack_header = Struct(">HH").unpack_from
 
 
 def read_client_hello(message: bytes, *, record_version: int = 0) -> ClientHello:
@@ -70,7 +71,7 @@ def _parse(message: bytes, shape: tuple[int, int] | None) -> ClientHello:
     hello.ja3 = ja3(hello.legacy_version, suites, hello.extension_types, hello.named_groups, hello.ec_point_formats)
     best = max((v for v in hello.supported_versions if v not in GREASE), default=hello.legacy_version)
     hello.ja4 = ja4(best, suites, hello.extension_types, hello.signature_schemes, first_alpn)
-    if shape is not None:
+    if shape is not None and not hello.grease:  # GREASE is drawn anew each time, and goes with shuffled extensions
         _templates.remember(shape, message, tuple([getattr(hello, name) for name in _FIELDS]), free)
     return hello
 
@@ -87,27 +88,26 @@ def _read_extensions(reader: Reader, values: dict[str, Any], free: list[FreeByte
     first_alpn = b""
     says = ""
     while at < held:
-        header = int.from_bytes(data[at : at + 4], "big")
-        end = at + 4 + (header & 0xFFFF)
-        if end > held or at + 4 > held:
+        start = at + 4
+        kind, length = _unpack_header(data, at) if start <= held else (0, 4)
+        end = start + length
+        if end > held:
             says = "the last extension ends after the extensions do"
             break
-        kind = header >> 16
         if kind in FREE_EXTENSIONS:
-            updates, defect, parts = read_free_extension(kind, data[at + 4 : end])
-            for start, length, argument in parts:
-                begin = at + 4 + start
-                free.append(FreeBytes(begin, begin + length, _PSK_IDENTITY if argument else -1, 64))
+            updates, defect, parts = read_free_extension(kind, data[start:end])
+            for offset, size, is_identity in parts:
+                begin = start + offset
+                free.append(FreeBytes(begin, begin + size, _PSK_IDENTITY if is_identity else -1, 64))
         else:
-            updates, defect = read_client_extension(data[at:end])
-        values.update(updates)
+            extension = data[at:end]
+            updates, defect = known_extensions.get(extension) or read_client_extension(extension)
+        if updates:
+            values.update(updates)
         if defect:
             defects.append(defect)
         if kind == 0x10:
             first_alpn = data[at + 7 : min(at + 7 + data[at + 6], end)] if end > at + 7 else b""
-        if len(types) == _EXTENSIONS_KEPT:
-            says = f"more than {_EXTENSIONS_KEPT} extensions"
-            break
         types.append(kind)
         at = end
     if not says and stop < len(data):

@@ -52,9 +52,12 @@ def test_ja4_of_nothing() -> None:
 def test_digests_of_huge_offers_are_not_remembered() -> None:
     from analyzer.tls import fingerprints
 
-    before = fingerprints._ja3.cache_info().currsize
-    ja3(771, tuple(range(60_000)), (), (), ())
-    assert fingerprints._ja3.cache_info().currsize == before
+    caches = (fingerprints._short_dash, fingerprints._suites, fingerprints._extensions)
+    before = [cache.cache_info().currsize for cache in caches]
+    huge = tuple(range(60_000))
+    ja3(771, huge, huge, huge, huge)
+    ja4(771, huge, huge, huge, b"")
+    assert [cache.cache_info().currsize for cache in caches] == before
 
 
 CORPUS = Path(os.environ.get("HANDSHAKE_CORPUS", Path(__file__).parents[2].parent / "shared" / "corpus"))

@@ -45,7 +45,7 @@ READERS: dict[str, tuple[Reader, list[bytes]]] = {
 def forget() -> None:
     client_module._templates._layouts.clear()
     server_module._templates._layouts.clear()
-    client_extensions._memo.clear()
+    client_extensions.known_extensions.clear()
 
 
 @pytest.fixture(autouse=True)
