@@ -146,7 +146,8 @@ class CertificateRequest:
 class Certificate:
     """One X.509 certificate as it was sent, read once however often it was seen.
 
-    Times are ns since the epoch. ``fault`` says why it could not be read; all else is then empty.
+    Times are ns since the epoch, held within 64 bits. ``fault`` says what could not be read, and why;
+    the fields it speaks of are then empty.
     """
 
     der: bytes
