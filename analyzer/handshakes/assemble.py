@@ -52,7 +52,7 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
     if f.server_certificates:
         h.server_certificates = tuple(read_certificate(der) for der in f.server_certificates)
         h.server_certificates_complete = f.server_certificates_complete
-        h.server_certificate_bytes = f.server_certificate_bytes
+    h.server_certificate_bytes = f.server_certificate_bytes
     if f.client_certificates is not None:
         h.client_certificates = tuple(read_certificate(der) for der in f.client_certificates)
     h.server_key_exchange, h.certificate_request, h.ocsp_response = f.server_key_exchange, f.certificate_request, f.ocsp_response

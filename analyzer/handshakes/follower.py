@@ -276,6 +276,8 @@ class Follower:
             if end > size:
                 if length > _MESSAGE_BYTES or kind not in _KINDS:
                     self._fault(side, "defect", frame, f"handshake message of type {kind} that claims {length} bytes")
+                    if kind in (11, 25) and not side.from_client and not self.server_certificate_bytes:
+                        self.server_certificate_bytes = length  # longer than what is kept: its length is a fact all the same
                     self._add(frame, timestamp, side.from_client, "encrypted_handshake", size - position, first_frame, True, False, offset)
                     side.hs = b""
                     return

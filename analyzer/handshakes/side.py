@@ -24,6 +24,9 @@ MAX_RECORD = 18_432
 _new_message = tuple.__new__
 _CONTENT_TYPES = frozenset((20, 21, 22, 23, 24))
 
+MAX_PLAIN = 16_384
+"""Longest record body in the clear (RFC 5246 section 6.2.1: 2^14)."""
+
 RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
 """(side, content type, version, body, frame, timestamp, first frame, offset, missing bytes)."""
 
@@ -31,7 +34,7 @@ class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
 
     __slots__ = (
-        "_missing", "_need", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes", "application_records",
+        "_missing", "_need", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes", "application_records",
         "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame",
         "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
     )  # fmt: skip
@@ -49,6 +52,7 @@ class Side:
         self._rest_offset = 0
         self._missing = 0  # bytes of the record at the front that were never captured
         self._rest_segments = 0  # segments that its bytes came in
+        self._oversized = -1  # offset of the last record found too long
         self.offset = 0  # of the next byte expected from the stream
         self.records = 0
         self.segments = 0  # pieces that the current record came in
@@ -113,6 +117,9 @@ class Side:
             if kind not in _CONTENT_TYPES or buffer[position + 1] != 3 or length > MAX_RECORD:
                 self._refuse(kind, length, buffer, position, frames[first], timestamps[first], first_frame, base)
                 return
+            if length > MAX_PLAIN and kind == 22 and not self.encrypted and base + position != self._oversized:
+                self._oversized = base + position
+                self.fault(self, "defect", frames[first], f"record of {length} bytes, more than the {MAX_PLAIN} allowed in the clear")
             end = position + 5 + length
             if end > size:
                 break
