@@ -315,15 +315,15 @@ class FlowTable:
         # merged captures may run backwards a little: the clock of a flow never does
         c["last_seen"][rows] = np.maximum(c["last_seen"][rows], s.timestamp[last])
         side = local * 2 + direction
+        special = np.flatnonzero(s.flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST))
+        if len(special):
+            self._control(s, special, local, direction, rows)
         c["frames"][rows] += np.bincount(side, minlength=2 * u).reshape(u, 2)
         c["bytes"][rows] += np.bincount(side, weights=s.wire_length, minlength=2 * u).reshape(u, 2).astype(np.int64)
         cut = np.flatnonzero(s.payload_length < s.wire_length)
         if len(cut):
             c["truncated"][rows] += np.bincount(local[cut], minlength=u).astype(np.int32)
         self._first_ttl(s, side, rows)
-        special = np.flatnonzero(s.flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST))
-        if len(special):
-            self._control(s, special, local, direction, rows)
         self._acknowledged(s, flow, direction, local, rows)
         facts = follow_sequences(s, side, direction, rows, c)
         c["retransmissions"][rows] += np.bincount(local[facts.retransmission], minlength=u).astype(np.int32)
@@ -374,10 +374,23 @@ class FlowTable:
             row, d, hit = row[first], d[first], hit[first]
             c[frame_name][row] = s.frame[hit]
             c[time_name][row] = s.timestamp[hit]
+            if kind == _SYN_ACK:
+                self._last_syn_ack(s, at, flags, local, direction, rows)
             who = client_of(d.astype(np.int8))
             unknown = c["known_by"][row] != 1
             c["client"][row[unknown]] = who[unknown]
             c["known_by"][row] = 1
+
+    def _last_syn_ack(
+        self, s: SegmentBatch, at: I64, flags: npt.NDArray[np.uint8], local: I64, direction: npt.NDArray[np.uint8], rows: I64
+    ) -> None:
+        """A server that forgot its first SYN-ACK (SYN cookies, a retried Fast Open) begins anew: before its first byte the
+        last SYN-ACK counts."""
+        c = self.columns
+        hit = at[(flags & _SYN_ACK) == _SYN_ACK]
+        row, d = rows[local[hit]], direction[hit]
+        other = (c["base"][row, d] != s.sequence[hit]) & (c["bytes"][row, d] == 0)
+        c["base"][row[other], d[other]] = s.sequence[hit[other]]
 
     def _acknowledged(self, s: SegmentBatch, flow: I64, direction: npt.NDArray[np.uint8], local: I64, rows: I64) -> None:
         """First segment of the client after the SYN-ACK that acknowledges it."""

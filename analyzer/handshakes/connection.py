@@ -25,6 +25,7 @@ Run = tuple[bytes, int, Sequence[int], Sequence[int], Sequence[int]]
 
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
+_PLAIN_PIECES = 6  # pieces of plain bytes that are looked at for a ClientHello
 _IN_ORDER = 32  # segments of a direction that may come in order before it is reassembled all the same (their bytes are kept)
 _DIALOGUE_BYTES = 65_536
 
@@ -33,7 +34,7 @@ class Connection:
     """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
 
     __slots__ = (
-        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_sent", "_starts", "_streams", "_unwrap", "conflicts",
+        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_patience", "_sent", "_starts", "_streams", "_unwrap", "conflicts",
         "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
     )  # fmt: skip
 
@@ -59,7 +60,8 @@ class Connection:
         self._streams: list[Stream | None] = [None, None]
         self._starts = starts
         self._limit = limit
-        self._mode = 0  # 0 undecided, 1 dialogue, 2 TLS
+        self._patience = _PLAIN_PIECES
+        self._mode = 0  # 0 undecided, 1 dialogue, 2 TLS, or neither
         self._dialogue: DialogueFollower | None = None
         self._buffers: list[list[Piece]] | None = None
         self._unwrap: list[TdsUnwrapper] | None = None
@@ -83,14 +85,7 @@ class Connection:
                 sent.append((sequence, data, frame, timestamp))
                 if len(sent) >= _IN_ORDER:
                     self._make_stream(index)
-                if self._mode == 2 and self._unwrap is None:
-                    follower = self.follower
-                    side = follower.client if from_client else follower.server
-                    side.take(offset - self.tls_offsets[index], data, frame, timestamp)
-                    if follower.done:
-                        self.over = True
-                else:
-                    self._piece(from_client, Piece(offset, data, frame, timestamp))
+                self._piece(from_client, Piece(offset, data, frame, timestamp))
                 return
             stream = self._make_stream(index)
         pieces = stream.add(sequence, data, frame, timestamp, wire_length)
@@ -190,6 +185,9 @@ class Connection:
             offset = side.offset
             if not data:
                 return
+        if side.broken and not side.records:
+            self._look_on(from_client, piece)
+            return
         side.take(offset, data, frame, timestamp)
         if follower.done:
             self.over = True
@@ -281,9 +279,29 @@ class Connection:
                 self.is_tls = True
                 self.plain[index] = b""
         self._replay(buffers)
-        if self.follower.client.broken and self.follower.server.broken:
-            self.follower.not_tls = True
+
+
+    def _look_on(self, from_client: bool, piece: Piece) -> None:
+        """This side speaks something else. It may lead to TLS all the same, in a way we have no name for: look on for a while."""
+        data = piece.data
+        if from_client and len(data) > 43 and data[:2] == b"\x16\x03" and data[5] == 1 and data[6] == 0 and data[9] == 3:
+            self._mode = 2
+            self.is_tls = True
+            follower = Follower(self.follower.keylog)
+            follower.faults = self.follower.faults
+            self.follower = follower
+            self.tls_offsets = [piece.offset, self._offset_of(1)]
+            self.plain = [b"", b""]
+            self._tls(True, piece)
+            return
+        self._patience -= 1
+        if self._patience <= 0:
+            self.follower.not_tls = not self.is_tls
             self.over = True
+
+    def _offset_of(self, index: int) -> int:
+        stream = self._streams[index]
+        return self._offsets[index] if stream is None else stream.next_offset
 
 
 def _is_sslv2_hello(data: bytes) -> bool:

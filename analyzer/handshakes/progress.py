@@ -72,7 +72,8 @@ def _tell_tls12(messages: list[Message], server_hello: ServerHello | None) -> Pr
                 p.server_ccs_frame = p.server_ccs_frame or m[0]
         elif kind == "encrypted_handshake" or kind == "finished":
             if m[2]:
-                if p.client_ccs_frame and not p.client_finished_frame:
+                # the ChangeCipherSpec itself may be missing from the capture
+                if p.client_second_flight and not p.client_finished_frame:
                     p.client_finished_frame, p.client_finished_time = m[0], m[1]
             elif p.server_ccs_frame and not p.server_finished_frame:
                 p.server_finished_frame, p.server_finished_time = m[0], m[1]

@@ -17,7 +17,7 @@ from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.connection import Connection, Run
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.segments import keep_rows
-from analyzer.model.batches import IcmpError, SegmentBatch
+from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.registries.ports import TLS_PORTS
@@ -147,7 +147,7 @@ class Tracker:
         first = np.ones(len(at), np.bool_)
         first[1:] = side[1:] != side[:-1]
         length = s.payload_length[at]
-        sequence = s.sequence[at]
+        sequence = _payload_sequence(s, at)
         expected = np.empty(len(at), np.uint32)
         expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
         row = rows[local]
@@ -178,7 +178,7 @@ class Tracker:
     def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
         return list(
             zip(
-                placed.direction[at].tolist(), s.sequence[at].tolist(), s.payload_offset[at].tolist(), s.payload_length[at].tolist(),
+                placed.direction[at].tolist(), _payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(), s.payload_length[at].tolist(),
                 s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
             )
         )  # fmt: skip
@@ -378,6 +378,12 @@ class Tracker:
 def _asked_for_tls(connection: Connection) -> bool:
     dialogue = connection.follower.dialogue or connection.talking
     return dialogue is not None and dialogue.state not in ("", "not-asked")
+
+
+def _payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
+    """Sequence number of the first payload byte: a SYN takes one of its own (TCP Fast Open, RFC 7413, sends data with it)."""
+    result: npt.NDArray[np.uint32] = s.sequence[at] + ((s.flags[at] & TcpFlag.SYN) != 0).astype(np.uint32)
+    return result
 
 
 def _join(flight: Flight | None, data: bytes) -> Run:

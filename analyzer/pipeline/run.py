@@ -164,12 +164,14 @@ class Run:
             first, last = int(batch.timestamp[0]), int(batch.timestamp.max())
             totals.first_seen = min(totals.first_seen or first, first)
             totals.last_seen = max(totals.last_seen, last)
-            self.diagnosis.context.note_capture(batch.capture, first_seen=first, last_seen=last)
-        segments = self.decoder.decode(batch)
-        self.tracker.take(segments)
-        for error in segments.icmp:
-            self.diagnosis.context.note_icmp(batch.capture, error)
-        totals.segments += len(segments)
+        for part in _split_captures(batch):
+            if len(part):
+                self.diagnosis.context.note_capture(part.capture, first_seen=int(part.timestamp[0]), last_seen=int(part.timestamp.max()))
+            segments = self.decoder.decode(part)
+            self.tracker.take(segments)
+            for error in segments.icmp:
+                self.diagnosis.context.note_icmp(part.capture, error)
+            totals.segments += len(segments)
         totals.flows = self.tracker.table.count
         totals.counters = self.decoder.counters
         totals.caps = self.tracker.caps
@@ -221,6 +223,22 @@ class Run:
         self.tracker.forget(rows)
         table.evicted += len(rows)
         self.totals.caps["flows forgotten because too many were open"] = table.evicted
+
+
+def _split_captures(batch: FrameBatch) -> list[FrameBatch]:
+    """One batch a capture: where captures overlap in time the source merges them frame by frame."""
+    if batch.captures is None:
+        return [batch]
+    parts = []
+    for capture in np.unique(batch.captures).tolist():
+        at = np.flatnonzero(batch.captures == capture)
+        parts.append(
+            FrameBatch(
+                batch.data, batch.offset[at], batch.captured_length[at], batch.original_length[at], batch.timestamp[at],
+                batch.number[at], batch.link_type[at], batch.interface[at], int(capture),
+            )
+        )  # fmt: skip
+    return parts
 
 
 def _open_keylog(path: str | None) -> Any:
