@@ -6,113 +6,29 @@ table in it is bounded; what was forgotten is counted in ``forgotten``.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chains import Chains
+from analyzer.diagnosis.profiles import Attempt, ServerProfile, shape_of
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.batches import IcmpError
-from analyzer.model.finding import AbortedBy, Outcome
-from analyzer.model.handshake import Handshake, Stage
-from analyzer.model.hello import ClientHello, ServerHello
+from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 from analyzer.model.options import Options
 
 __all__ = ["Attempt", "CaptureFacts", "Context", "ServerProfile"]
 
 _PROFILES = 65_536
 _CLIENTS = 65_536
-_VALUES = 256
+_TLS12 = 0x0303
 _RECENT = 32
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-
-
-class Attempt(NamedTuple):
-    """One earlier or later attempt, as far as neighbours need it."""
-
-    time: int
-    capture: int
-    stream: int
-    client_address: str
-    server_address: str
-    server_port: int
-    stage: str
-    outcome: Outcome
-    aborted_by: AbortedBy
-    alert: int | None
-    """Description of the closing alert."""
-    hello: ClientHello | None
-    server_hello: ServerHello | None
-    server_rsts: int
-    client_rsts: int
-    hello_segments: int
-    flow_frames: int
-
-    @property
-    def server_name(self) -> str | None:
-        """Name the client asked for."""
-        return self.hello.server_name if self.hello is not None else None
-
-    @property
-    def accepted(self) -> bool:
-        """The server answered with a ServerHello."""
-        return self.server_hello is not None
-
-
-@dataclass(slots=True)
-class ServerProfile:
-    """What one server (address and port), or one name, was seen to accept and refuse.
-
-    Counters count handshakes in which the server chose the value. ``accepted`` and ``refused`` hold
-    the latest attempts with and without a ServerHello, with their whole offers.
-    """
-
-    attempts: int = 0
-    completed: int = 0
-    failed: int = 0
-    answered: int = 0
-    """Attempts with a ServerHello."""
-    versions: Counter[int] = field(default_factory=Counter)
-    cipher_suites: Counter[int] = field(default_factory=Counter)
-    named_groups: Counter[int] = field(default_factory=Counter)
-    signature_schemes: Counter[int] = field(default_factory=Counter)
-    """Of ServerKeyExchange (TLS 1.2)."""
-    alpn: Counter[str] = field(default_factory=Counter)
-    key_types: Counter[str] = field(default_factory=Counter)
-    """Key types of leaf certificates."""
-    names_served: Counter[str] = field(default_factory=Counter)
-    """Names asked for where a handshake completed."""
-    names_failed: Counter[str] = field(default_factory=Counter)
-    leaves: Counter[str] = field(default_factory=Counter)
-    """SHA-256 of leaf certificates."""
-    addresses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Of a name: where it was served."""
-    clients: set[str] = field(default_factory=set)
-    """Clients that completed a handshake (at most 256)."""
-    without_name_completed: int = 0
-    certificate_requests: int = 0
-    largest_hello: int = 0
-    """Longest ClientHello that was answered with a ServerHello, bytes."""
-    most_segments: int = 0
-    """Most segments of a ClientHello that was answered."""
-    ttls: Counter[int] = field(default_factory=Counter)
-    """TTL of the first segment of the server."""
-    fastest_connect: int = 0
-    """Shortest SYN to SYN-ACK, ns; 0 when never seen."""
-    syn_unanswered: int = 0
-    refused_connects: int = 0
-    ja3s: Counter[str] = field(default_factory=Counter)
-    accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
-
-    @property
-    def best_version(self) -> int:
-        """Highest version it chose, 0 when none."""
-        return max(self.versions, default=0)
 
 
 @dataclass(slots=True)
@@ -197,12 +113,12 @@ class Context:
     def learn(self, handshake: Handshake) -> None:
         """Take in one handshake that has ended and whose outcome is settled."""
         flow = handshake.flow
-        hello, answer = handshake.client_hello, handshake.server_hello
+        hello, answer, alert = handshake.client_hello, handshake.server_hello, handshake.closing_alert
         name = hello.server_name if hello is not None else None
+        address = (flow.server_address, flow.server_port)
         attempt = Attempt(
             flow.first_seen, flow.capture, flow.stream, flow.client_address, flow.server_address, flow.server_port,
-            handshake.stage, handshake.outcome, handshake.aborted_by,
-            handshake.closing_alert.description if handshake.closing_alert is not None else None,
+            handshake.stage, handshake.outcome, handshake.aborted_by, alert.description if alert is not None else None,
             hello, answer, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
             flow.client_frames + flow.server_frames,
         )  # fmt: skip
@@ -210,19 +126,21 @@ class Context:
         if recent is None:
             recent = self._remember(self.clients, flow.client_address, deque(maxlen=_RECENT), _CLIENTS)
         recent.append(attempt)
-        key = (flow.server_address, flow.server_port)
-        profile = self.servers.get(key)
+        shape = shape_of(handshake, name, address)
+        profile = self.servers.get(address)
         if profile is None:
-            profile = self._remember(self.servers, key, ServerProfile(), _PROFILES)
-        self._note(profile, attempt, handshake, name)
+            profile = self._remember(self.servers, address, ServerProfile(), _PROFILES)
+        profile.note(shape, attempt, handshake)
         if name:
             lower = name.lower()
             named = self.names.get(lower)
             if named is None:
                 named = self._remember(self.names, lower, ServerProfile(), _PROFILES)
-            self._note(named, attempt, handshake, name)
-            _add(named.addresses, key)
-        self.chains.learn(handshake)
+            named.note(shape, attempt, handshake)
+        if answer is not None and answer.selected_version < _TLS12 and hello is not None and attempt.outcome == "completed":
+            self._note_old_client(flow.client_address, hello)
+        if handshake.server_certificates or handshake.client_certificates:
+            self.chains.learn(handshake)
         self._note_capture(handshake)
 
     def note_capture(self, capture: int, *, first_seen: int = 0, last_seen: int = 0, drops: int = 0) -> None:
@@ -243,68 +161,10 @@ class Context:
         table[key] = value
         return value
 
-    def _note(self, profile: ServerProfile, attempt: Attempt, handshake: Handshake, name: str | None) -> None:
-        flow, answer = handshake.flow, handshake.server_hello
-        profile.attempts += 1
-        if attempt.outcome == "completed":
-            profile.completed += 1
-            if attempt.hello is not None and answer is not None and answer.selected_version < 0x0303:
-                self._note_old_client(attempt.client_address, attempt.hello)
-            if len(profile.clients) < _VALUES:
-                profile.clients.add(flow.client_address)
-            if name:
-                _add(profile.names_served, name)
-            else:
-                profile.without_name_completed += 1
-        elif attempt.outcome == "failed":
-            profile.failed += 1
-            if name:
-                _add(profile.names_failed, name)
-        if answer is not None:
-            self._note_answer(profile, attempt, handshake, answer)
-        else:
-            profile.refused.append(attempt)
-            if handshake.stage == Stage.SYN:
-                profile.syn_unanswered += 1
-            elif handshake.stage == Stage.REFUSED:
-                profile.refused_connects += 1
-        if flow.server_ttl:
-            _add(profile.ttls, flow.server_ttl)
-        if flow.syn_frame and flow.syn_ack_frame:
-            connect = flow.syn_ack_time - flow.syn_time
-            if connect > 0 and (not profile.fastest_connect or connect < profile.fastest_connect):
-                profile.fastest_connect = connect
-
     def _note_old_client(self, client_address: str, hello: ClientHello) -> None:
         best = hello.max_version
-        if best < 0x0303 and (client_address in self.old_clients or len(self.old_clients) < _CLIENTS):
+        if best < _TLS12 and (client_address in self.old_clients or len(self.old_clients) < _CLIENTS):
             self.old_clients[client_address] = best
-
-    def _note_answer(self, profile: ServerProfile, attempt: Attempt, handshake: Handshake, answer: ServerHello) -> None:
-        profile.answered += 1
-        profile.accepted.append(attempt)
-        _add(profile.versions, answer.selected_version)
-        _add(profile.cipher_suites, answer.cipher_suite)
-        if handshake.named_group is not None:
-            _add(profile.named_groups, handshake.named_group)
-        if handshake.alpn is not None:
-            _add(profile.alpn, handshake.alpn)
-        if answer.ja3s:
-            _add(profile.ja3s, answer.ja3s)
-        if handshake.server_certificates:
-            leaf = handshake.server_certificates[0]
-            _add(profile.leaves, leaf.sha256)
-            if leaf.key_type:
-                _add(profile.key_types, leaf.key_type)
-        exchange = handshake.server_key_exchange
-        if exchange is not None and exchange.signature_scheme is not None:
-            _add(profile.signature_schemes, exchange.signature_scheme)
-        if handshake.client_certificate_requested:
-            profile.certificate_requests += 1
-        if attempt.hello is not None and attempt.hello.length > profile.largest_hello:
-            profile.largest_hello = attempt.hello.length
-        if attempt.hello_segments > profile.most_segments:
-            profile.most_segments = attempt.hello_segments
 
     def _note_capture(self, handshake: Handshake) -> None:
         flow = handshake.flow
@@ -316,21 +176,20 @@ class Context:
         if flow.last_seen > facts.last_seen:
             facts.last_seen = flow.last_seen
         facts.flows += 1
-        facts.one_way += flow.one_way
-        facts.syn_acks += flow.syn_ack_frame > 0
-        facts.without_syn += flow.syn_frame == 0
-        facts.truncated += flow.truncated > 0
-        facts.with_gaps += flow.client_gaps > 0 or flow.server_gaps > 0
-        facts.with_duplicates += flow.duplicates > 0
+        if flow.syn_ack_frame:
+            facts.syn_acks += 1
+        if not flow.syn_frame:
+            facts.without_syn += 1
+        if flow.client_frames == 0 or flow.server_frames == 0:
+            facts.one_way += 1
+        if flow.truncated:
+            facts.truncated += 1
+        if flow.client_gaps or flow.server_gaps:
+            facts.with_gaps += 1
+        if flow.duplicates:
+            facts.with_duplicates += 1
         for mss in (flow.client_mss, flow.server_mss):
-            if mss and (not facts.smallest_mss or mss < facts.smallest_mss):
+            if mss and (mss < facts.smallest_mss or not facts.smallest_mss):
                 facts.smallest_mss = mss
-        facts.icmp.extend(handshake.icmp)
-
-
-def _add(counter: Counter[_Key], value: _Key) -> None:
-    """Count a value unless the counter is full of other ones."""
-    if value in counter:
-        counter[value] += 1
-    elif len(counter) < _VALUES:
-        counter[value] = 1
+        if handshake.icmp:
+            facts.icmp.extend(handshake.icmp)

@@ -8,7 +8,7 @@ found something wrong.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from analyzer.diagnosis.closing import is_alert_sized
 from analyzer.diagnosis.context import Context
@@ -65,6 +65,13 @@ def find_departure(handshake: Handshake) -> Departure | None:
 
 def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     """A departure that looks like a refusal; None for probes, and for the losers of a race between connections."""
+    known = context.remembered.get("departure")
+    if known is None or known[0] is not handshake:
+        known = context.remembered["departure"] = (handshake, _find_refusal(handshake, context))
+    return cast("Refusal | None", known[1])
+
+
+def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     departure = find_departure(handshake)
     if departure is None or (departure.goodbye and not departure.offers_http):
         return None

@@ -148,8 +148,7 @@ class Diagnosis:
             handshake.selected_version,
             handshake.server_hello.cipher_suite if handshake.server_hello is not None else None,
             handshake.named_group,
-            tuple([certificate.sha256 for certificate in chain]),
-            handshake.flow.first_seen // _DAY if chain else 0,
+            (chain[0].sha256, len(chain), handshake.flow.first_seen // _DAY) if chain else None,
             (hello.server_name, hello.legacy_version, hello.supported_versions) if hello is not None else None,
         )
         known = self._posture_memo.get(key)

@@ -39,6 +39,8 @@ class PostHandshakeAuthUnsupported(Rule):
     explains = ("unexpected-message",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if not handshake.decryption:
+            return None
         hello = handshake.client_hello
         if not handshake.is_tls13 or hello is None or hello.post_handshake_auth or not handshake.client_finished_frame:
             return None

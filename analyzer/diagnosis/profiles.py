@@ -1,0 +1,221 @@
+"""What one server, or one name, was seen to accept and refuse.
+
+Most handshakes to a server look alike. So a profile only counts how often it saw each *shape* (name, version, suite,
+group ... at once) and takes the shapes apart when a rule asks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from analyzer.model.finding import AbortedBy, Outcome
+from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.hello import ClientHello, ServerHello
+
+__all__ = ["Attempt", "ServerProfile", "shape_of"]
+
+_CLIENTS = 256
+_SHAPES = 1_024
+_RECENT = 32
+
+Shape = tuple[Any, ...]
+_NAME, _DONE, _VERSION, _SUITE, _GROUP, _ALPN, _JA3S, _LEAF, _KEY_TYPE, _SCHEME, _TTL, _ADDRESS = range(12)
+
+
+class Attempt(NamedTuple):
+    """One earlier or later attempt, as far as neighbours need it."""
+
+    time: int
+    capture: int
+    stream: int
+    client_address: str
+    server_address: str
+    server_port: int
+    stage: str
+    outcome: Outcome
+    aborted_by: AbortedBy
+    alert: int | None
+    """Description of the closing alert."""
+    hello: ClientHello | None
+    server_hello: ServerHello | None
+    server_rsts: int
+    client_rsts: int
+    hello_segments: int
+    flow_frames: int
+
+    @property
+    def server_name(self) -> str | None:
+        """Name the client asked for."""
+        return self.hello.server_name if self.hello is not None else None
+
+    @property
+    def accepted(self) -> bool:
+        """The server answered with a ServerHello."""
+        return self.server_hello is not None
+
+
+def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -> Shape:
+    """What a profile keeps of a handshake, as one value."""
+    answer, exchange, certificates = handshake.server_hello, handshake.server_key_exchange, handshake.server_certificates
+    leaf = certificates[0] if certificates else None
+    return (
+        name,
+        handshake.outcome,
+        answer.selected_version if answer is not None else None,
+        answer.cipher_suite if answer is not None else None,
+        handshake.named_group if answer is not None else None,
+        handshake.alpn if answer is not None else None,
+        answer.ja3s if answer is not None else None,
+        leaf.sha256 if leaf is not None else None,
+        leaf.key_type if leaf is not None else None,
+        exchange.signature_scheme if exchange is not None else None,
+        handshake.flow.server_ttl,
+        address,
+    )
+
+
+@dataclass(slots=True)
+class ServerProfile:
+    """Of one server (address and port) or of one name, wherever it is served.
+
+    Counters count handshakes in which the server chose the value. ``accepted`` and ``refused`` hold the latest
+    attempts with and without a ServerHello, with their whole offers.
+    """
+
+    attempts: int = 0
+    completed: int = 0
+    failed: int = 0
+    answered: int = 0
+    """Attempts with a ServerHello."""
+    clients: set[str] = field(default_factory=set)
+    """Clients that completed a handshake (at most 256)."""
+    without_name_completed: int = 0
+    certificate_requests: int = 0
+    largest_hello: int = 0
+    """Longest ClientHello that was answered with a ServerHello, bytes."""
+    most_segments: int = 0
+    """Most segments of a ClientHello that was answered."""
+    fastest_connect: int = 0
+    """Shortest SYN to SYN-ACK, ns; 0 when never seen."""
+    syn_unanswered: int = 0
+    refused_connects: int = 0
+    accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    _shapes: dict[Shape, int] = field(default_factory=dict)
+    _counters: dict[object, Counter[Any]] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> Counter[int]:
+        """Versions chosen."""
+        return self._count(_VERSION)
+
+    @property
+    def cipher_suites(self) -> Counter[int]:
+        """Suites chosen."""
+        return self._count(_SUITE)
+
+    @property
+    def named_groups(self) -> Counter[int]:
+        """Groups chosen."""
+        return self._count(_GROUP)
+
+    @property
+    def signature_schemes(self) -> Counter[int]:
+        """Schemes of ServerKeyExchange (TLS 1.2)."""
+        return self._count(_SCHEME)
+
+    @property
+    def alpn(self) -> Counter[str]:
+        """Application protocols chosen."""
+        return self._count(_ALPN)
+
+    @property
+    def key_types(self) -> Counter[str]:
+        """Key types of leaf certificates."""
+        return self._count(_KEY_TYPE)
+
+    @property
+    def leaves(self) -> Counter[str]:
+        """SHA-256 of leaf certificates."""
+        return self._count(_LEAF)
+
+    @property
+    def ja3s(self) -> Counter[str]:
+        """JA3S of its ServerHellos."""
+        return self._count(_JA3S)
+
+    @property
+    def ttls(self) -> Counter[int]:
+        """TTL of the first segment of the server."""
+        return self._count(_TTL)
+
+    @property
+    def addresses(self) -> Counter[tuple[str, int]]:
+        """Where a name was served."""
+        return self._count(_ADDRESS)
+
+    @property
+    def names_served(self) -> Counter[str]:
+        """Names asked for where a handshake completed."""
+        return self._count(_NAME, "completed")
+
+    @property
+    def names_failed(self) -> Counter[str]:
+        """Names asked for where one failed."""
+        return self._count(_NAME, "failed")
+
+    @property
+    def best_version(self) -> int:
+        """Highest version it chose, 0 when none."""
+        return max(self.versions, default=0)
+
+    def note(self, shape: Shape, attempt: Attempt, handshake: Handshake) -> None:
+        """Take in one attempt."""
+        flow, hello = handshake.flow, attempt.hello
+        self.attempts += 1
+        if shape in self._shapes:
+            self._shapes[shape] += 1
+        elif len(self._shapes) < _SHAPES:
+            self._shapes[shape] = 1
+        if self._counters:
+            self._counters.clear()
+        if attempt.outcome == "completed":
+            self.completed += 1
+            if len(self.clients) < _CLIENTS:
+                self.clients.add(attempt.client_address)
+            if shape[_NAME] is None:
+                self.without_name_completed += 1
+        elif attempt.outcome == "failed":
+            self.failed += 1
+        if attempt.server_hello is not None:
+            self.answered += 1
+            self.accepted.append(attempt)
+            if handshake.client_certificate_requested:
+                self.certificate_requests += 1
+            if hello is not None and hello.length > self.largest_hello:
+                self.largest_hello = hello.length
+            if attempt.hello_segments > self.most_segments:
+                self.most_segments = attempt.hello_segments
+        else:
+            self.refused.append(attempt)
+            if attempt.stage == Stage.SYN:
+                self.syn_unanswered += 1
+            elif attempt.stage == Stage.REFUSED:
+                self.refused_connects += 1
+        if flow.syn_frame and flow.syn_ack_frame:
+            connect = flow.syn_ack_time - flow.syn_time
+            if connect > 0 and (not self.fastest_connect or connect < self.fastest_connect):
+                self.fastest_connect = connect
+
+    def _count(self, part: int, outcome: str | None = None) -> Counter[Any]:
+        key = (part, outcome)
+        counted = self._counters.get(key)
+        if counted is None:
+            counted = self._counters[key] = Counter()
+            for shape, times in self._shapes.items():
+                value = shape[part]
+                if value not in (None, "", 0) and (outcome is None or shape[_DONE] == outcome):
+                    counted[value] += times
+        return counted
