@@ -164,6 +164,7 @@ class Connection:
         self._sent = [[], []]
         self._next = [None, None]
         self._dialogue, self._buffers = None, None
+        self.follower.release()
 
     # ------------------------------------------------------------------
 

@@ -94,6 +94,12 @@ class Follower:
         self.client_hello_offset = len(record)
         self._add(frame, timestamp, True, "client_hello", len(record) - 2, frame, False, False, 0)
 
+    def release(self) -> None:
+        """Undo the circle between this and its sides, so that they go when nobody holds them."""
+        for side in (self.client, self.server):
+            side.sink = side.fault = _nowhere
+            side.messages = None
+
     def flush(self) -> None:
         """No more bytes will come: read what a record or message begun and not completed says."""
         if self.client_hello is None and not self.client.broken:
@@ -446,6 +452,10 @@ class Follower:
     def _fault(self, side: Side, kind: str, frame: int, says: str) -> None:
         if len(self.faults) < _FAULTS:
             self.faults.append(Fault(kind, side.from_client, frame, says))
+
+
+def _nowhere(*_: Any) -> None:
+    """Where records and faults of a closed connection go."""
 
 
 def _position(alert: Alert) -> int:

@@ -34,8 +34,8 @@ class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
 
     __slots__ = (
-        "_missing", "_need", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes", "application_records",
-        "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame",
+        "_missing", "_need", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes",
+        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame",
         "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
     )  # fmt: skip
 

@@ -31,11 +31,11 @@ from analyzer.tables.rows import Row, flow_row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
 
-BUFFERED = 20_000
+BUFFERED = 8_192
 """Handshakes held back so that all can be judged with all their neighbours known."""
 
 _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken to be over
-_LINGER = 30.0  # ... after its FINs or RST
+_LINGER = 5.0  # ... after its FINs or RST
 _PIPE_IDLE = 60.0
 _PIPE_LINGER = 0.2
 _COMPLAINTS = 4  # bad lines of a key log that are named
@@ -126,7 +126,7 @@ class Run:
                 if streaming:
                     yield from self._judged(self._learn(self.tracker.ended(idle=_PIPE_IDLE, linger=_PIPE_LINGER)))
                     self._make_room()
-                elif len(self.tracker.table) > BUFFERED:
+                else:
                     self._pending += self._learn(self.tracker.ended(idle=_IDLE, linger=_LINGER))
                     yield from self._overflow()
                     self._make_room()
@@ -194,6 +194,8 @@ class Run:
     def _learn(self, handshakes: list[Handshake]) -> list[Handshake]:
         for handshake in handshakes:
             self.diagnosis.learn(handshake)
+            if handshake.outcome == "completed":
+                handshake.read_segments = None  # nobody will ask for them
         return handshakes
 
     def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
