@@ -96,6 +96,8 @@ class Recorder:
                 if case.client == "nobody":
                     break
                 self._run(net, client.client(o, client_lab), work / "client.out", number, case, recording)  # type: ignore[misc]
+            if not kernel and box.poll() is not None:
+                raise RuntimeError("the box on the way broke down: " + (work / "box.out").read_text()[-300:])
             if not case.early_stop:
                 self._quiet(raw, case.settle)
             net.stop(recording)
@@ -278,6 +280,8 @@ class Recorder:
         if outcome == "failed" and not expected["alert"] and expected["aborted_by"] in ("client", "server") and seen.closed_by != expected["aborted_by"]:
             wrong.append(f"{expected['aborted_by']} should end it, {seen.closed_by} closes first")
         if outcome == "failed" and seen.completed and not seen.alert and expected["aborted_by"] != "middlebox" and not expected["client"]["reported"]:
+            wrong.append("it should fail and completes")
+        if outcome == "failed" and seen.completed and expected["aborted_by"] in ("middlebox", "unknown"):
             wrong.append("it should fail and completes")
         if outcome == "failed" and case.s.get("expect") and (expected["alert"] or {}).get("description") != case.s["expect"]:
             wrong.append(f"the alert should be {case.s['expect']} and is {expected['alert']}")

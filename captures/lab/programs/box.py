@@ -23,7 +23,7 @@ Deed:
     corrupt      at, fix     one bit of the payload at offset `at` flips; `fix` repairs the TCP checksum
     rewrite      old, new    bytes of the same length are replaced in the payload, the checksum is repaired
     icmp         type, code, mtu    the packet vanishes and the router says why
-    reset        to, count, step, offset, ttl, ip_id, window, text, flags, forward, spacing
+    reset        to, count, step, offset, ttl, ip_id, window, text, kind, forward, spacing
                              RSTs are forged in the name of the other end; `forward`: the packet still goes through
     answer       text, ttl, fin     a data segment is forged in the server's name, the packet vanishes
     once matched, `mute: true` drops everything of that connection from then on
@@ -262,10 +262,9 @@ class Box:
         heapq.heappush(self.queue, (time.monotonic() + 0.0005, next(self.order), side, ip + body))
 
     def reset(self, packet: Packet, fault: dict) -> None:
-        flow = packet.flow()
         to_sender = "left" if packet.ports[1] < packet.ports[0] else "right"
         payload = fault.get("text", "").encode("latin-1")
-        flags = {"RST": RST, "RST-ACK": RST | ACK}[fault.get("flags", "RST-ACK")]
+        flags = {"RST": RST, "RST-ACK": RST | ACK}[fault.get("kind", "RST-ACK")]
         after = len(packet.payload) + bool(packet.flags & (SYN | FIN))
         for n in range(fault.get("count", 1)):
             shift = fault.get("offset", 0) + n * fault.get("step", 0)
@@ -280,8 +279,6 @@ class Box:
                 self.send("left", sides["left"], late)
             if to in ("server", "both"):
                 self.send("right", sides["right"], late)
-        if not fault.get("forward"):
-            self.muted.add(flow) if fault.get("mute") else None
 
     def answer(self, packet: Packet, fault: dict) -> None:
         text = fault["text"].encode("latin-1")
@@ -291,7 +288,6 @@ class Box:
         self.send("left", back, fault.get("seconds", 0.001))
         kill = forge(packet.source, packet.destination, packet.ports, packet.seq, packet.ack, RST | ACK, ttl=fault.get("ttl", 128))
         self.send("right", kill, 0.001)
-        self.muted.add(packet.flow()) if fault.get("mute") else None
 
 
 if __name__ == "__main__":

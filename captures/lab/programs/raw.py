@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 import time
 
 SUITES_12 = [0xC02F, 0xC030, 0xC02B, 0xC02C, 0xCCA8, 0x009C, 0x002F, 0x0035]
@@ -159,22 +160,37 @@ def main() -> None:
     role, script, port = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 443
     extra = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
     if role == "client":
-        for n in range(extra.get("connections", 1)):
-            sock = socket.socket(socket.AF_INET6 if ":" in extra.get("address", "") else socket.AF_INET)
-            if "window" in extra:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, extra["window"])
-            if "from" in extra:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(("", extra["from"]))
-            sock.settimeout(extra.get("patience", 6))
-            try:
-                sock.connect((extra.get("address", "198.51.100.20"), port))
-                Peer(sock).play(script)
-            except OSError as error:
-                print("error:", error, flush=True)
-            sock.close()
+        if extra.get("parallel"):
+            several = [threading.Thread(target=one_client, args=(script, port, extra)) for _ in range(extra["parallel"])]
+            for thread in several:
+                thread.start()
+            for thread in several:
+                thread.join()
+            return
+        for _ in range(extra.get("connections", 1)):
+            one_client(script, port, extra)
             time.sleep(extra.get("pause", 0.05))
         return
+    serve(script, port, extra)
+
+
+def one_client(script: list, port: int, extra: dict) -> None:
+    sock = socket.socket(socket.AF_INET6 if ":" in extra.get("address", "") else socket.AF_INET)
+    if "window" in extra:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, extra["window"])
+    if "from" in extra:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", extra["from"]))
+    sock.settimeout(extra.get("patience", 6))
+    try:
+        sock.connect((extra.get("address", "198.51.100.20"), port))
+        Peer(sock).play(script)
+    except OSError as error:
+        print("error:", error, flush=True)
+    sock.close()
+
+
+def serve(script: list, port: int, extra: dict) -> None:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if "window" in extra:
