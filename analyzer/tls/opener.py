@@ -25,6 +25,8 @@ _EPOCHS = {
     True: ("CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0"),
     False: ("SERVER_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"),
 }
+_EARLY_RECORDS = 32
+"""0-RTT records that may have gone by before the ServerHello told the suite."""
 _FRAGMENT_BYTES = 16_384
 """Longest plaintext of a record (RFC 5246 section 6.2.1): no more is unpacked from a compressed one (RFC 3749)."""
 _FAILURES = 64
@@ -57,7 +59,6 @@ class Opener:
         *,
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
-        early_records: int = 0,
         compression: int = 0,
     ) -> None:
         self._keylog = keylog
@@ -65,7 +66,6 @@ class Opener:
         self._server_random = server_random
         self._version = version
         self._encrypt_then_mac = encrypt_then_mac
-        self._early_records = early_records
         self._facts: SuiteFacts | None = suite_facts(cipher_suite)
         self.is_tls13 = version == 0x0304 or version >> 8 in (0x7F, 0xFB)
         self._sides = {True: _Side(), False: _Side()}
@@ -94,15 +94,13 @@ class Opener:
         *,
         server_random: bytes = b"",
         encrypt_then_mac: bool = False,
-        early_records: int = 0,
         compression: int = 0,
     ) -> Opener | None:
         """Set up for what the ServerHello chose; None where the key log has nothing of this connection.
 
         ``version`` is the selected one (drafts keep their number); ``server_random`` and
-        ``encrypt_then_mac`` (the ServerHello's extension) matter up to TLS 1.2 only. ``early_records`` is
-        how many 0-RTT records of the client went by before the ServerHello and will not be opened;
-        ``compression`` is the method that the ServerHello chose.
+        ``encrypt_then_mac`` (the ServerHello's extension) matter up to TLS 1.2 only, and so does
+        ``compression``, the method that the ServerHello chose.
         """
         if client_random not in keylog:
             return None
@@ -113,7 +111,6 @@ class Opener:
             cipher_suite,
             server_random=server_random,
             encrypt_then_mac=encrypt_then_mac,
-            early_records=early_records,
             compression=compression,
         )
 
@@ -181,7 +178,7 @@ class Opener:
         for epoch in range(side.epoch + 1, len(labels)):
             secret = self._keylog.secret(self._random, labels[epoch])
             if secret is None:
-                if self._early_records or epoch or not from_client:
+                if epoch or not from_client:
                     missing = missing or f"no {labels[epoch]} in the key log"
                 continue
             try:
@@ -189,9 +186,10 @@ class Opener:
             except NotSupported as error:
                 self._give_up(str(error))
                 return None
-            if epoch == 0 and from_client:
-                protection.sequence = self._early_records
             opened = _try(protection, body)
+            while opened is None and epoch == 0 and from_client and protection.sequence < _EARLY_RECORDS:
+                protection.sequence += 1
+                opened = _try(protection, body)
             if opened:
                 side.epoch, side.protection = epoch, protection
                 return opened

@@ -192,6 +192,7 @@ def test_goes_on_after_early_data_that_went_by() -> None:
     log = KeyLog()
     for label, secret in trace.secrets.items():
         log.feed(f"{label} {hello.random.hex()} {secret}\n".encode())
-    opener = Opener.for_handshake(log, hello.random, 0x0304, 0x1301, early_records=1)
-    assert opener is not None
+    opener = Opener(log, hello.random, 0x0304, 0x1301)
     assert opener.open(True, 23, trace.records[4][1][5:]) == [(22, b"\x05\0\0\0")]  # EndOfEarlyData
+    assert opener.open(True, 23, trace.records[5][1][5:]) is not None
+    assert opener.note == ""
