@@ -33,8 +33,9 @@ class AlertRule(Rule):
         if alert is None or alert.description is None:
             return None
         unannounced = handshake.client_hello is None and handshake.stage == Stage.CONNECTED
-        if unannounced and not alert.from_client:
-            return None
+        spoke = any(m.from_client and m.kind not in ("alert", "not_tls") for m in handshake.messages)
+        if unannounced and not alert.from_client and not spoke:
+            return None  # a server that was told nothing, and says so
         who = words.side(alert.from_client)
         details = self.details(handshake, context)
         where = _where(handshake, from_client=alert.from_client)

@@ -20,6 +20,7 @@ __all__ = [
     "COMMON_GROUPS",
     "NEW_SUITES",
     "UNCOMMON_GROUPS",
+    "UNIVERSAL_SUITES",
     "grade_suite",
     "is_legacy_scheme",
     "looks_like_ticket",
@@ -36,6 +37,8 @@ COMMON_GROUPS = frozenset({0x001D, 0x0017, 0x0018})
 """X25519, P-256, P-384: every server of today takes at least one."""
 UNCOMMON_GROUPS = frozenset({0x0019, 0x001E, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104})
 """P-521, X448 and finite fields: OpenSSL and GnuTLS take them, BoringSSL, Go, Schannel and Java mostly not."""
+UNIVERSAL_SUITES = frozenset({0xC02F, 0xC030, 0xC02B, 0xC02C})
+"""ECDHE with AES-GCM: taken by every server of today that has the key for it."""
 NEW_SUITES = frozenset({0x1301, 0x1302, 0x1303})
 
 _VERSIONS = (0x0300, 0x0301, 0x0302, 0x0303)

@@ -41,7 +41,7 @@ class OfferRule(Rule):
         else:
             how = f"{'reset' if verdict.refused.how == 'reset' else 'closed'} the connection instead of answering the ClientHello"
         if verdict.confidence == "likely":
-            summary = f"{who} {how}: it {verdict.suspect.says}."
+            summary = f"{who} {how}: the hello {verdict.suspect.says}."
         else:
-            summary = f"{who} {how} and does not say why; first suspect: it {verdict.suspect.says}."
+            summary = f"{who} {how} and does not say why; first suspect: the hello {verdict.suspect.says}."
         return self.found(verdict.confidence, summary, verdict.evidence)

@@ -52,8 +52,8 @@ def refused_hello(handshake: Handshake) -> Refused | None:
     """The server ended it in answer to the ClientHello, with no ServerHello or HelloRetryRequest before; else None."""
     if handshake.client_hello is None or handshake.server_hello is not None or handshake.hello_retry is not None:
         return None
-    if handshake.aborted_by != "server" or handshake.stage not in _BEFORE:
-        return None
+    if handshake.aborted_by != "server" or handshake.stage not in _BEFORE or not handshake.client_hello.cipher_suites:
+        return None  # a hello without suites is one that did not parse
     evidence = list(handshake.closing_evidence)
     alert = handshake.closing_alert
     if alert is not None and not alert.from_client and alert.description is not None:

@@ -23,6 +23,7 @@ from analyzer.diagnosis.rules.negotiation._offer import (
     COMMON_GROUPS,
     NEW_SUITES,
     UNCOMMON_GROUPS,
+    UNIVERSAL_SUITES,
     grade_suite,
     is_legacy_scheme,
     looks_like_ticket,
@@ -43,6 +44,7 @@ from analyzer.registries.suite_facts import suite_facts
 __all__ = ["Suspect", "Verdict", "weigh_offer"]
 
 _LIKELY = 75
+_UNIVERSAL_SCHEMES = frozenset({0x0401, 0x0403, 0x0804})
 _GAP = 10
 
 
@@ -86,8 +88,14 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
     suspects = [found for judge in _JUDGES if (found := judge(hello, neighbours)) is not None]
     allowed = _ALLOWED.get(refused.description)
     suspects = [s for s in suspects if allowed is None or s.cause in allowed]
+    if refused.description == 71 and hello.max_version >= 0x0303:
+        # a policy, and neither version nor suites to object to
+        suspects = [s._replace(weight=max(s.weight, 45)) if s.cause == "ems-required" else s for s in suspects]
+    elif refused.description == 10:
+        # Java says so when no group fits, and little else is unexpected about a first message
+        suspects = [s._replace(weight=s.weight + 30) for s in suspects] if hello.max_version >= 0x0304 else []
     suspects.sort(key=lambda suspect: -suspect.weight)  # stable: the order of _JUDGES decides ties
-    if not suspects or suspects[0].weight < _LEAST[refused.description]:
+    if not suspects or suspects[0].weight < _LEAST_OF.get((refused.description, suspects[0].cause), _LEAST[refused.description]):
         return None
     best = suspects[0]
     clear = len(suspects) < 2 or best.weight - suspects[1].weight >= _GAP
@@ -149,7 +157,7 @@ def _judge_versions(hello: ClientHello, neighbours: Neighbours) -> Suspect | Non
     if high <= 0x0302:
         return Suspect("client-version-too-old", 58, says)
     if low >= 0x0304:
-        return Suspect("client-version-too-new", 60, says)
+        return Suspect("client-version-too-new", 40, says)  # nearly everyone answers that with 70
     return None
 
 
@@ -182,7 +190,8 @@ def _judge_suites(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
     elif min(versions) >= 0x0304:
         weight = {1: 62, 2: 35}.get(len(newer), 20)
     else:
-        weight = {1: 60, 2: 50, 3: 40, 4: 40}.get(sound + tolerated, 20)
+        few = {1: 60, 2: 50, 3: 40, 4: 40}.get(sound + tolerated, 14 if tolerated > 1 else 20)
+        weight = few - 22 if few > 30 and set(older) & UNIVERSAL_SUITES else few
     learned = ""
     if neighbours and not neighbours.suites & set(suites):
         learned = f"{neighbours.count_text} got {words.suites_text(sorted(neighbours.suites))}, which is not offered here"
@@ -200,10 +209,12 @@ def _judge_key_type(hello: ClientHello, neighbours: Neighbours) -> Suspect | Non
             return None
         learned = f"{neighbours.count_text} show a certificate with {words.list_text(sorted(neighbours.key_types))} key"
         return Suspect("cert-key-type-mismatch", 92 if neighbours.here else 75, says, learned)
+    usual = 0x0304 in versions_of(hello) or bool(UNIVERSAL_SUITES & set(suites_of(hello)))  # nothing wrong with the suites
     if not room & {"RSA", "RSA-PSS"}:
         weight = 70 if "ECDSA" in room else 80 if room & {"Ed25519", "Ed448"} else 60
+        weight += 8 if weight == 70 and usual else 0
     elif not room & {"ECDSA", "Ed25519"}:
-        weight = 19
+        weight = 42 if usual else 19
     else:
         return None
     return Suspect("cert-key-type-mismatch", weight, says)
@@ -224,7 +235,7 @@ def _judge_groups(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
     if not common:
         weight = 68 if groups & UNCOMMON_GROUPS else 80
     elif len(groups) == 1:
-        weight = {0x0017: 35, 0x001D: 45, 0x0018: 52}[next(iter(common))]
+        weight = {0x0017: 35, 0x001D: 48, 0x0018: 52}[next(iter(common))]
     else:
         weight = 10
     if 0x0304 not in versions and any(f.key_exchange in ("RSA", "DHE") and grade_suite(f.code) == "tolerated" for f in facts):
@@ -258,7 +269,7 @@ def _judge_schemes(hello: ClientHello, neighbours: Neighbours) -> Suspect | None
     elif kinds == {"RSA-PSS"}:
         weight = 80
     elif len(modern) == 1:
-        weight = 55 if kinds == {"RSA"} else 45
+        weight = 30 if modern[0] in _UNIVERSAL_SCHEMES else 55 if kinds == {"RSA"} else 45
     elif new and "RSA" not in kinds and any(scheme_key_type(code) == "RSA" for code in schemes):
         weight = 60
         says += ", and none with which an RSA key may sign a TLS 1.3 handshake"
@@ -319,7 +330,8 @@ def _judge_master_secret(hello: ClientHello, neighbours: Neighbours) -> Suspect 
             return None
         learned = f"{neighbours.count_text} all had extended_master_secret or TLS 1.3"
         return Suspect("ems-required", 64, "has no extended_master_secret", learned)
-    return Suspect("ems-required", 13, "has no extended_master_secret")
+    modern = any(grade_suite(code) == "sound" for code in suites_of(hello))
+    return Suspect("ems-required", 16 if modern else 12, "has no extended_master_secret")
 
 
 def _judge_alpn(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
@@ -346,11 +358,17 @@ _JUDGES: tuple[Callable[[ClientHello, Neighbours], Suspect | None], ...] = (
 )
 """Narrowest part first: of two of the same weight the earlier wins."""
 
-_LEAST: dict[int | None, int] = {40: 1, 71: 40, 80: 70, None: 78}
+_LEAST: dict[int | None, int] = {40: 1, 10: 60, 71: 40, 80: 70, None: 78}
 """Alerts that leave the cause open, and the least weight to name one: the vaguer the answer, the more."""
 
+_LEAST_OF: dict[tuple[int | None, str], int] = {(80, "sni-missing"): 30}
+"""Go says internal_error for a name it has no certificate for, and for none."""
+
 _ALLOWED: dict[int | None, frozenset[str]] = {
-    71: frozenset({"client-version-too-old", "no-common-cipher", "no-common-group", "cert-key-type-mismatch", "no-common-sigalg"}),
+    10: frozenset({"no-common-group"}),
+    71: frozenset(
+        {"client-version-too-old", "no-common-cipher", "no-common-group", "cert-key-type-mismatch", "no-common-sigalg", "ems-required"}
+    ),
     80: frozenset({"sni-missing", "sni-unrecognized", "ticket-rejected"}),
     None: frozenset(
         {"client-version-too-old", "client-version-too-new", "no-common-cipher", "no-common-group", "cert-key-type-mismatch",

@@ -39,7 +39,7 @@ class AlpnMismatch(OfferRule):
 
     cause = "alpn-mismatch"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    explains = (*OFFER_EXPLAINS, "refused-encrypted", "cert-rejected")
+    explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello, alert = handshake.client_hello, handshake.closing_alert
@@ -67,5 +67,5 @@ class AlpnMismatch(OfferRule):
                     f"{who} refused with an encrypted alert before its EncryptedExtensions, as Go does "
                     f"when it speaks none of the application protocols offered: {offered}."
                 )
-                return self.found("likely", summary, evidence)
+                return self.found("possible", summary, evidence)
         return None

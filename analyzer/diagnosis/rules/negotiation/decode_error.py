@@ -1,7 +1,8 @@
 """One end could not parse what the other sent.
 
 Seen:
-    decode_error (50): a length inside a message or extension does not fit, or (rustls, BoringSSL) the bytes are not TLS. OpenSSL 3
+    decode_error (50) (Go: unexpected_message (10)): a length inside a message or extension does not fit, or (rustls, BoringSSL) the
+    bytes are not TLS. OpenSSL 3
     and Python also send it when the peer just closed: that is an effect and not counted.
 
 Means:
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.model.finding import Evidence
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
 
@@ -29,8 +30,15 @@ class DecodeError(AlertRule):
     """Alert 50."""
 
     cause = "decode-error"
-    alerts = frozenset({50})
+    alerts = frozenset({10, 47, 50})
+    explains = ("unexpected-message", "illegal-parameter")
     meaning = "it could not parse what it was sent"
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if alert is not None and alert.description != 50 and not self.details(handshake, context):
+            return None  # Go and Java name a hello they cannot parse otherwise; without a defect it is something else
+        return super().examine(handshake, context)
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello, answer = handshake.closing_alert, handshake.client_hello, handshake.server_hello
@@ -39,7 +47,7 @@ class DecodeError(AlertRule):
         found = [
             Evidence(fault.frame, fault.says)
             for fault in handshake.faults
-            if fault.kind == "defect" and fault.from_client != alert.from_client
+            if fault.kind == "defect" and fault.from_client != alert.from_client and "parse" in fault.says
         ]
         if not alert.from_client and hello is not None:
             found += [Evidence(handshake.client_hello_frame or None, f"the ClientHello: {says}") for says in hello.defects]

@@ -36,6 +36,7 @@ from analyzer.model.handshake import Handshake
 _MODERN = 2048
 _BROKEN = 1024
 _FITTING = frozenset({40, 47, 71})
+_GENERAL = frozenset({42, 46})
 
 
 class DhKeyTooSmall(Rule):
@@ -43,7 +44,7 @@ class DhKeyTooSmall(Rule):
 
     cause = "dh-key-too-small"
     stages = AFTER_SERVER_HELLO
-    explains = (*AFTER_CLOSES, "illegal-parameter", "insufficient-security", "internal-error", "decode-error", "server-params-illegal")
+    explains = (*AFTER_CLOSES, "illegal-parameter", "insufficient-security", "internal-error", "decode-error", "cert-rejected")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         exchange, refusal = handshake.server_key_exchange, refusal_by_client(handshake)
@@ -53,6 +54,11 @@ class DhKeyTooSmall(Rule):
         evidence = [message_evidence(handshake, "server_key_exchange", False, f"a prime of {bits} bits"), *refusal.evidence]
         summary = f"{words.server_text(handshake)} uses Diffie-Hellman parameters of {bits} bits, too small for the client."
         if refusal.how == "alert":
+            if refusal.description in _GENERAL:
+                # GnuTLS names it so; a certificate that is in order leaves little else
+                judged = context.chain(handshake)
+                clean = judged is not None and not judged.problems
+                return self.found("possible", summary, evidence) if clean else None
             if refusal.description not in (*_FITTING, 80, 50):
                 return None
             if lacks_renegotiation_info(handshake) and refusal.description == 40:

@@ -37,7 +37,7 @@ class EmsRequired(OfferRule):
 
     cause = "ems-required"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    explains = (*OFFER_EXPLAINS, "illegal-parameter", "server-params-illegal")
+    explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello, answer = handshake.client_hello, handshake.server_hello

@@ -34,13 +34,17 @@ from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 
+_OFTEN = 2
+_LONG = 2_000_000_000
+"""ns between the first and the last retransmission of a hello that is lost for good, not once."""
+
 
 class HrrFailure(Rule):
     """A HelloRetryRequest and no ServerHello after it."""
 
     cause = "hrr-failure"
     stages = stages_from(Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT)
-    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
     explains = (*GENERAL_ALERTS, *SILENT_ENDS, *AFTER_CLOSES, "client-timeout", "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -50,6 +54,8 @@ class HrrFailure(Rule):
         group = words.groups_text([retry.key_share_group]) if retry.key_share_group is not None else "no group"
         evidence = [message_evidence(handshake, "hello_retry_request", False, f"the server asks for a share of {group}")]
         who = words.server_text(handshake)
+        if handshake.outcome == "unfinished":
+            return self._unanswered(handshake, who, group, evidence)
         fault = _fault(handshake, hello, retry)
         second = handshake.second_client_hello
         if second is not None:
@@ -71,6 +77,17 @@ class HrrFailure(Rule):
         if handshake.aborted_by == "client" and handshake.closing_alert is not None:
             return None
         return self.found("possible", f"{who} asked for a share of {group} and never answered the second hello.", evidence)
+
+    def _unanswered(self, handshake: Handshake, who: str, group: str, evidence: list[Evidence]) -> Finding | None:
+        """Nobody closed: the second hello goes out again and again, longer than a round trip explains."""
+        again = [s for s in handshake.segments if s.from_client and s.length and s.retransmission and s.frame > (evidence[0].frame or 0)]
+        if handshake.second_client_hello is None or len(again) < _OFTEN or again[-1].timestamp - again[0].timestamp < _LONG:
+            return None
+        evidence.append(
+            Evidence(again[0].frame, f"the client's second hello is sent {words.count_text(len(again), 'more time')}, unanswered")
+        )
+        summary = f"{who} asked for a share of {group}, and the second hello never got an answer."
+        return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
 
 
 def _fault(handshake: Handshake, hello: ClientHello, retry: ServerHello) -> tuple[str, str] | None:

@@ -23,6 +23,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 from analyzer.registries.named_groups import KEY_SHARE_LENGTHS
 
 
@@ -35,11 +36,29 @@ class IllegalParameter(AlertRule):
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello = handshake.closing_alert, handshake.second_client_hello or handshake.client_hello
-        if alert is None or alert.from_client or hello is None:
+        if alert is None or hello is None:
             return []
+        if alert.from_client:
+            return _wrong_in_answer(handshake, hello)
         frame = handshake.client_hello_frame or None
         return [
             Evidence(frame, f"the key share of {words.groups_text([group])} has {length} bytes instead of {KEY_SHARE_LENGTHS[group][0]}")
             for group, length in hello.key_shares
             if group in KEY_SHARE_LENGTHS and length != KEY_SHARE_LENGTHS[group][0]
         ][:3]
+
+
+def _wrong_in_answer(handshake: Handshake, hello: ClientHello) -> list[Evidence]:
+    """What the ServerHello of TLS 1.3 must repeat or measure exactly (RFC 8446 sections 4.1.3 and 4.2.8)."""
+    answer = handshake.server_hello
+    if answer is None or not handshake.is_tls13 or hello.sslv2:
+        return []
+    frame = handshake.server_hello_frame or None
+    found = []
+    if answer.session_id != hello.session_id:
+        found.append(Evidence(frame, "the ServerHello does not repeat the client's session id"))
+    group, length = answer.key_share_group, answer.key_share_length
+    wanted = KEY_SHARE_LENGTHS.get(group) if group is not None else None
+    if group is not None and wanted is not None and length not in (0, wanted[1]):
+        found.append(Evidence(frame, f"the server's key share of {words.groups_text([group])} has {length} bytes instead of {wanted[1]}"))
+    return found

@@ -33,7 +33,7 @@ from analyzer.model.handshake import Handshake
 _LARGE = 16_384
 _HUGE = 100 * 1024
 """OpenSSL's own limit (SSL_MAX_CERT_LIST_DEFAULT)."""
-_FITTING = frozenset({22, 40, 42, 47, 50, 80})
+_FITTING = frozenset({10, 22, 40, 42, 47, 50, 80})
 
 
 class LargeCertFlightRejected(Rule):
@@ -42,7 +42,8 @@ class LargeCertFlightRejected(Rule):
     cause = "large-cert-flight-rejected"
     stages = AFTER_SERVER_HELLO
     explains = (
-        *AFTER_CLOSES, "illegal-parameter", "decode-error", "internal-error", "record-overflow", "cert-rejected", "client-silent-reject",
+        *AFTER_CLOSES, "illegal-parameter", "unexpected-message", "decode-error", "internal-error", "record-overflow", "cert-rejected",
+        "client-silent-reject",
     )  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

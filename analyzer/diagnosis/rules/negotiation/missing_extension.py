@@ -2,7 +2,7 @@
 
 Seen:
     missing_extension (109) from a TLS 1.3 peer: the hello has no signature_algorithms, supported_groups or key_share, or pre_shared_key
-    without psk_key_exchange_modes (RFC 8446 section 9.2).
+    without psk_key_exchange_modes (RFC 8446 section 9.2). GnuTLS says handshake_failure (40).
 
 Means:
     The client is faulty or built by hand, or a box on the way took the extension out.
@@ -21,7 +21,9 @@ from __future__ import annotations
 
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.model.finding import Evidence
+from analyzer.diagnosis.rules.negotiation._offer import versions_of
+from analyzer.diagnosis.rules.negotiation._refused import refused_hello
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
 _REQUIRED = {13: "signature_algorithms", 10: "supported_groups", 51: "key_share"}
@@ -31,8 +33,22 @@ class MissingExtension(AlertRule):
     """Alert 109."""
 
     cause = "missing-extension"
-    alerts = frozenset({109})
+    alerts = frozenset({40, 47, 109})
+    explains = ("client-version-too-new", "no-common-group", "no-common-sigalg", "illegal-parameter")
     meaning = "the hello lacks an extension it must have"
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert, hello = handshake.closing_alert, handshake.client_hello
+        finding = super().examine(handshake, context)
+        if finding is None or alert is None or alert.description == 109:
+            return finding
+        # others than 109: only where the hello can mean nothing but TLS 1.3
+        if alert.from_client or finding.confidence != "certain" or refused_hello(handshake) is None or hello is None:
+            return None
+        if min(versions_of(hello)) < 0x0304:
+            return None
+        finding.confidence = "likely"
+        return finding
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello = handshake.closing_alert, handshake.client_hello
@@ -43,7 +59,10 @@ class MissingExtension(AlertRule):
             if answer is not None and answer.key_share_group is None and answer.pre_shared_key is None and handshake.is_tls13:
                 return [Evidence(handshake.server_hello_frame or None, "the ServerHello has neither key_share nor pre_shared_key")]
             return []
-        lacking = [name for kind, name in _REQUIRED.items() if kind not in hello.extension_types]
+        if 0x0304 not in versions_of(hello):
+            return []
+        required = {} if hello.psk_identities else _REQUIRED
+        lacking = [name for kind, name in required.items() if kind not in hello.extension_types]
         if hello.psk_identities and not hello.psk_modes:
             lacking.append("psk_key_exchange_modes")
         return [Evidence(handshake.client_hello_frame or None, f"the ClientHello has no {name}") for name in lacking]

@@ -2,7 +2,8 @@
 
 Seen:
     handshake_failure (40) right after the ClientHello, no HelloRetryRequest, and the groups offered are not those the server used
-    with others, or are rare ones only (brainpool, sect, X448, P-521, finite fields). mbedTLS 3 closes without a byte.
+    with others, or are rare ones only (brainpool, sect, X448, P-521, finite fields). Java answers unexpected_message (10) in
+    TLS 1.3, mbedTLS 3 closes without a byte.
 
 Means:
     A TLS 1.3 server that has any of the client's groups asks for it by HelloRetryRequest: a refusal means it has none.
@@ -22,11 +23,12 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO
-from analyzer.diagnosis.rules.negotiation._offer_rule import OfferRule
+from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 
 
 class NoCommonGroup(OfferRule):
     """The groups are the narrowest part of a refused offer."""
 
     cause = "no-common-group"
+    explains = (*OFFER_EXPLAINS, "unexpected-message")
     stages = BEFORE_SERVER_HELLO

@@ -42,7 +42,7 @@ class NoCommonSigalg(OfferRule):
 
     cause = "no-common-sigalg"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.SERVER_HELLO)
-    explains = (*OFFER_EXPLAINS, "refused-encrypted")
+    explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello, alert = handshake.client_hello, handshake.closing_alert
@@ -64,4 +64,4 @@ class NoCommonSigalg(OfferRule):
         who = words.server_text(handshake)
         summary = f"{who} found no signature scheme to use: the client offers {words.schemes_text(schemes)}."
         narrow = len(usable) <= 1 or "RSA" not in kinds or not kinds & {"ECDSA"}
-        return self.found("likely" if narrow else "possible", summary, evidence)
+        return self.found("likely" if narrow and read else "possible", summary, evidence)

@@ -40,7 +40,7 @@ class PskFailure(OfferRule):
 
     cause = "psk-failure"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    explains = (*OFFER_EXPLAINS, "decrypt-error", "bad-record-mac", "illegal-parameter", "missing-extension", "server-params-illegal")
+    explains = (*OFFER_EXPLAINS, "decrypt-error", "bad-record-mac", "illegal-parameter", "missing-extension")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello

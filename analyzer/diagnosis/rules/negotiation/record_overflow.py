@@ -24,7 +24,7 @@ from __future__ import annotations
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import ALL_STAGES
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
@@ -36,7 +36,7 @@ class RecordOverflow(AlertRule):
 
     cause = "record-overflow"
     stages = ALL_STAGES
-    explains = (*AFTER_CLOSES, "illegal-parameter", "decode-error", "unexpected-message", "non-tls-client-bytes")
+    explains = (*AFTER_CLOSES, *SILENT_ENDS, "illegal-parameter", "decode-error", "unexpected-message", "non-tls-client-bytes")
     meaning = "a record was longer than TLS allows, or bytes that are not TLS were read as one"
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:

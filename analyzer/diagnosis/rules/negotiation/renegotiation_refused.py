@@ -23,13 +23,16 @@ Confirm:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
-from analyzer.model.finding import Evidence, Finding
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Message, Stage
+from analyzer.model.hello import Alert
 
 
 class RenegotiationRefused(Rule):
@@ -37,17 +40,22 @@ class RenegotiationRefused(Rule):
 
     cause = "renegotiation-refused"
     stages = stages_from(Stage.SERVER_HELLO)
-    explains = (*GENERAL_ALERTS, *AFTER_CLOSES, "refused-encrypted", "server-params-illegal")
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    explains = (*GENERAL_ALERTS, *AFTER_CLOSES, "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        if handshake.is_tls13:
+        if not handshake.alerts or handshake.is_tls13:
             return None
         alert = next((a for a in handshake.alerts if a.description == 100), None)
         request = first_message(handshake, "hello_request", False)
         if alert is not None:
             who, other = words.side(alert.from_client), words.peer_of(alert.from_client)
             evidence = [Evidence(alert.frame, f"{who} sent {words.alert_text(alert)}"), *handshake.closing_evidence]
-            return self.found("certain", f"{other.capitalize()} asked to renegotiate and {who} refused.", evidence)
+            side: AbortedBy = "client" if alert.from_client else "server"
+            summary = f"{other.capitalize()} asked to renegotiate and {who} refused."
+            return self.found("certain", summary, evidence, outcome="failed", aborted_by=side)
+        if handshake.outcome == "completed":
+            return self._after_handshake(handshake)
         closing = handshake.closing_alert
         if closing is None or closing.description not in (10, 40):
             return None
@@ -57,3 +65,33 @@ class RenegotiationRefused(Rule):
         if handshake.renegotiations and not closing.from_client:
             return self.found("likely", "The client began to renegotiate and the server refused.", handshake.closing_evidence)
         return None
+
+    def _after_handshake(self, handshake: Handshake) -> Finding | None:
+        """A handshake message of the client inside the established connection, and an alert in answer to it."""
+        asked, answer = _renegotiation(handshake)
+        if asked is None or answer is None or answer.description == 0:
+            return None
+        evidence = [
+            Evidence(asked.frame, "a handshake message of the client in the established connection: it begins to renegotiate"),
+            Evidence(answer.frame, f"the server sent {words.alert_text(answer)}"),
+        ]
+        summary = "After the handshake the client began to renegotiate and the server refused."
+        confidence: Confidence = "likely" if answer.description is None else "certain"
+        return self.found(confidence, summary, evidence, outcome="failed", aborted_by="server")
+
+
+def _renegotiation(handshake: Handshake) -> tuple[Message | None, Alert | None]:
+    """The client's message after both Finished, and the alert that is the server's next word about it; None for what is missing."""
+    begun = max(handshake.client_finished_frame, handshake.server_finished_frame)
+    asked: Message | None = None
+    for message in handshake.messages:
+        if not begun or message.frame <= begun or message.kind == "application_data":
+            continue  # data may be on its way when the other side asks
+        if asked is None:
+            if message.from_client and message.kind in ("encrypted_handshake", "client_hello"):
+                asked = message
+        elif not message.from_client:
+            if message.kind != "alert":
+                return asked, None
+            return asked, next((a for a in handshake.alerts if a.frame == message.frame and not a.from_client), None)
+    return asked, None

@@ -1,9 +1,9 @@
 """The server chose something that the client had not offered.
 
 Seen:
-    The suite, version, group, signature scheme, application protocol, compression, session id or pre-shared key of the server's
-    answer is not in the ClientHello: an exact comparison. The client refuses: illegal_parameter (47), unsupported_extension
-    (110), handshake_failure (40) from Go, or it just closes.
+    The suite, version, group, signature scheme, application protocol, compression or pre-shared key of the server's answer is
+    not in the ClientHello: an exact comparison. The client refuses: illegal_parameter (47), handshake_failure (40) from Go,
+    GnuTLS and rustls, or it just closes.
 
 Means:
     A faulty server, or a box on the way that changes one of the two hellos.
@@ -28,10 +28,10 @@ from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description
+from analyzer.diagnosis.rules.negotiation.unsafe_legacy_renegotiation import lacks_renegotiation_info
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
-from analyzer.registries.named_groups import KEY_SHARE_LENGTHS
 from analyzer.registries.suite_facts import suite_facts
 from analyzer.registries.versions import effective_version
 
@@ -57,7 +57,7 @@ class ServerParamsIllegal(Rule):
         wrong = _wrong_answers(handshake, hello, answer)
         if not wrong:
             return self._unexplained(handshake, description)
-        if description == 110 and all(says.startswith("the extension") for _, says in wrong):
+        if all(says.startswith("the extension") for _, says in wrong):
             return None  # unsupported-extension says it better
         if description in CERTIFICATE_ALERTS:
             return None
@@ -71,6 +71,9 @@ class ServerParamsIllegal(Rule):
         """The client's 40 after the server's choice names nothing: the choice is the first suspect."""
         if description != 40 or refusal_by_client(handshake) is None or handshake.stage != Stage.SERVER_HELLO:
             return None
+        exchange = handshake.server_key_exchange
+        if lacks_renegotiation_info(handshake) or (exchange is not None and 0 < exchange.dh_prime_bits < 2048):
+            return None  # those have causes of their own
         answer = handshake.server_hello
         suite = registries.name_of_cipher_suite(answer.cipher_suite) if answer is not None else "nothing"
         evidence = [message_evidence(handshake, "server_hello", False, f"the server chose {suite}"), *handshake.closing_evidence]
@@ -101,11 +104,11 @@ def _wrong_answers(handshake: Handshake, hello: ClientHello, answer: ServerHello
         wrong += [(kind, f"the extension {registries.name_of_extension(extension)}") for extension in unasked]
     if answer.alpn is not None and hello.alpn and answer.alpn not in hello.alpn:
         wrong.append((kind, f"the application protocol {words.shown(answer.alpn, 40)}"))
-    wrong += _wrong_exchange(handshake, hello, answer, version)
+    wrong += _wrong_exchange(handshake, hello, answer)
     return wrong
 
 
-def _wrong_exchange(handshake: Handshake, hello: ClientHello, answer: ServerHello, version: int) -> list[tuple[str, str]]:
+def _wrong_exchange(handshake: Handshake, hello: ClientHello, answer: ServerHello) -> list[tuple[str, str]]:
     """The same for keys and signatures."""
     wrong: list[tuple[str, str]] = []
     retry = handshake.hello_retry is not None and handshake.server_hello is None
@@ -116,11 +119,6 @@ def _wrong_exchange(handshake: Handshake, hello: ClientHello, answer: ServerHell
             wrong.append(("hello_retry_request" if retry else "server_hello", f"the group {name}"))
         elif not retry and hello.key_shares and group not in [share for share, _ in hello.key_shares]:
             wrong.append(("server_hello", f"a key share of {name}, of which the client had sent none"))
-        lengths = KEY_SHARE_LENGTHS.get(group)
-        if not retry and lengths is not None and answer.key_share_length not in (0, lengths[1]):
-            wrong.append(("server_hello", f"a key share of {name} with {answer.key_share_length} bytes instead of {lengths[1]}"))
-    if version >= 0x0304 and not hello.sslv2 and answer.session_id != hello.session_id:
-        wrong.append(("hello_retry_request" if retry else "server_hello", "a session id that is not the client's"))
     if answer.pre_shared_key is not None and answer.pre_shared_key >= hello.psk_identities:
         wrong.append(("server_hello", f"pre-shared key number {answer.pre_shared_key} of {hello.psk_identities} offered"))
     exchange = handshake.server_key_exchange

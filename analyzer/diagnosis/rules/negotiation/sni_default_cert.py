@@ -64,15 +64,20 @@ class SniDefaultCert(Rule):
         if leaf.fault or covers_name(leaf, wanted):
             return None
         why = _why_default(handshake, context)
-        if not why:
-            return None
         holds = words.list_text(leaf.names, 3) or words.shown(leaf.common_name or leaf.subject)
         evidence = [
             hello_evidence(handshake, f"asks for {words.shown(wanted)}"),
             message_evidence(handshake, "certificate", False, f"the certificate is for {holds}"),
-            Evidence(None, why),
+            *([Evidence(None, why)] if why else []),
             *refusal.evidence,
         ]
+        if not why:
+            if not leaf.names:
+                return None
+            summary = f"{words.server_text(handshake)} may have no certificate for the name: the one it sent is for {holds}."
+            finding = self.found("possible", summary, evidence)
+            finding.kind = "also"
+            return finding
         summary = f"{words.server_text(handshake)} has no certificate for the name and sent its default one, for {holds}."
         return self.found("likely", summary, evidence)
 
@@ -84,6 +89,11 @@ def _why_default(handshake: Handshake, context: Context) -> str:
         if _DEFAULTS.search(text):
             return f"{words.shown(text)} is what a server says before it is configured"
     profile = context.server(handshake)
+    answer = handshake.server_hello
+    if answer is not None and not answer.server_name_acknowledged and not handshake.is_tls13:
+        taken = [a for a in profile.accepted if a.server_hello is not None and a.server_hello.server_name_acknowledged]
+        if taken:
+            return f"the server acknowledged the name {words.shown(taken[-1].server_name or '')} and did not acknowledge this one"
     served = [name for name in profile.names_served if covers_name(leaf, name)]
     if served and profile.leaves[leaf.sha256] > 1:
         return f"the same server gives this certificate to those who ask for {words.list_text(served, 2)}"

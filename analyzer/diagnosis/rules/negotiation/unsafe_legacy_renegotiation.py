@@ -42,7 +42,6 @@ class UnsafeLegacyRenegotiation(Rule):
     stages = frozenset({Stage.SERVER_HELLO})
     alerts = frozenset({40})
     alert_from_client = True
-    explains = ("server-params-illegal",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello

@@ -1,8 +1,8 @@
 """The server answered with an extension the client had not sent.
 
 Seen:
-    unsupported_extension (110) from the client after ServerHello or EncryptedExtensions (those are readable with keys only). A
-    server may answer only what was offered (RFC 8446 section 4.2).
+    unsupported_extension (110) (Java: unexpected_message (10)) from the client after ServerHello or EncryptedExtensions (those
+    are readable with keys only). A server may answer only what was offered (RFC 8446 section 4.2).
 
 Means:
     The server is faulty, or a box on the way took the extension out of the ClientHello.
@@ -21,7 +21,7 @@ from __future__ import annotations
 from analyzer import registries
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.model.finding import Evidence
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
 _ANSWERED_UNASKED = frozenset({0xFF01, 44})
@@ -31,9 +31,15 @@ class UnsupportedExtension(AlertRule):
     """Alert 110."""
 
     cause = "unsupported-extension"
-    alerts = frozenset({110})
+    alerts = frozenset({10, 40, 47, 50, 80, 110})
     meaning = "the answer holds an extension that was not offered"
-    explains = ("illegal-parameter",)
+    explains = ("illegal-parameter", "unexpected-message", "decode-error", "internal-error")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if alert is not None and alert.description != 110 and not self.details(handshake, context):
+            return None
+        return super().examine(handshake, context)
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello, answer = handshake.closing_alert, handshake.client_hello, handshake.server_hello or handshake.hello_retry
