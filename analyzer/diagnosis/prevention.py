@@ -36,7 +36,7 @@ def _ending_certificates(context: Context, now: int) -> list[Finding]:
     ending: dict[str, tuple[int, str, list[str]]] = {}
     for server, port, name, handshake in context.chains.served():
         for certificate in handshake.server_certificates:
-            days = (certificate.not_after - now) // _DAY
+            days = certificate.not_after // _DAY - now // _DAY
             if not certificate.not_after or days > _SOON or (certificate.self_issued and certificate.is_ca):
                 continue
             _, _, where = ending.setdefault(certificate.sha256, (days, certificate.common_name or certificate.subject, []))

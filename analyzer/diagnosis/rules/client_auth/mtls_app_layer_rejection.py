@@ -35,7 +35,7 @@ the other that it was not accepted."""
 
 
 class MtlsAppLayerRejection(Rule):
-    """By the lengths of nginx's answers; any other short answer before a close is only mentioned."""
+    """By the lengths of nginx's answers, or as PostgreSQL refuses; any other short answer before a close is only mentioned."""
 
     cause = "mtls-app-layer-rejection"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
@@ -45,37 +45,41 @@ class MtlsAppLayerRejection(Rule):
         if not handshake.client_certificate_requested or not handshake.client_application_records:
             return None
         sent = handshake.client_certificate_sent
-        answer = _only_answer(handshake)
+        answer, closed = _only_answer(handshake)
         if answer is None:
             return None
         overhead = 17 if handshake.is_tls13 else 24
         length = answer.length - overhead
         where = words.server_text(handshake)
-        evidence = [Evidence(answer.frame, f"an answer of {length} bytes, then the server closed")]
+        evidence = [Evidence(answer.frame, f"one answer of {length} bytes, and the end of the connection")]
         if length in (_NGINX_BAD if sent else _NGINX_NONE):
             how = "did not accept the client's certificate" if sent else "asked for a client certificate, got none"
             summary = f"{where} {how}, and said so in HTTP after the handshake: the answer has the length of nginx's refusal."
             return self.found("possible" if sent else "likely", summary, evidence, outcome="failed", aborted_by="server")
-        if sent is not False or length > _SHORT:
+        if sent is not False or length > _SHORT or not closed:
             return None
         summary = f"{where} asked for a client certificate, got none, and closed after one short answer."
+        if handshake.dialogue is not None and handshake.dialogue.via == "postgresql":
+            return self.found("possible", summary, evidence, outcome="failed", aborted_by="server")
         finding = self.found("possible", summary, evidence)
         finding.kind = "also"
         return finding
 
 
-def _only_answer(handshake: Handshake) -> Message | None:
-    """The one record of data after the tickets, when the server closed after it and before the client did."""
+def _only_answer(handshake: Handshake) -> tuple[Message | None, bool]:
+    """The last record of data after the tickets, when nothing but goodbyes follows; whether the server said goodbye first."""
     done, answer, closed = handshake.client_finished_frame, None, False
     for message in handshake.messages:
         if message.frame <= done:
             continue
         goodbye = message.kind == "alert" or is_alert_sized(message)
         if message.from_client:
-            if goodbye and not closed:
-                return None
+            if goodbye:
+                return answer, closed
+            if answer is not None and not handshake.is_tls13:
+                return None, False
         elif goodbye:
             closed = True
         elif message.kind == "application_data":
             answer = message
-    return answer if closed else None
+    return answer, closed

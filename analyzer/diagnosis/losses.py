@@ -1,0 +1,156 @@
+"""What each side sent, what of it the other side acknowledged, and what was sent again in vain.
+
+Sequence numbers are those of ``Segment``: relative, the first byte of data is 1. The acknowledgments of the other
+side tell what arrived; bytes acknowledged but never captured are missing from the capture, not from the network;
+bytes never captured and never acknowledged were lost before they came to where the capture was taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from analyzer.diagnosis.context import Context
+from analyzer.model.batches import TcpFlag, TcpOption
+from analyzer.model.handshake import Handshake, Segment
+
+__all__ = ["Delivery", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
+
+_CONTROL = TcpFlag.SYN | TcpFlag.FIN
+_TIMESTAMPS = 12
+"""Bytes that the timestamps option takes off each segment (RFC 7323 with padding)."""
+_NEAR = 8
+"""A host answers this many times faster than the network between it and the other one."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One direction: what was sent and what arrived."""
+
+    from_client: bool
+    end: int = 0
+    """After the last byte (or FIN) seen sent."""
+    data_end: int = 1
+    """After the last byte of payload seen sent."""
+    acknowledged: int = -1
+    """Highest acknowledgment of the other side; -1 when none was captured."""
+    unseen: int = 0
+    """Bytes below ``acknowledged`` that the capture never saw: they are missing from the capture."""
+    hole: tuple[int, int] | None = None
+    """First bytes (from, to) never captured and never acknowledged though later ones were captured: lost on the way here."""
+    tries: list[Segment] = field(default_factory=list)
+    """Transmissions of the first byte that was never acknowledged."""
+    waiting: list[Segment] = field(default_factory=list)
+    """Segments with payload that were not acknowledged whole, each counted once."""
+    echoes: list[Segment] = field(default_factory=list)
+    """Segments of the other side (no RST) after the first of ``tries``: it lives and has not got it."""
+
+    @property
+    def outstanding(self) -> bool:
+        """Payload was sent that was never acknowledged."""
+        return bool(self.waiting)
+
+    @property
+    def repeats(self) -> int:
+        """Times the first unacknowledged byte was sent again."""
+        return max(0, len(self.tries) - 1)
+
+    @property
+    def span(self) -> int:
+        """ns from its first to its last transmission."""
+        return self.tries[-1].timestamp - self.tries[0].timestamp if self.tries else 0
+
+    @property
+    def selective(self) -> bool:
+        """The other side reported later bytes (SACK) while the first were missing."""
+        return any(s.options & TcpOption.SACK for s in self.echoes)
+
+
+def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
+    """Read one direction out of the segments of a flow."""
+    d = Delivery(from_client)
+    sent: list[tuple[int, int, Segment]] = []
+    for s in segments:
+        if s.flags & TcpFlag.RST:
+            continue
+        if s.from_client != from_client:
+            d.acknowledged = max(d.acknowledged, s.acknowledgment)
+            continue
+        start = s.sequence + bool(s.flags & TcpFlag.SYN)  # data of a SYN (RFC 7413) comes after its number
+        stop = start + s.length
+        if s.length:
+            d.data_end = max(d.data_end, stop)
+            sent.append((start, stop, s))
+        d.end = max(d.end, stop + bool(s.flags & TcpFlag.FIN))
+    known = max(d.acknowledged, 1)
+    _find_holes(d, [(start, stop) for start, stop, _ in sent], known)
+    waiting = [(start, stop, s) for start, stop, s in sent if stop > known and not s.duplicate]
+    if not waiting:
+        return d
+    oldest = min(max(start, known) for start, _, _ in waiting)
+    d.tries = [s for start, stop, s in waiting if start <= oldest < stop]
+    counted: set[int] = set()
+    for start, _, s in waiting:
+        if start not in counted:
+            counted.add(start)
+            d.waiting.append(s)
+    begun = d.tries[0].timestamp
+    d.echoes = [
+        s for s in segments
+        if s.from_client != from_client and not s.duplicate and not s.flags & TcpFlag.RST and s.timestamp >= begun
+    ]  # fmt: skip
+    return d
+
+
+def _find_holes(d: Delivery, ranges: list[tuple[int, int]], known: int) -> None:
+    """Bytes never captured: below the acknowledgment they are the capture's fault, above it they were lost."""
+    at = 1
+    for start, stop in sorted(ranges):
+        if start > at:
+            if at < known:
+                d.unseen += min(start, known) - at
+            if start > known and d.hole is None:
+                d.hole = (max(at, known), start)
+        at = max(at, stop)
+    # a FIN takes one number, and is acknowledged like a byte
+    if known > max(at, d.end):
+        d.unseen += known - max(at, d.end)
+
+
+def deliveries(handshake: Handshake, context: Context) -> tuple[Delivery, Delivery]:
+    """What the client and what the server sent; made once for all rules of the handshake at hand."""
+    known = context.remembered.get("deliveries")
+    if known is None or known[0] is not handshake:
+        segments = handshake.segments
+        both = (read_delivery(segments, True), read_delivery(segments, False))
+        known = context.remembered["deliveries"] = (handshake, both)
+    return cast("tuple[Delivery, Delivery]", known[1])
+
+
+def path_mss(handshake: Handshake) -> int:
+    """Payload of a full segment between the two ends, bytes, as their SYNs agreed; 0 when unknown."""
+    flow = handshake.flow
+    both = [mss for mss in (flow.client_mss, flow.server_mss) if mss]
+    if not both:
+        return 0
+    stamped = any(s.options & TcpOption.TIMESTAMPS and not s.flags & _CONTROL for s in handshake.segments)
+    return min(both) - (_TIMESTAMPS if stamped else 0)
+
+
+def data_after(segments: tuple[Segment, ...], frame: int, from_client: bool) -> list[Segment]:
+    """Segments of a side after a frame, without copies and resets."""
+    return [s for s in segments if s.frame > frame and s.from_client == from_client and not s.duplicate and not s.flags & TcpFlag.RST]
+
+
+def vantage_of(handshake: Handshake) -> str:
+    """Where the capture was taken, told from who answered at once in TCP's handshake: 'client', 'server' or ''."""
+    flow = handshake.flow
+    if flow.syns != 1 or flow.syn_acks != 1 or not flow.ack_frame:
+        return ""
+    acked = next((s.timestamp for s in handshake.segments if s.frame == flow.ack_frame), 0)
+    there, back = flow.syn_ack_time - flow.syn_time, acked - flow.syn_ack_time
+    if not acked or there < 0 or back < 0:
+        return ""
+    if back * _NEAR < there:
+        return "client"
+    return "server" if there * _NEAR < back else ""

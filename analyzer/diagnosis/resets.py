@@ -1,0 +1,295 @@
+"""Who really sent a reset: the host it names, or a device on the path that speaks in its name.
+
+A reset is judged by signs that do not depend on each other, each against what the same sender sent in this
+connection and elsewhere in the run. What hosts do on their own must not count: Linux answers for a socket it no
+longer has with a bare RST (IP-ID 0, no timestamps, the sequence number the other side acknowledged), an application
+that closes with unread data resets right after its last bytes, and both have the TTL of everything else it sends.
+After Weaver, Sommer and Paxson, "Detecting Forged TCP Reset Packets" (NDSS 2009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.model.batches import TcpFlag, TcpOption
+from analyzer.model.finding import Confidence, Evidence
+from analyzer.model.handshake import Flow, Handshake, Segment
+
+__all__ = ["Reset", "Sign", "forged_reset", "judge_resets", "judge_segments", "reset_class"]
+
+_MS = 1_000_000
+_JUMP = 3
+"""Hops: a change of route within a connection is shorter, nearly always none."""
+_WEAK, _STRONG = 1, 2
+_FORGED, _SURE = 2, 4
+"""Score from which a reset is called forged, and called so without doubt."""
+_COUNTER = 256
+"""Most a sender's IP-ID counter moves between two packets of one connection here."""
+_FAR = 4_096
+_TRAIN_NS = 1_000 * _MS
+_SLOW_ENOUGH = 10 * _MS
+"""Round trips below this are too short to tell who was faster."""
+
+
+class Sign(NamedTuple):
+    """One thing that speaks for (positive) or against (negative) a forgery."""
+
+    weight: int
+    says: str
+
+
+class Reset(NamedTuple):
+    """A reset and what its signs add up to."""
+
+    segment: Segment
+    signs: tuple[Sign, ...]
+
+    @property
+    def score(self) -> int:
+        """Sum of the weights."""
+        return sum(sign.weight for sign in self.signs)
+
+    @property
+    def forged(self) -> bool:
+        """The host it names did not send it."""
+        return self.score >= _FORGED
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure that is, when forged."""
+        return "certain" if self.score >= _SURE else "likely"
+
+    @property
+    def says(self) -> str:
+        """The signs for it: 'strong: TTL 51 → 118, ...; weak: ...'."""
+        strong = [sign.says for sign in self.signs if sign.weight >= _STRONG]
+        weak = [sign.says for sign in self.signs if sign.weight == _WEAK]
+        return "; ".join(f"{kind}: {', '.join(found)}" for kind, found in (("strong", strong), ("weak", weak)) if found)
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """The reset and its signs."""
+        who = words.side(self.segment.from_client)
+        return [Evidence(self.segment.frame, f"a reset in the name of {who}"), Evidence(self.segment.frame, self.says)]
+
+
+def judge_resets(handshake: Handshake, context: Context) -> tuple[Reset, ...]:
+    """Every reset of the flow (copies left out) with its signs; made once for all rules of the handshake at hand."""
+    known = context.remembered.get("resets")
+    if known is None or known[0] is not handshake:
+        flow = handshake.flow
+        judged: tuple[Reset, ...] = ()
+        if flow.client_rsts or flow.server_rsts:
+            profile = context.server(handshake)
+            judged = judge_segments(handshake.segments, flow, tuple(profile.ttls), profile.fastest_connect, profile.connects)
+        known = context.remembered["resets"] = (handshake, judged)
+    return cast("tuple[Reset, ...]", known[1])
+
+
+def forged_reset(handshake: Handshake, context: Context) -> Reset | None:
+    """The forged reset that ended the attempt: nothing but resets came before it; None when a host ended it."""
+    if not (handshake.flow.client_rsts or handshake.flow.server_rsts):
+        return None
+    flow = handshake.flow
+    if handshake.closing_alert is not None:
+        return None
+    closed = min((frame for frame in (flow.client_fin_frame, flow.server_fin_frame) if frame), default=0)
+    for reset in judge_resets(handshake, context):
+        if closed and reset.segment.frame > closed:
+            return None
+        if reset.forged:
+            return reset
+        return _partner(reset, judge_resets(handshake, context))
+    return None
+
+
+def _partner(first: Reset, resets: Sequence[Reset]) -> Reset | None:
+    """The first reset shows nothing of itself, but others of its volley do."""
+    for reset in resets[1:]:
+        near = reset.segment.timestamp - first.segment.timestamp <= 5 * _MS
+        if near and reset.forged and first.score >= 0:
+            return reset
+    return None
+
+
+def judge_segments(
+    segments: tuple[Segment, ...], flow: Flow, elsewhere: tuple[int, ...] = (), fastest: int = 0, connects: int = 0
+) -> tuple[Reset, ...]:
+    """The signs of every reset. ``elsewhere``: TTLs the server showed in the run; ``fastest``: its shortest connect, ns, of ``connects``."""
+    judged = []
+    for at, s in enumerate(segments):
+        if s.flags & TcpFlag.RST and not s.duplicate:
+            own = [o for o in segments if o.from_client == s.from_client and not o.flags & TcpFlag.RST and not o.duplicate]
+            signs = [
+                *_ttl_signs(s, own, () if s.from_client else elsewhere),
+                *_header_signs(s, own),
+                *_time_signs(s, segments[:at], flow, fastest, connects),
+                *_alive_signs(s, segments[at + 1 :]),
+                *_number_signs(s, segments, at, flow),
+                *_option_signs(s, own, segments),
+            ]
+            judged.append(Reset(s, tuple(signs)))
+    return tuple(judged)
+
+
+def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...]) -> list[Sign]:
+    known = sorted({s.ttl for s in own} or set(elsewhere))
+    if not known or not r.ttl:
+        return []
+    nearest = min(known, key=lambda ttl: abs(ttl - r.ttl))
+    jump = abs(nearest - r.ttl)
+    if not jump or (r.ttl in elsewhere and own):
+        return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
+    says = f"TTL {nearest} → {r.ttl}"
+    settled = known[-1] - known[0] < _JUMP  # a sender behind a SYN proxy has two TTLs of its own
+    return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
+
+
+def _header_signs(r: Segment, own: Sequence[Segment]) -> list[Sign]:
+    """IP-ID against the sender's own counter. 0 says nothing: Linux writes it where it has no socket any more."""
+    if r.ip_id <= 0 or r.ttl == 0:
+        return []
+    numbers = [s.ip_id for s in own if s.frame < r.frame]
+    counted = [n for n in numbers if n > 0]
+    if counted:
+        steps = [(b - a) % 65_536 for a, b in zip(counted, counted[1:], strict=False)]
+        forward = (r.ip_id - counted[-1]) % 65_536
+        if 0 < forward <= _COUNTER:
+            return [Sign(-_WEAK, f"its IP-ID {r.ip_id} goes on from the sender's {counted[-1]}")]
+        if steps and all(0 < step <= _COUNTER for step in steps) and _FAR < forward < 65_536 - _FAR:
+            return [Sign(_WEAK, f"IP-ID {counted[-1]} → {r.ip_id} while the sender counts by ones")]
+        return []
+    if len(numbers) >= 2 and all(s.dont_fragment for s in own):
+        return [Sign(_WEAK, f"IP-ID {r.ip_id} while the sender always writes 0")]
+    return []
+
+
+def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int, connects: int) -> list[Sign]:
+    """Faster than the round trip to its sender, as measured where the capture was taken."""
+    if flow.syns != 1 or flow.syn_acks != 1 or not flow.syn_ack_frame or not flow.ack_frame:
+        return []
+    acked = next((s.timestamp for s in before if s.frame == flow.ack_frame), 0)
+    if not acked:
+        return []
+    if r.from_client:
+        trip = acked - flow.syn_ack_time
+        since = max((s.timestamp for s in before if not s.from_client and s.length), default=0)
+        cause = "the server's last bytes"
+    else:
+        trip = flow.syn_ack_time - flow.syn_time
+        if fastest:
+            trip = min(trip, fastest)
+        data = [s for s in before if s.from_client and s.length and s.timestamp >= acked]
+        # answering the connection itself it could be here a round trip after that, whatever was sent meanwhile
+        proves = any(r.acknowledgment > s.sequence for s in data if not s.retransmission)
+        since = next((s.timestamp for s in reversed(data) if r.acknowledgment > s.sequence), 0) if proves else acked
+        cause = "what it acknowledges" if proves else "the connection was there"
+    if not since or trip < _SLOW_ENOUGH:
+        return []
+    after = r.timestamp - since
+    if not 0 <= after < trip // 3:
+        return []
+    says = f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}"
+    return [Sign(_STRONG + (connects > 1 and cause == "what it acknowledges"), says)]
+
+
+def _alive_signs(r: Segment, after: Sequence[Segment]) -> list[Sign]:
+    """The sender goes on as if nothing had been: a host that resets has forgotten the connection."""
+    data = acks = 0
+    frame = 0
+    for s in after:
+        if s.from_client != r.from_client:
+            if s.flags & TcpFlag.SYN and not s.flags & TcpFlag.ACK:
+                break  # a new attempt on the same ports
+            continue
+        if s.duplicate or s.flags & TcpFlag.RST or s.timestamp - r.timestamp < _MS:
+            continue
+        if s.flags & TcpFlag.SYN and not s.flags & TcpFlag.ACK:
+            break
+        frame = frame or s.frame
+        if s.length or s.flags & (TcpFlag.SYN | TcpFlag.FIN):
+            data += 1
+        else:
+            acks += 1
+    if data:
+        return [Sign(_STRONG + (data > 1), f"the sender went on sending after it (frame {frame})")]
+    if acks:
+        return [Sign(_STRONG if acks > 1 else _WEAK, f"the sender still acknowledged after it (frame {frame})")]
+    return []
+
+
+def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) -> list[Sign]:
+    """Sequence and acknowledgment against both streams: hosts reset where they stand, or where they are told they stand."""
+    told = {s.acknowledgment for s in segments[:at] if s.from_client != r.from_client and s.acknowledgment >= 0}
+    mine = [s for s in segments[:at] if s.from_client == r.from_client and not s.flags & TcpFlag.RST]
+    other_end = max((_end(s) for s in segments[:at] if s.from_client != r.from_client and not s.flags & TcpFlag.RST), default=0)
+    signs: list[Sign] = []
+    if not mine:
+        if r.acknowledgment >= 0 and other_end and r.acknowledgment > other_end:
+            signs.append(Sign(_STRONG, "it acknowledges what was never sent"))
+        return signs
+    top = max(_end(s) for s in mine)
+    gaps = flow.client_gaps or flow.server_gaps
+    natural = told | {top, *[s.sequence for s in mine if s.flags & TcpFlag.FIN]}
+    volley = [
+        s for s in segments
+        if s.flags & TcpFlag.RST and s.from_client == r.from_client and not s.duplicate and abs(s.timestamp - r.timestamp) <= _TRAIN_NS
+    ]  # fmt: skip
+    odd = sorted({s.sequence for s in volley} - natural)
+    if odd and len({s.sequence for s in volley}) > 1 and not gaps:
+        steps = sorted({s.sequence for s in volley})
+        step = {b - a for a, b in zip(steps, steps[1:], strict=False)}
+        by = f" in steps of {step.pop()}" if len(step) == 1 else ""
+        signs.append(Sign(_STRONG, f"{len(volley)} resets with other sequence numbers{by}"))
+    elif r.sequence not in natural and not gaps:
+        if r.sequence < top:
+            signs.append(Sign(_STRONG, f"its sequence number lies {top - r.sequence} bytes behind what the sender had sent"))
+        else:
+            signs.append(Sign(_WEAK, f"its sequence number lies {r.sequence - top} bytes beyond what the sender had sent"))
+    if r.flags & TcpFlag.ACK and r.acknowledgment > other_end and not gaps:
+        signs.append(Sign(_STRONG, "it acknowledges what was never sent"))
+    return signs
+
+
+def _option_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment]) -> list[Sign]:
+    """No timestamps though both sides use them: normal for an answer without a socket (a bare RST), not for RST with ACK."""
+    if not r.flags & TcpFlag.ACK or r.options & TcpOption.TIMESTAMPS:
+        return []
+    used = {s.from_client for s in segments if s.options & TcpOption.TIMESTAMPS and not s.flags & TcpFlag.RST}
+    if len(used) == 2 and all(s.options & TcpOption.TIMESTAMPS for s in own):
+        return [Sign(_WEAK, "no timestamps although both sides use them")]
+    return []
+
+
+def _end(s: Segment) -> int:
+    return s.sequence + s.length + bool(s.flags & TcpFlag.SYN) + bool(s.flags & TcpFlag.FIN)
+
+
+def reset_class(handshake: Handshake, frame: int | None = None) -> str | None:
+    """Class of the tampering signatures that a reset belongs to: 'post-syn', 'post-ack', 'post-psh' or 'later-data'.
+
+    The stage at which the reset came, whoever sent it (Sundara Raman et al., "Global, Passive Detection of Connection
+    Tampering", SIGCOMM 2023). None without a reset; ``frame`` names one, else the first counts.
+    """
+    flow = handshake.flow
+    first = frame or min((f for f in (flow.client_rst_frame, flow.server_rst_frame) if f), default=0)
+    if not first:
+        return None
+    from_client = from_server = acked = 0
+    for s in handshake.segments:
+        if s.frame >= first:
+            break
+        if s.duplicate or s.retransmission:
+            continue
+        if s.length:
+            from_client += s.from_client
+            from_server += not s.from_client
+        elif s.from_client and s.flags & TcpFlag.ACK:
+            acked += 1
+    if not from_client and not from_server:
+        return "post-ack" if acked else "post-syn"
+    hello = handshake.client_hello_segments or 1
+    return "post-psh" if not from_server and from_client <= max(1, hello) else "later-data"

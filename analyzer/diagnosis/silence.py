@@ -1,0 +1,70 @@
+"""Silence: whether it shows a failure, or only that the capture stops showing the connection.
+
+Nobody closed. TCP repeats what is not acknowledged, for minutes; so a side whose last bytes were never acknowledged
+and never repeated, while the capture goes on, did not fail: its later packets are not in the file.
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis.losses import Delivery, read_delivery
+from analyzer.model.batches import TcpFlag
+from analyzer.model.handshake import Handshake, Stage
+
+__all__ = ["CAUTION", "first_of", "missing_side", "shows_failure", "stuck"]
+
+CAUTION = 3_000_000_000
+"""ns during which something is repeated in vain before it counts as stuck, even at the end of a capture: a third try (Linux
+repeats after 0.2, 0.6 and 1.4 s at the least) has gone unanswered then."""
+
+
+def stuck(delivery: Delivery) -> bool:
+    """Something was sent at least three times, over at least ``CAUTION``, and never acknowledged."""
+    return delivery.repeats >= 2 and delivery.span >= CAUTION
+
+
+def shows_failure(handshake: Handshake, capture_end: int, patience: int) -> bool:
+    """Whether an attempt that nobody closed has failed: stuck, or silent for ``patience`` ns with nothing left to repeat."""
+    if handshake.stage == Stage.FINISHED or missing_side(handshake) is not None:
+        return False
+    segments = handshake.segments
+    quiet = capture_end - handshake.flow.last_seen
+    if not segments:
+        return quiet >= patience
+    both = (read_delivery(segments, True), read_delivery(segments, False))
+    if any(stuck(delivery) for delivery in both):
+        return True
+    if any(delivery.unseen for delivery in both):
+        return False
+    if quiet < patience:
+        return False
+    return not any(delivery.outstanding and not delivery.repeats for delivery in both)
+
+
+def missing_side(handshake: Handshake) -> bool | None:
+    """Side of which nothing was captured though it did send: True the client, False the server, None neither.
+
+    The acknowledgments of the side that was captured prove it: nobody acknowledges what was never sent.
+    """
+    flow = handshake.flow
+    if not flow.one_way:
+        return None
+    if flow.client_frames:
+        # after a SYN the client has an acknowledgment to send only once the server has answered
+        answered = flow.client_bytes or flow.client_fin_frame or _acknowledges(handshake, True)
+        return False if answered else None
+    if not flow.server_frames:
+        return None
+    answered = flow.syn_ack_frame or flow.server_bytes or flow.server_fin_frame or _acknowledges(handshake, False)
+    return True if answered else None
+
+
+def _acknowledges(handshake: Handshake, from_client: bool) -> bool:
+    return any(
+        s.from_client == from_client and s.flags & TcpFlag.ACK and not s.flags & TcpFlag.RST and s.acknowledgment >= 1
+        for s in handshake.segments
+    )
+
+
+def first_of(handshake: Handshake, from_client: bool) -> int | None:
+    """Frame of a side's first segment."""
+    return next((s.frame for s in handshake.segments if s.from_client == from_client), None)

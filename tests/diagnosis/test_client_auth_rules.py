@@ -1,0 +1,115 @@
+"""The client-auth family: asked and not sent, sent and refused, read in TLS 1.2 and told from lengths in TLS 1.3."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from analyzer.diagnosis.engine import Diagnosis
+from analyzer.model.handshake import Stage
+from analyzer.model.hello import CertificateRequest
+
+CLIENT = [ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+@pytest.fixture
+def judge():
+    def judge(handshake, *neighbours):
+        diagnosis = Diagnosis()
+        diagnosis.judge_all([handshake, *neighbours])
+        assert not diagnosis.bugs, diagnosis.bugs[0].traceback
+        return handshake.finding
+
+    return judge
+
+
+def _asked(make_handshake, certificates, **fields):
+    sent = None if certificates is None else bool(certificates)
+    return make_handshake(
+        Stage.CLIENT_FLIGHT, client_certificate_requested=True, client_certificate_sent=sent,
+        **{"client_certificates": tuple(certificates) if certificates is not None else None, **fields},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("alert", [40, 42, 50, 116])
+def test_none_sent_and_refused(alert, judge, make_handshake):
+    finding = judge(_asked(make_handshake, (), server_alert=alert))
+    assert (finding.cause, finding.confidence) == ("client-cert-missing", "certain")
+
+
+def test_none_sent_and_an_alert_about_something_else(judge, make_handshake):
+    finding = judge(_asked(make_handshake, (), server_alert=20))
+    assert finding is None or finding.cause != "client-cert-missing"
+
+
+def test_none_sent_told_from_lengths_is_likely(judge, make_handshake):
+    handshake = _asked(make_handshake, (), version=0x0304, server_alert=None, client_certificates=None, client_certificate_inferred=True)
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("client-cert-missing", "likely")
+
+
+def test_not_asked_is_not_missing(judge, make_handshake):
+    handshake = make_handshake(Stage.CLIENT_FLIGHT, client_certificate_requested=False, client_certificate_sent=False, server_alert=40)
+    finding = judge(handshake)
+    assert finding is None or finding.cause != "client-cert-missing"
+
+
+@pytest.mark.parametrize(
+    ("made", "alert", "cause"),
+    [
+        ({"uses": CLIENT}, 48, "client-cert-unknown-ca"),
+        ({"uses": CLIENT, "ends": -1}, 45, "client-cert-expired"),
+        ({"uses": CLIENT, "ends": -1}, 42, "client-cert-expired"),
+        ({"uses": CLIENT, "begins": 2}, 46, "client-cert-expired"),
+        ({}, 43, "client-cert-bad-purpose"),
+        ({"uses": CLIENT}, 44, "client-cert-revoked"),
+        ({"uses": CLIENT}, 49, "access-denied"),
+    ],
+)
+def test_sent_and_refused_for_what_it_shows(made, alert, cause, judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", **made)], server_alert=alert))
+    assert (finding.cause, finding.confidence) == (cause, "certain")
+
+
+def test_close_without_alert_over_an_expired_one_is_likely(judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", uses=CLIENT, ends=-1)], server_fin_frame=11))
+    assert (finding.cause, finding.confidence) == ("client-cert-expired", "likely")
+
+
+def test_general_alert_over_a_faultless_one_is_not_sure_of_the_issuer(judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=42))
+    assert finding.cause in ("client-cert-unknown-ca", "client-cert-rejected")
+    assert finding.cause != "client-cert-unknown-ca" or finding.confidence != "certain"
+
+
+def test_issuer_that_was_not_asked_for_is_likely_unknown(judge, authority, make_handshake):
+    request = CertificateRequest(certificate_authorities=(b"0\x00",))
+    finding = judge(_asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=46, certificate_request=request))
+    assert (finding.cause, finding.confidence) == ("client-cert-unknown-ca", "likely")
+
+
+def test_encrypted_refusal_stays_general(judge, make_handshake):
+    handshake = _asked(make_handshake, None, version=0x0304, server_alert=None, client_certificate_inferred=True)
+    handshake.client_certificate_sent = True
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("client-cert-rejected", "likely")
+
+
+def test_client_with_a_certificate_of_another_issuer_sends_none(judge, authority, make_handshake):
+    elsewhere = _asked(make_handshake, [authority.make("client", uses=CLIENT)], stream=1)
+    elsewhere.stage = Stage.ESTABLISHED
+    request = CertificateRequest(certificate_authorities=(b"0\x00",))
+    finding = judge(_asked(make_handshake, (), server_alert=40, certificate_request=request), elsewhere)
+    assert (finding.cause, finding.confidence) == ("client-cert-not-in-ca-list", "likely")
+
+
+def test_proof_that_does_not_fit(judge, authority, make_handshake):
+    handshake = _asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=51)
+    handshake.messages.insert(-1, handshake.messages[0]._replace(kind="certificate_verify", frame=9))
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("client-cert-key-mismatch", "certain")
+
+
+def test_alert_of_the_client_is_no_refusal_by_the_server(judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", ends=-1)], client_alert=48))
+    assert finding is None or not finding.cause.startswith("client-cert")
