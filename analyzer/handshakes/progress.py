@@ -172,7 +172,7 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
             p.client_certificate_sent = False
         return p
     _tell_server_flight(p, server_records, finished, psk)
-    if server_records and not p.server_finished_frame:
+    if server_records and not p.server_finished_frame and _in_order(messages, server_records):
         # no Finished and at the end the length of an alert, which is shorter than any handshake message (Java pads it)
         last = server_records[-1]
         padded = len(server_records) > 1 and last[4] == alert + _JAVA_PADDING
@@ -186,6 +186,19 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
             p.server_finished_frame, p.server_finished_time = p.client_finished_frame, p.client_finished_time
     p.inferred = tuple(inferred)
     return p
+
+
+def _in_order(messages: list[Message], records: list[Message]) -> bool:
+    """Whether nothing is missing of a server's flight, from its ServerHello to the last of these records."""
+    hello = next((m for m in messages if m.kind == "server_hello"), None)
+    if hello is None:
+        return False
+    end = hello.offset + 9 + hello.length
+    for record in records:
+        if record.offset - end not in (0, 6):  # ChangeCipherSpec is 6 bytes
+            return False
+        end = record.offset + 5 + record.length
+    return True
 
 
 def _coalesced(first: int, second: int, finished: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from analyzer.diagnosis.refusals import Refusal
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
 
@@ -14,6 +15,7 @@ __all__ = [
     "Refused",
     "closing_description",
     "encrypted_records",
+    "refused_answer",
     "refused_hello",
 ]
 
@@ -61,6 +63,22 @@ def refused_hello(handshake: Handshake) -> Refused | None:
     flow = handshake.flow
     reset = flow.server_rst_frame and not (flow.server_fin_frame and flow.server_fin_frame < flow.server_rst_frame)
     return Refused("reset" if reset else "close", None, evidence)
+
+
+def refused_answer(handshake: Handshake) -> Refusal | None:
+    """The client ended it after the ServerHello, at whatever of the server's flight; None when it did not.
+
+    A client objects to a ServerHello without waiting for the certificate, which may cross its alert on the way.
+    """
+    if handshake.server_hello is None or handshake.aborted_by != "client":
+        return None
+    if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
+        return None
+    evidence = list(handshake.closing_evidence)
+    alert = handshake.closing_alert
+    if alert is None or not alert.from_client or alert.description == 0:
+        return Refusal("close", None, evidence)
+    return Refusal("encrypted" if alert.description is None else "alert", alert.description, evidence)
 
 
 def closing_description(handshake: Handshake, *, from_client: bool) -> int | None:

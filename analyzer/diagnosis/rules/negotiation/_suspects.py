@@ -100,7 +100,8 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
     best = suspects[0]
     clear = len(suspects) < 2 or best.weight - suspects[1].weight >= _GAP
     sure = best.weight >= _LIKELY and clear and (neighbours.here or not best.learned)
-    sure = sure and (refused.how == "alert" or bool(best.learned))
+    # what a box on the way does to a name looks the same: without an alert nothing says that the server did it
+    sure = sure and (refused.how == "alert" or (bool(best.learned) and not best.cause.startswith("sni-")))
     return Verdict(
         best.cause,
         "likely" if sure else "possible",

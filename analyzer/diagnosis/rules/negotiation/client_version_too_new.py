@@ -27,11 +27,10 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rules.negotiation._neighbours import find_neighbours
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_hello
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_answer, refused_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -67,7 +66,7 @@ class ClientVersionTooNew(OfferRule):
         return self.found("certain" if min(offered) >= 0x0304 else "likely", summary, evidence)
 
     def _refused_by_client(self, handshake: Handshake, hello: ClientHello) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refused_answer(handshake)
         selected = effective_version(handshake.selected_version or 0)
         if refusal is None or not 0x0300 <= selected < min(hello.max_version, 0x0304):
             return None

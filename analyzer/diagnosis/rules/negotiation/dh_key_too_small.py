@@ -25,10 +25,9 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
+from analyzer.diagnosis.evidence import first_message, message_evidence
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_answer
 from analyzer.diagnosis.rules.negotiation.unsafe_legacy_renegotiation import lacks_renegotiation_info
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
@@ -47,10 +46,14 @@ class DhKeyTooSmall(Rule):
     explains = (*AFTER_CLOSES, "illegal-parameter", "insufficient-security", "internal-error", "decode-error", "cert-rejected")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        exchange, refusal = handshake.server_key_exchange, refusal_by_client(handshake)
+        exchange, refusal = handshake.server_key_exchange, refused_answer(handshake)
         if exchange is None or refusal is None or not 0 < exchange.dh_prime_bits < _MODERN:
             return None
         bits = exchange.dh_prime_bits
+        seen = first_message(handshake, "server_key_exchange", False)
+        alert = handshake.closing_alert
+        if seen is None or (alert is not None and alert.frame < seen.frame):
+            return None  # said before it came
         evidence = [message_evidence(handshake, "server_key_exchange", False, f"a prime of {bits} bits"), *refusal.evidence]
         summary = f"{words.server_text(handshake)} uses Diffie-Hellman parameters of {bits} bits, too small for the client."
         if refusal.how == "alert":

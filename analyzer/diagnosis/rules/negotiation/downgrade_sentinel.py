@@ -23,9 +23,8 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_answer
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.registries.versions import effective_version
@@ -46,7 +45,7 @@ class DowngradeSentinel(Rule):
         better = hello.max_version > chosen
         if not better and not hello.fallback_scsv:
             return None
-        refusal = refusal_by_client(handshake)
+        refusal = refused_answer(handshake)
         evidence = [
             hello_evidence(handshake, f"offers {words.offered_versions_text(hello)}{', a fallback' if hello.fallback_scsv else ''}"),
             message_evidence(

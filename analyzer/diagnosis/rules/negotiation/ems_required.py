@@ -23,9 +23,10 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client, refusal_by_server
+from analyzer.diagnosis.refusals import refusal_by_server
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
+from analyzer.diagnosis.rules.negotiation._refused import refused_answer
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -45,7 +46,7 @@ class EmsRequired(OfferRule):
             return None
         if answer.extended_master_secret:
             return None
-        refusal = refusal_by_client(handshake)
+        refusal = refused_answer(handshake)
         if refusal is not None and hello.extended_master_secret and refusal.description in _FITTING:
             evidence = [
                 hello_evidence(handshake, "the client offers extended_master_secret"),

@@ -24,9 +24,8 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, encrypted_records
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, encrypted_records, refused_answer
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
@@ -47,7 +46,7 @@ class LargeCertFlightRejected(Rule):
     )  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refused_answer(handshake)
         if refusal is None:
             return None
         size, seen = handshake.server_certificate_bytes, True

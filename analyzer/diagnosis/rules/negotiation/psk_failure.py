@@ -24,11 +24,11 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client, refusal_by_server
+from analyzer.diagnosis.refusals import refusal_by_server
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._offer import looks_like_ticket
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
-from analyzer.diagnosis.rules.negotiation._refused import closing_description, refused_hello
+from analyzer.diagnosis.rules.negotiation._refused import closing_description, refused_answer, refused_hello
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import ClientHello
@@ -74,7 +74,7 @@ class PskFailure(OfferRule):
             sure = refusal.description in (20, 51) or refusal.how == "encrypted"
             summary = f"The pre-shared key of {who} is not the client's."
             return self.found("likely" if sure else "possible", summary, [chosen, *refusal.evidence])
-        refusal = refusal_by_client(handshake)
+        refusal = refused_answer(handshake)
         if refusal is not None and refusal.description in (20, 40, 47, 51, 80):
             summary = f"The client has no pre-shared key for {who}, or another one."
             return self.found("likely", summary, [chosen, *refusal.evidence])

@@ -40,6 +40,9 @@ class RefusedEncrypted(Rule):
         alert = handshake.closing_alert
         if alert is None or alert.description is not None:
             return None
+        flow = handshake.flow
+        if flow.one_way or flow.client_gaps or flow.server_gaps or flow.truncated:
+            return None  # the reason may be among what was not captured
         who = words.side(alert.from_client)
         place = _place(handshake, from_client=alert.from_client)
         if place is None:

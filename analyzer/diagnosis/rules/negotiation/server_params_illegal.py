@@ -24,10 +24,10 @@ from analyzer import registries
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description, refused_answer
 from analyzer.diagnosis.rules.negotiation.unsafe_legacy_renegotiation import lacks_renegotiation_info
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -69,7 +69,7 @@ class ServerParamsIllegal(Rule):
 
     def _unexplained(self, handshake: Handshake, description: int | None) -> Finding | None:
         """The client's 40 after the server's choice names nothing: the choice is the first suspect."""
-        if description != 40 or refusal_by_client(handshake) is None or handshake.stage != Stage.SERVER_HELLO:
+        if description != 40 or refused_answer(handshake) is None or handshake.stage != Stage.SERVER_HELLO:
             return None
         exchange = handshake.server_key_exchange
         if lacks_renegotiation_info(handshake) or (exchange is not None and 0 < exchange.dh_prime_bits < 2048):

@@ -82,4 +82,5 @@ class VersionIntolerance(Rule):
             f"{words.server_text(handshake)} fails on a hello that offers {words.version_text(hello.max_version)} "
             f"and answers the same client when it offers {words.version_text(lower.max_version)}."
         )
-        return self.found("likely" if later and not split else "possible", summary, evidence)
+        reset = handshake.closing_alert is None and handshake.flow.server_rst_frame  # a box on the way does that too
+        return self.found("likely" if later and not split and not reset else "possible", summary, evidence)
