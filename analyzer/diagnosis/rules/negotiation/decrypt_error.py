@@ -33,7 +33,6 @@ class DecryptError(AlertRule):
 
     cause = "decrypt-error"
     alerts = frozenset({51, 40})
-    explains = ("cert-rejected",)
     meaning = "a signature, Finished or binder did not verify"
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

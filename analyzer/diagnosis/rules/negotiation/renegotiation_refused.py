@@ -88,7 +88,9 @@ def _renegotiation(handshake: Handshake) -> tuple[Message | None, Alert | None]:
         if not begun or message.frame <= begun or message.kind == "application_data":
             continue  # data may be on its way when the other side asks
         if asked is None:
-            if message.from_client and message.kind in ("encrypted_handshake", "client_hello"):
+            if message.from_client:
+                if message.kind not in ("encrypted_handshake", "client_hello"):
+                    return None, None  # a hello comes first; what follows a ChangeCipherSpec is none
                 asked = message
         elif not message.from_client:
             if message.kind != "alert":
