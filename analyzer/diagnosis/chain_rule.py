@@ -7,7 +7,7 @@ from typing import ClassVar, cast
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.refusals import Refusal
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import Weighed, refusal_of, refusal_text, weigh_chain
 from analyzer.model.finding import Confidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
@@ -25,7 +25,7 @@ class RefusalRule(Rule):
     though TLS itself was done.
     """
 
-    stages = AFTER_SERVER_HELLO
+    stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
     explains: ClassVar[tuple[str, ...]] = GENERAL
 

@@ -99,6 +99,8 @@ class ServerProfile:
     """Most segments of a ClientHello that was answered."""
     fastest_connect: int = 0
     """Shortest SYN to SYN-ACK, ns; 0 when never seen."""
+    connects: int = 0
+    """How many connects that is the shortest of."""
     syn_unanswered: int = 0
     refused_connects: int = 0
     accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -206,8 +208,10 @@ class ServerProfile:
                 self.refused_connects += 1
         if flow.syn_frame and flow.syn_ack_frame:
             connect = flow.syn_ack_time - flow.syn_time
-            if connect > 0 and (not self.fastest_connect or connect < self.fastest_connect):
-                self.fastest_connect = connect
+            if connect > 0:
+                self.connects += 1
+                if not self.fastest_connect or connect < self.fastest_connect:
+                    self.fastest_connect = connect
 
     def _count(self, part: int, outcome: str | None = None) -> Counter[Any]:
         key = (part, outcome)

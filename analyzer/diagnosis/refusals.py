@@ -10,12 +10,14 @@ from typing import Literal, NamedTuple
 
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
-from analyzer.model.hello import ClientHello
+from analyzer.model.hello import Alert, ClientHello
 
 __all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "is_openssl", "refusal_by_client", "refusal_by_server"]
 
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 113, 114})
 """Alerts that speak of a certificate or its signature (RFC 8446 section 6.2; 41 and 114 are older)."""
+
+_ABOUT_CHAINS = CERTIFICATE_ALERTS - {49, 51}
 
 FITTING_ALERTS: dict[str, frozenset[int]] = {
     "cert-expired": frozenset({45, 42, 46}),
@@ -77,11 +79,13 @@ def is_openssl(hello: ClientHello | None) -> bool:
 
 def refusal_by_client(handshake: Handshake) -> Refusal | None:
     """The client's refusal of the server's flight; None when the client did not end it there."""
-    if handshake.server_hello is None or handshake.aborted_by != "client":
-        return None
-    if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
+    if handshake.aborted_by != "client":
         return None
     alert = handshake.closing_alert
+    if handshake.server_hello is None:
+        return _refusal(handshake, True) if alert is not None and _speaks_of_an_unseen_chain(handshake, alert) else None
+    if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
+        return None
     if alert is not None and any(
         message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
     ):
@@ -96,6 +100,13 @@ def refusal_by_server(handshake: Handshake) -> Refusal | None:
     if handshake.stage not in (Stage.CLIENT_FLIGHT, Stage.FINISHED, Stage.ESTABLISHED):
         return None
     return _refusal(handshake, False)
+
+
+def _speaks_of_an_unseen_chain(handshake: Handshake, alert: Alert) -> bool:
+    """Whether a client's plain alert is about a certificate that the capture, which lacks bytes of the server, does not show."""
+    flow = handshake.flow
+    lacking = flow.one_way or not flow.syn_frame or flow.server_gaps > 0 or flow.truncated > 0
+    return lacking and alert.how != "inferred" and alert.description in _ABOUT_CHAINS
 
 
 def _refusal(handshake: Handshake, from_client: bool) -> Refusal:

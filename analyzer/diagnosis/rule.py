@@ -38,7 +38,7 @@ from analyzer.model.handshake import Handshake, Stage
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
-__all__ = ["AFTER_SERVER_HELLO", "ALL_STAGES", "BEFORE_SERVER_HELLO", "Rule", "stages_from"]
+__all__ = ["AFTER_SERVER_HELLO", "ALL_STAGES", "BEFORE_SERVER_HELLO", "SERVER_UNSEEN", "Rule", "stages_from"]
 
 ALL_STAGES = frozenset(Stage.RANK)
 
@@ -52,6 +52,10 @@ def stages_from(first: str, last: str = Stage.ESTABLISHED) -> frozenset[str]:
 BEFORE_SERVER_HELLO = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
 """The client has asked, the server has not agreed."""
 AFTER_SERVER_HELLO = stages_from(Stage.SERVER_HELLO, Stage.FINISHED)
+"""The server has agreed, the handshake is not known to be done."""
+
+SERVER_UNSEEN = frozenset({Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO})
+"""Where an attempt ends up whose server was not captured."""
 
 
 class Rule:

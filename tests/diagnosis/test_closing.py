@@ -59,7 +59,7 @@ def test_harmless_alerts_close_nothing(level, description, make_handshake):
     handshake = make_handshake()
     handshake.alerts.append(Alert(9, 0, False, level, description))
     settle(handshake)
-    assert (handshake.outcome, handshake.aborted_by) == ("unfinished", "none")
+    assert (handshake.outcome, handshake.closing_alert) == ("unfinished", None)
 
 
 @pytest.mark.parametrize("description", [0, 90])

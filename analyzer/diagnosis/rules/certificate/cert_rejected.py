@@ -25,7 +25,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -37,7 +37,7 @@ class CertRejected(Rule):
     """The honest general answer of this family."""
 
     cause = "cert-rejected"
-    stages = AFTER_SERVER_HELLO
+    stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
     explains = ("client-closed-mid-handshake", "refused-encrypted", "decrypt-error")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
