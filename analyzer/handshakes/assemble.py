@@ -10,10 +10,13 @@ from analyzer.handshakes.progress import tell_progress
 from analyzer.handshakes.segments import read_segments
 from analyzer.handshakes.stage import stage_of
 from analyzer.model.batches import IcmpError, TcpFlag
+from analyzer.model.faults import Fault
 from analyzer.model.handshake import Flow, Handshake, Segment, Stage
 from analyzer.tls.messages import read_certificate
 
 __all__ = ["assemble"]
+
+_ORDERED = 64  # messages whose order is looked at
 
 
 def assemble(
@@ -97,12 +100,27 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
                 h.resumption = "ticket"
     elif f.hello_retry is not None:
         h.named_group = f.hello_retry.key_share_group
+    if len(f.messages) < _ORDERED:
+        _tell_disorder(h, f)
     if f.keylog is not None:
         _tell_decryption(h, f)
     return p.client_second_flight
 
 
+def _tell_disorder(h: Handshake, f: Any) -> None:
+    """Messages out of their legal order become faults. Only looked for where the handshake did not come to its end."""
+    if (h.client_finished_frame and h.server_finished_frame) or not f.messages:
+        return
+    from analyzer.tls.order import find_disorder
+
+    whole = f.client_hello is not None and not (h.flow.client_gaps or h.flow.server_gaps)
+    for index, says in find_disorder(((m.from_client, m.kind) for m in f.messages), tls13=f.tls13, from_begin=whole)[:8]:
+        m = f.messages[index]
+        h.faults.append(Fault("misbehaviour", m.from_client, m.frame, says))
+
+
 def _tell_decryption(h: Handshake, f: Any) -> None:
+    h.finished_verified = f.finished_ok
     opened = any(m.decrypted for m in f.messages)
     closed = any(m.encrypted and not m.decrypted for m in f.messages)
     if opened:

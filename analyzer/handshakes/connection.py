@@ -158,7 +158,7 @@ class Connection:
                 self._begin_tls()  # the answer was not captured
         if self._mode == 2:
             self.follower.flush()
-            if self.disordered:
+            if self.disordered or self.follower.reordered:
                 self.follower.put_in_order()
         self._streams = [None, None]
         self._sent = [[], []]
@@ -252,16 +252,18 @@ class Connection:
         self._replay(buffers)
 
     def _replay(self, buffers: list[list[Piece]]) -> None:
-        """Hand the bytes that lie after the dialogue to TLS, in the order of their frames."""
+        """Hand the bytes that lie after the dialogue to TLS: each direction in its order, the two merged by frame."""
         waiting: list[tuple[int, bool, Piece]] = []
         for index, pieces in enumerate(buffers):
             begin = self.tls_offsets[index]
+            latest = 0  # a piece that waited behind a hole came in an earlier frame than what filled it
             for p in pieces:
+                latest = max(latest, p.frame)
                 if p.offset + len(p.data) <= begin:
                     continue
                 cut = max(0, begin - p.offset)
-                waiting.append((p.frame, index == 0, Piece(p.offset + cut, p.data[cut:], p.frame, p.timestamp) if cut else p))
-        waiting.sort(key=lambda entry: entry[0])
+                waiting.append((latest, index == 0, Piece(p.offset + cut, p.data[cut:], p.frame, p.timestamp) if cut else p))
+        waiting.sort(key=_latest)
         self._buffers = None
         for _, from_client, p in waiting:
             self._tls(from_client, p)
@@ -303,6 +305,10 @@ class Connection:
     def _offset_of(self, index: int) -> int:
         stream = self._streams[index]
         return self._offsets[index] if stream is None else stream.next_offset
+
+
+def _latest(waiting: tuple[int, bool, Piece]) -> int:
+    return waiting[0]
 
 
 def _is_sslv2_hello(data: bytes) -> bool:

@@ -18,9 +18,12 @@ from analyzer.tls import messages as tls
 __all__ = ["Follower"]
 
 _MESSAGE_BYTES = 131_072
+_LONG = frozenset((11, 13, 22, 25))  # messages that may honestly be longer: certificates, names of authorities, staples
+_LONGEST = 4_194_304
 _FIRST_BYTES = 512
 _ENOUGH_RECORDS = 6  # of application data each way: the handshake is long past
 _FAULTS = 32
+_EARLY = 32  # records of 0-RTT data kept until there are keys
 
 _KINDS = {
     0: "hello_request", 1: "client_hello", 2: "server_hello", 3: "hello_verify_request", 4: "new_session_ticket",
@@ -43,7 +46,7 @@ class Follower:
         "messages", "not_tls", "ocsp_response", "opener", "renegotiations", "second_client_hello", "server",
         "server_certificate_bytes", "server_certificates", "server_certificates_complete",
         "server_hello", "server_hello_frame", "server_hello_time", "server_key_exchange", "tls13", "dropped", "finished_ok",
-        "_transcript", "client_hello_incomplete",
+        "_early", "_renewed", "_transcript", "client_hello_incomplete", "reordered",
     )  # fmt: skip
 
     def __init__(self, keylog: Any = None) -> None:
@@ -81,7 +84,11 @@ class Follower:
         self.early_data_accepted: bool | None = None
         self.finished_ok: bool | None = None
         self.client_hello_incomplete = 0
+        self.reordered = False
+        """Messages were noted later than they came."""
         self._transcript: Any = None
+        self._renewed: ClientHello | None = None  # hello of a renegotiation
+        self._early: list[tuple[int, bytes, int, int, int, int, int]] = []
 
     def take_sslv2_hello(self, record: bytes, frame: int, timestamp: int) -> None:
         """A ClientHello in SSLv2 format, with its 2-byte header."""
@@ -102,6 +109,8 @@ class Follower:
 
     def flush(self) -> None:
         """No more bytes will come: read what a record or message begun and not completed says."""
+        if self._early:
+            self._take_early()
         if self.client_hello is None and not self.client.broken:
             announced, body, frame = _begun(self.client)
             if announced:
@@ -128,6 +137,9 @@ class Follower:
         if kind == 23:
             if self.opener is not None and self._open(side, kind, body, frame, timestamp, first_frame, offset, missing):
                 return
+            if from_client and self.server_hello is None and self.keylog is not None and len(self._early) < _EARLY:
+                self._early.append((kind, body, frame, timestamp, first_frame, offset, missing))
+                return
             if self.tls13 and side.application_bytes == 0 and side.hs:
                 side.hs = b""
             side.application_bytes += len(body)
@@ -148,6 +160,9 @@ class Follower:
             self._alert(side, body, frame, timestamp, first_frame, offset, missing)
             return
         if kind == 20:
+            if side.encrypted and self.opener is not None:
+                if self._open(side, kind, body, frame, timestamp, first_frame, offset, missing):
+                    return
             self._add(frame, timestamp, from_client, "change_cipher_spec", len(body), first_frame, False, False, offset)
             hello = self.server_hello or self.hello_retry
             if (hello is None and self.client_hello is None) or (hello is not None and not self.tls13 and not hello.hello_retry_request):
@@ -191,6 +206,17 @@ class Follower:
         if kind == -2 and side.records:
             self._fault(side, "defect", frame, "bytes that are no TLS record after TLS records")
         self._add(frame, timestamp, side.from_client, "not_tls", len(body), first_frame, False, False, offset)
+
+    def _take_early(self) -> None:
+        """0-RTT data came before the ServerHello that says how to open it."""
+        early, self._early = self._early, []
+        side = self.client
+        for kind, body, frame, timestamp, first_frame, offset, missing in early:
+            self.reordered = True
+            if self.opener is None or not self._open(side, kind, body, frame, timestamp, first_frame, offset, missing):
+                side.application_bytes += len(body)
+                side.application_records += 1
+                self._add(frame, timestamp, True, "application_data", len(body), first_frame, True, False, offset)
 
     def _alert(
         self, side: Side, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, missing: int
@@ -264,6 +290,12 @@ class Follower:
         missing: int,
         decrypted: bool = False,
     ) -> None:
+        if side.hs_skip:
+            skipped = min(side.hs_skip, len(body))
+            side.hs_skip -= skipped
+            body = body[skipped:]
+            if not body:
+                return
         if missing:
             side.hs_damaged = True
         if side.hs:
@@ -280,6 +312,15 @@ class Follower:
             length = data[position + 1] << 16 | data[position + 2] << 8 | data[position + 3]
             end = position + 4 + length
             if end > size:
+                if kind in _LONG and _MESSAGE_BYTES < length < _LONGEST:
+                    # too long to keep: its end is waited for, its bytes are not
+                    self._fault(side, "cap", frame, f"{_KINDS[kind]} of {length} bytes, more than the {_MESSAGE_BYTES} that are kept")
+                    self._add(frame, timestamp, side.from_client, _KINDS[kind], length, first_frame, decrypted, decrypted, offset)
+                    if kind == 11 and not side.from_client and not self.server_certificate_bytes:
+                        self.server_certificate_bytes = length
+                    side.hs_skip = end - size
+                    side.hs = b""
+                    return
                 if length > _MESSAGE_BYTES or kind not in _KINDS:
                     self._fault(side, "defect", frame, f"handshake message of type {kind} that claims {length} bytes")
                     if kind in (11, 25) and not side.from_client and not self.server_certificate_bytes:
@@ -288,6 +329,8 @@ class Follower:
                     side.hs = b""
                     return
                 break
+            if self.keylog is not None:
+                self._vouch(side, kind, data[position:end], frame)
             self._message(side, kind, data[position + 4 : end], frame, timestamp, first_frame, offset, decrypted, side.hs_damaged)
             position = end
             first_frame = frame
@@ -341,6 +384,20 @@ class Follower:
             self._partial(kind, error, frame, timestamp, first_frame, side)
         self._add(frame, timestamp, from_client, name, len(body), first_frame, decrypted, decrypted, offset)
 
+    def _vouch(self, side: Side, kind: int, message: bytes, frame: int) -> None:
+        """Check a Finished against the messages before it."""
+        if self._transcript is None:
+            from analyzer.tls.transcript import Transcript
+
+            self._transcript = Transcript()
+        if kind == 20 and self.opener is not None:
+            verified = self._transcript.verify(self.opener, side.from_client, message)
+            if verified is not None:
+                self.finished_ok = verified and self.finished_ok is not False
+                if not verified:
+                    self._fault(side, "misbehaviour", frame, "a Finished that does not match the messages before it")
+        self._transcript.add(message)
+
     def _partial(self, kind: int, error: Any, frame: int, timestamp: int, first_frame: int, side: Side) -> None:
         """A message that does not parse to its end still said something."""
         partial = getattr(error, "partial", None)
@@ -352,12 +409,16 @@ class Follower:
 
     def _client_hello(self, side: Side, body: bytes, frame: int, timestamp: int, first_frame: int, damaged: bool) -> None:
         hello = tls.read_client_hello(body, record_version=side.hs_version)
+        for defect in hello.defects:
+            self._fault(side, "defect", frame, f"client_hello: {defect}")
         if self.client_hello is None:
             self._keep_client_hello(side, hello, frame, timestamp, first_frame)
         elif self.second_client_hello is None and (self.server_hello is None or self.hello_retry is not None):
             self.second_client_hello = hello  # the HelloRetryRequest that asked for it may be missing from the capture
         elif self.server_hello is not None:
             self.renegotiations += 1
+            self._renewed = hello
+            self._transcript = None
 
     def _keep_client_hello(self, side: Side, hello: ClientHello, frame: int, timestamp: int, first_frame: int) -> None:
         self.client_hello = hello
@@ -368,6 +429,8 @@ class Follower:
 
     def _server_hello(self, side: Side, body: bytes, frame: int, timestamp: int) -> str:
         hello = tls.read_server_hello(body)
+        for defect in hello.defects:
+            self._fault(side, "defect", frame, f"server_hello: {defect}")
         version = hello.selected_version
         if hello.hello_retry_request:
             if self.hello_retry is None:
@@ -381,22 +444,27 @@ class Follower:
             self.server_hello_frame, self.server_hello_time = frame, timestamp
             self.alpn = hello.alpn
             self.tls13 = version == 0x0304 or version >> 8 in (0x7F, 0xFB)
-            if self.keylog is not None and self.client_hello is not None:
-                self._find_keys(hello)
+            if self.keylog is not None:
+                if self.client_hello is not None:
+                    self.opener = self._find_keys(self.client_hello, hello)
+                self._take_early()
+        elif self.opener is not None and self._renewed is not None:
+            successor = self._find_keys(self._renewed, hello)
+            if successor is not None:
+                self.opener.adopt(successor)
         return "server_hello"
 
-    def _find_keys(self, hello: ServerHello) -> None:
+    def _find_keys(self, client: ClientHello, server: ServerHello) -> Any:
         from analyzer.tls.opener import Opener
 
-        assert self.client_hello is not None
-        self.opener = Opener.for_handshake(
+        return Opener.for_handshake(
             self.keylog,
-            self.client_hello.random,
-            hello.selected_version,
-            hello.cipher_suite,
-            server_random=hello.random,
-            encrypt_then_mac=hello.encrypt_then_mac,
-            compression=hello.compression_method,
+            client.random,
+            server.selected_version,
+            server.cipher_suite,
+            server_random=server.random,
+            encrypt_then_mac=server.encrypt_then_mac,
+            compression=server.compression_method,
         )
 
     def _certificate(self, side: Side, kind: int, body: bytes, frame: int, damaged: bool) -> None:

@@ -35,7 +35,7 @@ class Side:
 
     __slots__ = (
         "_missing", "_need", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes",
-        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame",
+        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame", "hs_skip",
         "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
     )  # fmt: skip
 
@@ -64,6 +64,7 @@ class Side:
         self.hs = b""  # bytes of an incomplete handshake message
         self.hs_first_frame = 0
         self.hs_damaged = False
+        self.hs_skip = 0  # bytes still to come of a message too long to keep
         self.hs_version = 0
         self.application_bytes = 0
 

@@ -255,6 +255,8 @@ class Handshake:
     decryption: str = ""
     """'' no keys; 'full', 'handshake', 'partial', 'failed': what the key log opened."""
     decryption_note: str = ""
+    finished_verified: bool | None = None
+    """Both Finished seen with keys fit the messages before them (RFC 8446 section 4.4.4); None where that cannot be told."""
     icmp: list[IcmpError] = field(default_factory=list)
     read_segments: Callable[[], tuple[Segment, ...]] | None = None
     """Makes ``segments`` when they are first asked for; None once made or where none were kept."""
