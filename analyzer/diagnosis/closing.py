@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.silence import missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
@@ -69,8 +70,11 @@ def settle(handshake: Handshake) -> None:
         handshake.aborted_by = _side(from_client)
     if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
+    elif not events or (missing_side(handshake) is not None and not _is_plain(handshake.closing_alert)):
+        # of one side alone a close shows nothing: it may be the answer to what the other side did
+        handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
     else:
-        handshake.outcome = "failed" if events else "unfinished"
+        handshake.outcome = "failed"
 
 
 def left_at_once(handshake: Handshake) -> bool:
@@ -82,8 +86,8 @@ def left_at_once(handshake: Handshake) -> bool:
 
 
 def settle_silence(handshake: Handshake, capture_end: int, patience: int = PATIENCE) -> None:
-    """Call an attempt failed that nobody closed, once it was silent for long enough while the capture went on."""
-    if handshake.outcome == "unfinished" and capture_end - handshake.flow.last_seen >= patience:
+    """Call an attempt failed that nobody closed, once it was silent for long enough while the capture went on, or is stuck."""
+    if handshake.outcome == "unfinished" and shows_failure(handshake, capture_end, patience):
         handshake.outcome, handshake.aborted_by = "failed", "unknown"
 
 
@@ -145,6 +149,11 @@ def _ends(alert: Alert) -> bool:
     if alert.description is None:
         return True  # an encrypted alert before the handshake was complete
     return not (alert.level == 1 and alert.description in _PASSING)
+
+
+def _is_plain(alert: Alert | None) -> bool:
+    """A fatal alert that was read, not inferred: it proves itself."""
+    return alert is not None and alert.description is not None and alert.how != "inferred"
 
 
 def _completed(handshake: Handshake) -> bool:

@@ -60,6 +60,7 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -
     """What a profile keeps of a handshake, as one value."""
     answer, exchange, certificates = handshake.server_hello, handshake.server_key_exchange, handshake.server_certificates
     leaf = certificates[0] if certificates else None
+    flow = handshake.flow
     return (
         name,
         handshake.outcome,
@@ -71,7 +72,7 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -
         leaf.sha256 if leaf is not None else None,
         leaf.key_type if leaf is not None else None,
         exchange.signature_scheme if exchange is not None else None,
-        handshake.flow.server_ttl,
+        flow.server_ttl if flow.syn_ack_frame or flow.server_bytes else 0,  # a reset's may be a device's
         address,
     )
 
@@ -99,6 +100,8 @@ class ServerProfile:
     """Most segments of a ClientHello that was answered."""
     fastest_connect: int = 0
     """Shortest SYN to SYN-ACK, ns; 0 when never seen."""
+    connects: int = 0
+    """Attempts in which both were seen."""
     connects: int = 0
     """How many connects that is the shortest of."""
     syn_unanswered: int = 0
@@ -207,6 +210,7 @@ class ServerProfile:
             elif attempt.stage == Stage.REFUSED:
                 self.refused_connects += 1
         if flow.syn_frame and flow.syn_ack_frame:
+            self.connects += 1
             connect = flow.syn_ack_time - flow.syn_time
             if connect > 0:
                 self.connects += 1

@@ -169,6 +169,13 @@ def _header_signs(r: Segment, own: Sequence[Segment]) -> list[Sign]:
 
 def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int, connects: int) -> list[Sign]:
     """Faster than the round trip to its sender, as measured where the capture was taken."""
+    if not flow.syn_acks and flow.syn_frame and not r.from_client and fastest >= _SLOW_ENOUGH:
+        after = r.timestamp - max((s.timestamp for s in before if s.from_client), default=r.timestamp)
+        if 0 < after < fastest // 3:
+            says = (
+                f"RST {words.span_text(after)} after the SYN while the server answers others after {words.span_text(fastest)} at the least"
+            )
+            return [Sign(_STRONG, says)]
     if flow.syns != 1 or flow.syn_acks != 1 or not flow.syn_ack_frame or not flow.ack_frame:
         return []
     acked = next((s.timestamp for s in before if s.frame == flow.ack_frame), 0)
