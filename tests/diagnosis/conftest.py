@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from analyzer.model.handshake import Flow, Handshake, Message, Stage
 from analyzer.model.hello import Alert, Certificate, ClientHello, ServerHello
 from analyzer.tls.x509 import read_certificate
+
+sys.path.insert(0, str(Path(__file__).parent))  # what builds attempts for the tests of this folder
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOW_NS = int(NOW.timestamp()) * 10**9
