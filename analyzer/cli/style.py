@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
-import textwrap
-import unicodedata
 from collections.abc import Sequence
 
-from analyzer.export.escape import for_terminal
+from analyzer.export.lines import cut, display_width, wrap
 
 __all__ = ["Style", "cut", "display_width", "lay_out", "say", "wrap"]
 
-_BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -36,41 +32,6 @@ class Style:
         if not self.colour or not text:
             return text
         return f"\x1b[{';'.join(_CODES[look] for look in looks)}m{text}\x1b[0m"
-
-
-def display_width(text: str) -> int:
-    """Columns that ``text`` takes in a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
-
-
-def cut(text: object, limit: int = 100) -> str:
-    """Text off the wire as one printable line of at most ``limit`` columns."""
-    shown = for_terminal(str(text))
-    if display_width(shown) <= limit:
-        return shown
-    while shown and display_width(shown) >= limit:
-        shown = shown[: max(len(shown) - max((display_width(shown) - limit) // 2, 1), 0)]
-    return shown + "…"
-
-
-def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
-    """``text`` in lines of at most ``width``; what is not printable is escaped, long words are left whole.
-
-    Lines that break in the middle of a sentence are joined before they are broken anew.
-    """
-    lines: list[str] = []
-    for paragraph in _BROKEN_SENTENCE.sub(" ", text).split("\n"):
-        lines += textwrap.wrap(
-            for_terminal(paragraph),
-            width,
-            initial_indent=indent,
-            subsequent_indent=indent if hanging is None else hanging,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [""]
-    return lines
 
 
 def lay_out(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), gap: str = "  ", indent: str = "  ") -> list[str]:
