@@ -342,10 +342,9 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
     if above is not None and not above.self_issued:
         says = f"The server did not send {_named(above)}, which signed its certificate; other handshakes of this capture carry it"
         _add(judged, "cert-missing-intermediate", path[-1], says)
-    elif top.ca_issuers or (above is None and len(path) == 1 and _sounds_intermediate(top.issuer)):
-        sent = words.count_text(len(path), "certificate")
-        says = f"The server sent {sent} and not the intermediate that signed the last ({issuer})"
-        _add(judged, "cert-missing-intermediate", path[-1], says, bool(top.ca_issuers) and len(path) == 1)
+    elif above is None and len(path) == 1 and (top.ca_issuers or _sounds_intermediate(top.issuer)):
+        says = f"The server sent its certificate and not the intermediate that signed it ({issuer})"
+        _add(judged, "cert-missing-intermediate", 0, says, bool(top.ca_issuers))
     else:
         says = f"The chain leads to an issuer the trust store does not hold ({issuer})"
         _add(judged, "cert-unknown-ca", path[-1], says, store.given)

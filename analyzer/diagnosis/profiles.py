@@ -44,6 +44,9 @@ class Attempt(NamedTuple):
     client_rsts: int
     hello_segments: int
     flow_frames: int
+    via: str | None = None
+    """How TLS began, where a dialogue led to it."""
+    server_rst_time: int = 0
 
     @property
     def server_name(self) -> str | None:
@@ -102,8 +105,6 @@ class ServerProfile:
     """Shortest SYN to SYN-ACK, ns; 0 when never seen."""
     connects: int = 0
     """Attempts in which both were seen."""
-    connects: int = 0
-    """How many connects that is the shortest of."""
     syn_unanswered: int = 0
     refused_connects: int = 0
     accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -213,7 +214,6 @@ class ServerProfile:
             self.connects += 1
             connect = flow.syn_ack_time - flow.syn_time
             if connect > 0:
-                self.connects += 1
                 if not self.fastest_connect or connect < self.fastest_connect:
                     self.fastest_connect = connect
 

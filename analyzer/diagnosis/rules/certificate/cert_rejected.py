@@ -29,8 +29,7 @@ from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
-_DECRYPT_ERROR = 51
-_SURE = CERTIFICATE_ALERTS - {49, _DECRYPT_ERROR}
+_SURE = CERTIFICATE_ALERTS - {49, 51}
 
 
 class CertRejected(Rule):
@@ -38,7 +37,7 @@ class CertRejected(Rule):
 
     cause = "cert-rejected"
     stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
-    explains = ("client-closed-mid-handshake", "refused-encrypted", "decrypt-error")
+    explains = ("client-closed-mid-handshake", "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_client(handshake)
@@ -51,9 +50,6 @@ class CertRejected(Rule):
                 f"The client refused {where}: {words.alert_text(handshake.closing_alert)}.",
                 refusal.evidence,
             )
-        if refusal.description == _DECRYPT_ERROR:
-            says = f"The client could not verify what {words.server_text(handshake)} signed: its certificate, or the proof of its key."
-            return self.found("likely", says, refusal.evidence)
         if refusal.how == "encrypted":
             return self.found(
                 "likely",
