@@ -183,6 +183,8 @@ def _went_on(handshake: Handshake) -> bool:
     """
     flow = handshake.flow
     finished = handshake.client_finished_frame
+    if handshake.early_data_bytes and not handshake.client_certificate_requested and _answered_early(handshake):
+        return True
     for alert in handshake.alerts:
         if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
             return False
@@ -211,6 +213,15 @@ def _went_on(handshake: Handshake) -> bool:
     if said_goodbye or (client_close and (not server_close or client_close < server_close)):
         return True
     return handshake.stage == Stage.ESTABLISHED and not server_close
+
+
+def _answered_early(handshake: Handshake) -> bool:
+    """Whether the server answered 0-RTT data before the client's Finished: it has nothing left to refuse."""
+    after, before = handshake.server_finished_frame, handshake.client_finished_frame
+    return any(
+        message.kind == "application_data" and not message.from_client and after < message.frame < before and not is_alert_sized(message)
+        for message in handshake.messages
+    )
 
 
 def _evidence(event: Close) -> Evidence:

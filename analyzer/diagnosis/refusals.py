@@ -34,7 +34,7 @@ FITTING_ALERTS: dict[str, frozenset[int]] = {
     "cert-bad-purpose": frozenset({43, 42, 46, 47}),
     "cert-chain-constraint": frozenset({48, 46, 42}),
     "cert-critical-extension": frozenset({46, 42, 43}),
-    "cert-malformed": frozenset({42, 50, 46, 47}),
+    "cert-malformed": frozenset({10, 40, 42, 43, 46, 47, 48, 50, 51, 80}),
     "ocsp-must-staple-missing": frozenset({42, 113, 46}),
     "ocsp-staple-bad": frozenset({113, 42, 46}),
     "tls-interception": frozenset({48, 42, 46}),

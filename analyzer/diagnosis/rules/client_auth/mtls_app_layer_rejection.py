@@ -56,10 +56,11 @@ class MtlsAppLayerRejection(Rule):
             how = "did not accept the client's certificate" if sent else "asked for a client certificate, got none"
             summary = f"{where} {how}, and said so in HTTP after the handshake: the answer has the length of nginx's refusal."
             return self.found("possible" if sent else "likely", summary, evidence, outcome="failed", aborted_by="server")
-        if sent is not False or length > _SHORT or not closed:
+        in_session = handshake.dialogue is not None and handshake.dialogue.via == "postgresql"
+        if sent is not False or length > _SHORT or not (closed or (in_session and handshake.client_application_records <= 2)):
             return None
         summary = f"{where} asked for a client certificate, got none, and closed after one short answer."
-        if handshake.dialogue is not None and handshake.dialogue.via == "postgresql":
+        if in_session:
             return self.found("possible", summary, evidence, outcome="failed", aborted_by="server")
         finding = self.found("possible", summary, evidence)
         finding.kind = "also"
