@@ -36,6 +36,8 @@ class Recorder:
         self.base = work or HERE / ".work"
         self.target = target
         self.pki = Pki(self.base / "pki")
+        if target.is_dir():
+            (target / "trust.pem").write_bytes(self.pki.ca("root").read_bytes())
 
     def missing(self, case: Case) -> list[str]:
         stacks = all_stacks()

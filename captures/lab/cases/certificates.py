@@ -119,6 +119,11 @@ CASES += [
     row("ocsp-must-staple-missing", "curl", "1.2", "nginx", "must-staple", "cert-status", "is sent without the stapled answer the client insists on", c={"argv": ["--cert-status"]}),
 ]  # fmt: skip
 
+CASES += [
+    row("cert-malformed", client, version, "openssl")
+    for client in ("openssl", "gnutls", "go", "java", "nss", "curl", "rustls", "mbedtls") for version in ("1.2", "1.3") if (client, version) != ("mbedtls", "1.3")
+]  # fmt: skip
+
 # The client's clock.
 CASES += [
     row("clock-skew", client, version, leaf="fresh", variant="behind", how="is valid since yesterday, and the client's clock is a year behind", clock="-365d")
@@ -142,6 +147,9 @@ CASES += [
          arranged="The server's certificate has 2400 names and is over 100 kB long.", notice="Notice that the client ends it before the certificate is through, for its length alone.")
     for client, server, v in (("openssl", "nginx", "1.2"), ("openssl", "nginx", "1.3"), ("go", "openssl", "1.2"), ("java", "openssl", "1.2"), ("gnutls", "openssl", "1.2"), ("mbedtls", "openssl", "1.2"))
 ]  # fmt: skip
+
+CASES.append(Case("large-cert-flight-rejected", "openssl", "openssl", "client-certificate-tls12", c={"version": "1.2", "cert": "client-huge"}, s={"client_ca": "root", "version": "1.2"}, by="server",
+                  arranged="The client's certificate has 2400 names and is over 100 kB long.", notice="Notice that the server ends it before the certificate is through, for its length alone."))
 
 # A key that does not fit the certificate, and pins that do not.
 CASES += [

@@ -28,7 +28,7 @@ for code, name in (("icmp-admin-prohibited", "prohibited"), ("icmp-host-unreacha
         CASES.append(Case("icmp-unreachable", client, "nginx", name, c={"timeout": 5, "patience": 6}, firewall=(("router", "-A", "FORWARD", "-p", "tcp", "--dport", "443", "-j", "REJECT", "--reject-with", code),), by="middlebox",
                           arranged="A router on the way refuses the connection and says so in ICMP.", notice="Notice the ICMP message, its code and who sent it.", **QUIET))  # fmt: skip
 CASES += [
-    Case("tcp-option-intolerance", "curl", "nginx", "ecn", firewall=(("router", "-A", "FORWARD", "-p", "tcp", "--syn", "-m", "ecn", "--ecn-tcp-ece", "-j", "DROP"),), network={"sysctl": (("client", "net.ipv4.tcp_ecn", "1"), ("client", "net.ipv4.tcp_ecn_fallback", "1"))},
+    Case(None, "curl", "nginx", "tls13-ecn-dropped", also=("tcp-option-intolerance",), firewall=(("router", "-A", "FORWARD", "-p", "tcp", "--syn", "-m", "ecn", "--ecn-tcp-ece", "-j", "DROP"),), network={"sysctl": (("client", "net.ipv4.tcp_ecn", "1"), ("client", "net.ipv4.tcp_ecn_fallback", "1"))},
          outcome="completed", by="none", arranged="A firewall on the way drops SYNs that offer ECN; the client's second SYN, without it, gets through.", notice="Notice the first SYN's flags ECE and CWR, and that the next one, without them, is answered.", **QUIET),
     Case("tcp-synack-unacked", "curl", "nginx", "at-server", c={"timeout": 5}, firewall=(("router", "-A", "FORWARD", "-p", "tcp", "--sport", "443", "-j", "DROP"),), at="server", by="unknown",
          arranged="The way back is broken: nothing of the server's reaches the client; recorded at the server.", notice="Notice SYN-ACKs sent again and again.", **QUIET),
@@ -38,6 +38,12 @@ CASES += [
          faults=({"do": "drop", "flags": "RST", "towards": "server", "nth": 1},), by="client", outcome="no-handshake", stream=1, arranged="A client resets a connection, the reset is lost, and the client uses the same ports again at once.",
          notice="Notice a SYN answered by a bare ACK that belongs to the old connection.", **QUIET),
 ]  # fmt: skip
+
+CASES += [
+    Case("ddos-challenge-reset", client, "nginx", "", c=({}, {}), stream=0, by="middlebox", faults=({"do": "reset", "flags": "SYN", "towards": "server", "to": "client", "ttl": 250, "nth": 1},),
+         arranged="A guard against floods resets a client's first connection to see whether it comes back, and lets the second through.", notice="Notice that the same client succeeds a moment later, with packets of another TTL.", **QUIET)
+    for client in ("curl", "openssl")
+]
 
 # -- filters that look at names -----------------------------------------------------------------------------------------------------
 BLOCKED = {"sni": "blocked.test", "towards": "server", "flags": "DATA"}
@@ -112,8 +118,8 @@ CASES += [
 ]  # fmt: skip
 
 CASES += [
-    Case("idle-timeout-reset", "python", "haproxy", "", c={"again": 4, "request": "GET / HTTP/1.1\r\nHost: server.test\r\n\r\n"}, outcome="completed", by="none", s={"rule": "timeout http-keep-alive 60s"}, faults=({"do": "reset", "towards": "server", "contains": "\x17\x03\x03", "nth": 2, "to": "client", "ttl": 64, "mute": True},),
+    Case(None, "python", "haproxy", "tls13-forgotten-by-translator", also=("idle-timeout-reset",), c={"again": 4, "request": "GET / HTTP/1.1\r\nHost: server.test\r\n\r\n"}, outcome="completed", by="none", s={"rule": "timeout http-keep-alive 60s"}, faults=({"do": "reset", "towards": "server", "contains": "\x17\x03\x03", "nth": 3, "to": "client", "ttl": 64, "mute": True},),
          arranged="An address translator forgets a connection that was idle for four seconds and resets it when the client speaks again.", notice="Notice that the handshake completed long before.", **QUIET),
-    Case("server-restart-mid-handshake", "raw", "raw", "", c=({"script": [["hello", {"versions": []}], ["recv", 2]]}, {"script": [["recv", 1]]}), s={"script": [["recv", 5], ["server-hello", {"session_id": ""}], ["sleep", 0.2], ["rst"], ["fin"]], "once": True}, by="server",
+    Case("server-restart-mid-handshake", "raw", "raw", "", c=({"script": [["hello", {"versions": []}], ["recv-all", 3]]}, {"script": [["recv", 1]]}), s={"script": [["recv", 5], ["server-hello", {"session_id": ""}], ["sleep", 0.2], ["rst"], ["fin"]], "once": True}, by="server",
          arranged="The server dies in the middle of a handshake and is not back when the client tries again.", notice="Notice the reset, and the refusal of the next SYN.", **QUIET),
 ]  # fmt: skip

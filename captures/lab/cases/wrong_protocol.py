@@ -11,7 +11,7 @@ HTTP = "GET / HTTP/1.1\r\nHost: server.test\r\n\r\n"
 
 # -- plain bytes on a TLS port ----------------------------------------------------------------------------------------------
 for server in ("openssl", "nginx", "haproxy", "apache", "gnutls", "nss", "go", "java", "node", "python", "stunnel"):
-    CASES.append(Case("http-on-tls-port", "raw", server, "", c={"script": [["send", HTTP], ["recv-all", 2], ["fin"]]}, by="server",
+    CASES.append(Case("http-on-tls-port", "raw", server, "", c={"script": [["send", HTTP], ["recv-all", 2], ["fin"]]}, by="",
                       sure="servers differ: alert, page, close, silence", arranged="A client speaks plain HTTP to the TLS port.",
                       notice="Notice what this server does with it; others do otherwise."))  # fmt: skip
 CASES += [
@@ -19,10 +19,10 @@ CASES += [
     Case("http-on-tls-port", "curl", "go", "net-http", c={"scheme": "http"}, s={"argv": ["--http"]}, by="server", arranged="A client speaks plain HTTP to the TLS port.", notice="Notice the answer in plain text that says so.", alert=None),
 ]  # fmt: skip
 for server in ("nginx", "go", "gnutls", "java", "openssl", "haproxy"):
-    CASES.append(Case("non-tls-client-bytes", "raw", server, "ssh", c={"script": [["send", "SSH-2.0-OpenSSH_9.2\r\n"], ["recv-all", 2], ["fin"]]}, by="server", sure="servers differ",
+    CASES.append(Case("non-tls-client-bytes", "raw", server, "ssh", c={"script": [["send", "SSH-2.0-OpenSSH_9.2\r\n"], ["recv-all", 2], ["fin"]]}, by="", sure="servers differ",
                       arranged="An SSH client speaks to the TLS port.", notice="Notice the first bytes, which name their protocol."))  # fmt: skip
 for server in ("nginx", "go", "python"):
-    CASES.append(Case("non-tls-client-bytes", "raw", server, "mqtt", c={"script": [["hex", "101000044d5154540402003c00046c616231"], ["recv-all", 2], ["fin"]]}, by="server", sure="servers differ",
+    CASES.append(Case("non-tls-client-bytes", "raw", server, "mqtt", c={"script": [["hex", "101000044d5154540402003c00046c616231"], ["recv-all", 2], ["fin"]]}, by="", sure="servers differ",
                       arranged="An MQTT client speaks without TLS to the TLS port.", notice="Notice the first byte, 0x10, which begins no TLS record."))  # fmt: skip
 
 # -- TLS on a plain port --------------------------------------------------------------------------------------------------------
@@ -54,7 +54,8 @@ PORTS = {"smtp": (25, "smtp-starttls"), "imap": (143, "imap-starttls"), "pop3": 
 
 def dialogue(cause: str, client: str, kind: str, mood: str, arranged: str, **more: Any) -> Case:
     port, via = PORTS[kind]
-    more.setdefault("notice", "Notice that no ClientHello is ever sent.")
+    anyway = client == "openssl" and kind in ("smtp", "ftp", "pop3", "imap")
+    more.setdefault("notice", "Notice that this client does not look at the answer, and begins TLS all the same." if anyway else "Notice that no ClientHello is ever sent.")
     more.setdefault("c", {"dialogue": kind, "request": "QUIT\r\n", "patience": 6})
     more.setdefault("by", "server")
     more.setdefault("variant", kind)
@@ -93,7 +94,7 @@ for client in ("python", "curl", "gnutls", "openssl"):
 
 # -- the PROXY protocol -------------------------------------------------------------------------------------------------------------
 for server in ("nginx", "haproxy", "go", "gnutls", "openssl"):
-    CASES.append(Case("proxy-protocol-mismatch", "curl", server, "unexpected-header", c={"argv": ["--haproxy-protocol"], "timeout": 5}, by="server", via="proxy-protocol", sure="servers differ",
+    CASES.append(Case("proxy-protocol-mismatch", "curl", server, "unexpected-header", c={"argv": ["--haproxy-protocol"], "timeout": 5}, by="", via="proxy-protocol", sure="servers differ",
                       arranged="The client sends a PROXY line first, which the server does not expect.", notice="Notice the line in plain text before the ClientHello."))  # fmt: skip
 for server in ("nginx", "haproxy"):
     CASES.append(Case("proxy-protocol-mismatch", "openssl", server, "missing-header", s={"proxy_protocol": True}, by="server", alert=None, sure="the server only closes",
@@ -138,11 +139,9 @@ CASES += [
          arranged="A client connects and says nothing, until the server closes.", notice="Notice the silence after the TCP handshake."),
     Case("client-never-speaks", "raw", "nginx", "", c={"script": [["sleep", 4], ["fin"]]}, outcome="no-handshake", by="client", alert=None,
          arranged="A client connects, says nothing for four seconds and leaves.", notice="Notice the silence after the TCP handshake."),
-    Case("port-scan", "raw", "nobody", "", c={"script": [["rst"]], "patience": 1}, outcome="no-handshake", by="client", alert=None, made_from=""),
     Case("happy-eyeballs-loser", "raw", "nginx", "", c=({"script": [["fin"]], "address": "2001:db8:2::20"}, {"script": [["hello", {"versions": [], "suites": [0xC02F]}], ["recv", 1], ["alert", 1, 0], ["fin"]]}), outcome="no-handshake", by="client", alert=None,
          arranged="A client connects over IPv6 and IPv4 at once, keeps the second and closes the first unused.", notice="Notice two connections of one client to one server, and that only one speaks."),
 ]  # fmt: skip
-CASES = [c for c in CASES if c.cause != "port-scan"]
 SILENT: list[Any] = [["recv", 20], ["sleep", 20]]
 for client in ("curl", "go", "java", "python", "node", "gnutls"):
     CASES.append(Case("client-hello-no-answer", client, "raw", "", c={"timeout": 4, "patience": 7}, s={"script": SILENT}, by="client", alert=None, sure="silence",
@@ -177,6 +176,8 @@ CASES += [
          arranged="The client resets the connection in the middle of the handshake.", notice="Notice the client's RST after the server's flight."),
     Case("zero-window-stall", "raw", "python", "", c={"script": [["hello", {"versions": [], "suites": [0xC02F]}], ["sleep", 6], ["rst"]], "window": 1200}, s={"cert": "huge", "max": "1.2"}, by="client", alert=None, sure="a stall",
          arranged="The client stops reading in the middle of the server's flight.", notice="Notice the window of zero and the probes."),
-    Case("http2-inadequate-security", "raw", "nginx", "", c={}, s={}, by="client"),
+    Case("http2-inadequate-security", "chromium", "nginx", "tls12", s={"http2": True, "max": "1.2", "ciphers": "ECDHE-RSA-AES128-SHA"}, by="client", stream=0, alert=None, without_keys="client-silent-reject",
+         sure="the handshake completes; HTTP/2 objects", arranged="The server agrees on HTTP/2 with a suite that HTTP/2 forbids.", notice="Notice that TLS completes: the browser's GOAWAY, inside, names the reason."),
+    Case("port-scan", "raw", "nginx", "", c={"script": [["rst"]], "patience": 1, "ports": [21, 22, 25, 80, 110, 143, 389, 443, 465, 587, 636, 853, 993, 995, 3306, 3389, 5432, 5671, 6379, 8080, 8443, 8883, 9200, 9443]}, stream=7, outcome="no-handshake", by="client", alert=None,
+         arranged="A scanner tries two dozen ports of one host and resets where somebody answers.", notice="Notice many ports, one source, and no data at all."),
 ]  # fmt: skip
-CASES = [c for c in CASES if c.cause != "http2-inadequate-security"]

@@ -167,7 +167,7 @@ def main() -> None:
             for thread in several:
                 thread.join()
             return
-        for _ in range(extra.get("connections", 1)):
+        for port in extra.get("ports", [port] * extra.get("connections", 1)):
             one_client(script, port, extra)
             time.sleep(extra.get("pause", 0.05))
         return

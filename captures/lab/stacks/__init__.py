@@ -118,10 +118,10 @@ class Stack:
     def reported(self, output: str) -> str | None:
         """The last line that says what went wrong, without what changes from run to run."""
         best = None
-        lines = output.splitlines()
+        lines = [ln for ln in output.splitlines() if not re.search(self.ignore, ln, re.I) and "\ufffd" not in ln and ln.replace("\t", " ").isprintable()]
         lines = [ln for ln in lines if re.search(self.prefer, ln, re.I)][:1] or lines
         for line in lines:
-            if re.search(self.report, line, re.I) and not re.search(self.ignore, line, re.I):
+            if re.search(self.report, line, re.I):
                 best = line
         return clean(best) if best else None
 

@@ -13,7 +13,7 @@ from . import PROGRAMS, Command, Lab, Options, Stack, first_line, preloaded_keyl
 
 
 def raw_client(o: Options, lab: Lab) -> Command:
-    extra = {k: o[k] for k in ("connections", "address", "pause", "patience", "window", "from", "parallel") if k in o}
+    extra = {k: o[k] for k in ("connections", "address", "pause", "patience", "window", "from", "parallel", "ports") if k in o}
     return Command([sys.executable, str(PROGRAMS / "raw.py"), "client", json.dumps(o.script), str(lab.port), json.dumps(extra)], patience=o.limit or 14)
 
 

@@ -182,5 +182,5 @@ STACKS = [
     Stack("apache", "Apache httpd on OpenSSL", ("apache2",), first_line("apache2", "-v", pattern=r"Apache/([\d.]+)"), server=apache,
           report=r"AH\d+|SSL Library", ignore=r"notice|AH00163|AH01914|AH02568|AH01964|AH01876|AH01887|AH01998"),
     Stack("stunnel", "stunnel on OpenSSL", ("stunnel4",), first_line("stunnel4", "-version", pattern=r"stunnel ([\d.]+)"), server=stunnel,
-          report=r"LOG[0-3]|SSL_|reset|closed", prefer=r"LOG[0-3]\["),
+          report=r"LOG[0-3]|SSL_|reset|closed", prefer=r"LOG[0-3]\[", ignore=r"No trusted certificates"),
 ]  # fmt: skip
