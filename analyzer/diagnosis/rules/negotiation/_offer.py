@@ -104,25 +104,23 @@ def grade_suite(code: int) -> str:
     return "tolerated" if facts.key_exchange in ("ECDHE", "DHE", "RSA") else "unwanted"
 
 
-def usable_key_types(hello: ClientHello) -> frozenset[str]:
-    """Kinds of certificate key the offer leaves room for: suites and signature schemes taken together.
+def usable_key_types(hello: ClientHello, version: int) -> frozenset[str]:
+    """Kinds of certificate key the offer leaves room for in a version: suites and signature schemes taken together.
 
-    Empty where no certificate is needed or nothing is known.
+    Empty where no certificate is needed or nothing is known. In TLS 1.3 the schemes alone decide, and a server that
+    cannot sign there does not fall back to RSA key exchange.
     """
-    versions = versions_of(hello)
     schemes = schemes_of(hello)
     signing = {kind for kind in map(scheme_key_type, schemes) if kind is not None}
     if not signing:
         signing = {"RSA", "ECDSA", "DSA"} if not schemes else set()
+    if version >= 0x0304:
+        return frozenset(signing)
     result: set[str] = set()
-    if 0x0304 in versions:
-        result |= signing
-    if versions & set(_VERSIONS):
-        has_schemes = max(versions & set(_VERSIONS)) >= 0x0303
-        for code in suites_of(hello):
-            facts = suite_facts(code)
-            if facts is not None:
-                result |= _key_types_of_suite(facts, signing if has_schemes else {"RSA", "ECDSA", "DSA"})
+    for code in suites_of(hello):
+        facts = suite_facts(code)
+        if facts is not None:
+            result |= _key_types_of_suite(facts, signing if version >= 0x0303 else {"RSA", "ECDSA", "DSA"})
     return frozenset(result)
 
 

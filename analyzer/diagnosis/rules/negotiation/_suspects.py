@@ -41,7 +41,10 @@ from analyzer.model.hello import ClientHello
 from analyzer.registries.signature_schemes import scheme_key_type
 from analyzer.registries.suite_facts import suite_facts
 
-__all__ = ["Suspect", "Verdict", "weigh_offer"]
+__all__ = ["INSIDE", "Suspect", "Verdict", "weigh_offer"]
+
+INSIDE = "internal-error"
+"""What is named when no part of the offer is to blame."""
 
 _LIKELY = 75
 _UNIVERSAL_SCHEMES = frozenset({0x0401, 0x0403, 0x0804})
@@ -86,6 +89,9 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
         return None
     neighbours = find_neighbours(handshake, context)
     suspects = [found for judge in _JUDGES if (found := judge(hello, neighbours)) is not None]
+    if not suspects and refused.description == 40:
+        # others got through with all that is offered here: what is left is within the server
+        suspects = [Suspect(INSIDE, 1, "offers nothing that the server did not take from others")]
     allowed = _ALLOWED.get(refused.description)
     suspects = [s for s in suspects if allowed is None or s.cause in allowed]
     if refused.description == 71 and hello.max_version >= 0x0303:
@@ -201,7 +207,8 @@ def _judge_suites(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
 
 
 def _judge_key_type(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
-    room = usable_key_types(hello)
+    offered = versions_of(hello)
+    room = usable_key_types(hello, max(offered & neighbours.versions or offered))
     if not room:
         return None
     says = f"leaves room only for certificates with {words.list_text(sorted(room))} keys"

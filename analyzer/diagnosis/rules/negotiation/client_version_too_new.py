@@ -41,7 +41,7 @@ class ClientVersionTooNew(OfferRule):
     """The server's best version is below the client's lowest."""
 
     cause = "client-version-too-new"
-    explains = (*OFFER_EXPLAINS, *AFTER_CLOSES, "illegal-parameter", "cert-rejected")
+    explains = (*OFFER_EXPLAINS, *AFTER_CLOSES, "illegal-parameter")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello

@@ -3,7 +3,7 @@
 Seen:
     internal_error (80). From a server right after the ClientHello: no certificate for the name (Go, Traefik, old Apache), a key it
     cannot use, memory, a broken upstream of a CDN. As a client's very first record: it has no version left to offer (OpenSSL,
-    "no protocols available").
+    "no protocols available"). Or handshake_failure (40) to an offer of which the server took every part from others.
 
 Means:
     The capture cannot show it: only that end's log can. With TLS 1.1 or older see also legacy-sigalg-seclevel.
@@ -22,12 +22,30 @@ Confirm:
 
 from __future__ import annotations
 
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
+from analyzer.diagnosis.rules.negotiation._suspects import INSIDE, weigh_offer
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake
 
 
 class InternalError(AlertRule):
     """Alert 80."""
 
     cause = "internal-error"
-    alerts = frozenset({80})
+    alerts = frozenset({40, 80})
     meaning = "it failed inside, and only its own log says why"
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if alert is None or alert.description == 80:
+            return super().examine(handshake, context)
+        verdict = weigh_offer(handshake, context)
+        if verdict is None or verdict.cause != INSIDE:
+            return None
+        summary = (
+            f"{words.server_text(handshake)} refused the ClientHello with {words.alert_name(alert.description or 0)} although it took "
+            "every part of it from others: one of several nodes, a limit, or its certificate may be the reason."
+        )
+        return self.found(verdict.confidence, summary, verdict.evidence)
