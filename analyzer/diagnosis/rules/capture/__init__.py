@@ -1,0 +1,1 @@
+"""Causes in the capture: why nothing, or not all, can be said."""

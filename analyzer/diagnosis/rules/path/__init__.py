@@ -1,0 +1,1 @@
+"""Causes on the way between the two ends: what drops, resets, answers or changes packets."""

@@ -1,0 +1,1 @@
+"""Causes in TCP itself: connections that never were, or that stopped moving."""

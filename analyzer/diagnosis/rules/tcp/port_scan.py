@@ -1,0 +1,77 @@
+"""A scanner, not a client.
+
+Seen:
+    One address that tries many ports or hosts and speaks to none; or a connection half opened: the SYN-ACK is answered by an RST,
+    and the SYN has none of the options every real client sends (window 1024 and no more than an MSS: nmap, masscan; IP-ID 54321: ZMap).
+
+Means:
+    Somebody looks for open ports. No handshake was meant, so none failed.
+
+Remedy:
+    None for TLS. Block the address at the edge, or name your own scanner so that it can be left out of failure rates.
+
+Confirm:
+    $ tshark -r CAPTURE -Y 'ip.src == {client} && tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e ip.dst -e tcp.dstport | sort -u | wc -l
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.model.batches import TcpFlag, TcpOption
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Segment, Stage
+
+_REAL = TcpOption.TIMESTAMPS | TcpOption.SACK_PERMITTED | TcpOption.WINDOW_SCALE
+_ZMAP = 54_321
+_MINUTE = 60 * 10**9
+_MANY, _SOME = 8, 4
+
+
+class PortScan(Rule):
+    """Many targets, or a SYN that no operating system writes."""
+
+    cause = "port-scan"
+    stages = stages_from(Stage.SYN, Stage.CONNECTED)
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake"})
+    explains = ("connect-close-probe", "client-never-speaks", "tcp-syn-unanswered", "tcp-syn-refused")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        flow = handshake.flow
+        if not flow.syn_frame or flow.client_bytes:
+            return None
+        syn = next((s for s in handshake.segments if s.frame == flow.syn_frame), None)
+        if syn is None:
+            return None
+        targets, talked = {(flow.server_address, flow.server_port)}, 0
+        for attempt in context.attempts(handshake, _MINUTE, same_server=False):
+            if attempt.hello is not None:
+                talked += 1
+            elif attempt.outcome == "no-handshake":
+                targets.add((attempt.server_address, attempt.server_port))
+        half_open = bool(flow.syn_ack_frame and flow.client_rst_frame and not flow.ack_frame)
+        tool = _tool_of(syn)
+        evidence = [Evidence(flow.syn_frame, f"the SYN {tool}" if tool else "the SYN")]
+        if half_open:
+            evidence.append(Evidence(flow.client_rst_frame, "the client reset in answer to the SYN-ACK"))
+        if len(targets) > 1:
+            evidence.append(Evidence(None, f"{words.count_text(len(targets), 'port')} or hosts tried within a minute, and no byte sent to any"))
+        strength = (half_open and not flow.client_fin_frame) + bool(tool) + 2 * (len(targets) >= _MANY) + (len(targets) >= _SOME)
+        if strength < 2 or talked > len(targets):
+            return None
+        summary = f"{flow.client_address} scans: it never meant to speak TLS to {words.server_text(handshake)}."
+        return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
+
+
+def _tool_of(syn: Segment) -> str:
+    """What betrays a SYN that was not written by an operating system's TCP."""
+    if syn.options & _REAL:
+        return ""
+    if syn.ip_id == _ZMAP:
+        return "has ZMap's IP-ID 54321"
+    if syn.window == 1024:
+        return "has a window of 1024 and no options but an MSS, as nmap and masscan write it"
+    return "has none of the options operating systems send"

@@ -1,0 +1,66 @@
+"""The server's queue of connections to be accepted is full.
+
+Seen:
+    The client has acknowledged the SYN-ACK and has sent its ClientHello, and the server sends the SYN-ACK again and
+    acknowledges nothing. (With tcp_abort_on_overflow=1 it resets instead.)
+
+Means:
+    Linux drops the acknowledgment that completes a connection when the program does not accept fast enough: the server is
+    overloaded, blocked, or its backlog is too short. Seen from the client, a path that lets only SYNs through looks the same.
+
+Remedy:
+    Find out why the program does not accept: stuck or too few workers. Then lengthen the queue: net.core.somaxconn and
+    nginx: listen ... backlog=; Apache: ListenBacklog; HAProxy: backlog; Java: the second argument of ServerSocket; Go: somaxconn.
+
+Confirm:
+    On the server, a Recv-Q as long as Send-Q, and a counter that grows:
+    $ ss -ltn 'sport = :{port}'
+    $ nstat -az TcpExtListenOverflows TcpExtListenDrops
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import vantage_of
+from analyzer.diagnosis.rule import Rule
+from analyzer.model.batches import TcpFlag
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Stage
+
+_SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
+
+
+class TcpAcceptQueueFull(Rule):
+    """SYN-ACKs after the client had acknowledged one."""
+
+    cause = "tcp-accept-queue-full"
+    stages = frozenset({Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_NOT_TLS})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake", "failed", "unfinished"})
+    explains = ("client-hello-unacked", "client-timeout", "client-closed-mid-handshake", "client-hello-no-answer", "client-never-speaks",
+                "connect-close-probe", "cap-ended-early")  # fmt: skip
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        flow = handshake.flow
+        if not flow.ack_frame or not flow.syn_ack_frame or flow.server_bytes:
+            return None
+        acked = next((s.timestamp for s in handshake.segments if s.frame == flow.ack_frame), 0)
+        again = [
+            s for s in handshake.segments
+            if not s.from_client and s.flags & _SYN_ACK == _SYN_ACK and not s.duplicate and s.timestamp > acked + 100_000_000
+        ]  # fmt: skip
+        # a last SYN-ACK may cross the acknowledgment; more, and no other packet of the server, may not
+        others = [s for s in handshake.segments if not s.from_client and not s.flags & (TcpFlag.SYN | TcpFlag.RST) and not s.duplicate]
+        if len(again) < 1 or others or not acked:
+            return None
+        evidence = [
+            Evidence(flow.ack_frame, "the client acknowledged the SYN-ACK"),
+            Evidence(again[-1].frame, f"the server sent it {words.count_text(len(again), 'more time')}, acknowledging nothing else"),
+        ]
+        if flow.client_bytes:
+            evidence.append(Evidence(handshake.client_hello_first_frame or None, f"the client sent {flow.client_bytes} bytes in vain"))
+        summary = f"{words.server_text(handshake)} does not accept: it repeats its SYN-ACK although the client has acknowledged it."
+        sure = "certain" if len(again) > 1 and vantage_of(handshake) == "server" else "likely" if len(again) > 1 or flow.client_bytes else "possible"
+        return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
