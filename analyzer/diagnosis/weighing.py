@@ -49,6 +49,10 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
         return {}
     refusal = refusal_of(handshake, context)
     weighed = _weigh(handshake, judged, refusal)
+    if any(fault.kind == "overlap" and not fault.from_client for fault in handshake.faults):
+        weighed = [
+            (problem, "possible", is_cause) for problem, _, is_cause in weighed
+        ]  # two versions of the bytes: which did the client read?
     frame = None
     if source is None:
         message = first_message(handshake, "certificate", False)
@@ -75,7 +79,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
             return [(problem, "possible", False) for problem in hard]
         if refusal.how == "goodbye" and not hard:
             return []
-        ranked = hard or [problem for problem in problems if problem.cause in TRUST]
+        # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first
+        halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
+        ranked = hard or [problem for problem in problems if problem.cause in TRUST and not halfway]
         return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
     description = refusal.description
     owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]

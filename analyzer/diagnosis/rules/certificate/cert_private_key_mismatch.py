@@ -45,7 +45,7 @@ class CertPrivateKeyMismatch(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_by_client(handshake)
-        if refusal is None:
+        if refusal is None or any(fault.kind == "overlap" for fault in handshake.faults):
             return None
         fits = signature_fits(handshake)
         summary = f"{words.server_text(handshake)} signed with a key that is not its certificate's."

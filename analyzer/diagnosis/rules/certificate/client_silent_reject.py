@@ -23,7 +23,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.departures import AT_ONCE, find_departure
-from analyzer.diagnosis.evidence import first_message, quiet_before_close
+from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
@@ -54,10 +54,10 @@ class ClientSilentReject(Rule):
             return finding
         if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):
             return None
-        if quiet_before_close(handshake) > AT_ONCE:
-            return None
+        if quiet_before_close(handshake) > AT_ONCE or not handshake.is_tls13:
+            return None  # in TLS 1.2 those who judge on their own finish the handshake first
         summary = f"The client closed without a word right after the flight of {where}: most likely it refused the certificate."
-        return self.found("likely" if handshake.is_tls13 else "possible", summary, refusal.evidence)
+        return self.found("likely", summary, refusal.evidence)
 
 
 def _offers_http(handshake: Handshake) -> bool:
@@ -67,4 +67,4 @@ def _offers_http(handshake: Handshake) -> bool:
 
 def _flight_is_whole(handshake: Handshake) -> bool:
     """Whether the client had all it needed to judge."""
-    return handshake.server_finished_frame > 0 or first_message(handshake, "server_hello_done", False) is not None
+    return handshake.server_finished_frame > 0

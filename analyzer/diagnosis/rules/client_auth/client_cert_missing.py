@@ -29,7 +29,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.client_chain import CLIENT_GENERAL, sent_evidence
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import refusal_by_server
+from analyzer.diagnosis.refusals import is_openssl, refusal_by_server
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -57,11 +57,13 @@ class ClientCertMissing(Rule):
         evidence = [sent_evidence(handshake, "asked for a certificate, the client sent an empty one"), *refusal.evidence]
         request = handshake.certificate_request
         if request is not None and request.certificate_authorities:
-            listed = words.count_text(len(request.certificate_authorities), "authority", "authorities")
-            says = f"it accepts certificates of {listed}: a client that has one of another may send none"
+            number = words.count_text(len(request.certificate_authorities), "authority", "authorities")
+            says = f"it accepts certificates of {number}: a client that has one of another may send none"
             evidence.insert(0, message_evidence(handshake, "certificate_request", False, says))
         if refusal.how == "alert":
             if refusal.description not in _FITTING:
                 return None
-            return self.found("likely" if handshake.client_certificate_inferred else "certain", summary, evidence)
+            listed = request is not None and request.certificate_authorities and not is_openssl(handshake.client_hello)
+            sure = not handshake.client_certificate_inferred and not listed
+            return self.found("certain" if sure else "likely", summary, evidence)
         return self.found("likely", summary, evidence)
