@@ -16,6 +16,7 @@ from typing import NamedTuple
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.prevention import find_prevention
+from analyzer.diagnosis.resets import settle_resets
 from analyzer.diagnosis.rule import Rule
 from analyzer.errors import UsageError
 from analyzer.model.finding import Finding
@@ -68,6 +69,8 @@ class Diagnosis:
         elif handshake.outcome == "unfinished":
             facts = self.context.capture(handshake)
             closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
+        if handshake.outcome != "completed" and (handshake.flow.client_rsts or handshake.flow.server_rsts):
+            settle_resets(handshake, self.context)
         stage = handshake.stage
         if handshake.outcome == "completed":
             stage = Stage.FINISHED if closing.left_at_once(handshake) else Stage.ESTABLISHED

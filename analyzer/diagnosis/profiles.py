@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from analyzer.model.finding import AbortedBy, Outcome
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Flow, Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 
 __all__ = ["Attempt", "ServerProfile", "shape_of"]
@@ -59,6 +59,12 @@ class Attempt(NamedTuple):
         return self.server_hello is not None
 
 
+def _answered_itself(flow: Flow) -> bool:
+    """The server's first packet was no reset: that may be a device's."""
+    reset = flow.server_rst_frame
+    return bool(flow.syn_ack_frame or flow.server_bytes) and not (reset and reset < (flow.syn_ack_frame or flow.last_frame))
+
+
 def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -> Shape:
     """What a profile keeps of a handshake, as one value."""
     answer, exchange, certificates = handshake.server_hello, handshake.server_key_exchange, handshake.server_certificates
@@ -75,7 +81,7 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -
         leaf.sha256 if leaf is not None else None,
         leaf.key_type if leaf is not None else None,
         exchange.signature_scheme if exchange is not None else None,
-        flow.server_ttl if flow.syn_ack_frame or flow.server_bytes else 0,  # a reset's may be a device's
+        flow.server_ttl if _answered_itself(flow) else 0,
         address,
     )
 

@@ -18,7 +18,7 @@ from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Flow, Handshake, Segment
 
-__all__ = ["Reset", "Sign", "forged_reset", "judge_resets", "judge_segments", "reset_class"]
+__all__ = ["Reset", "Sign", "forged_reset", "judge_resets", "judge_segments", "reset_class", "settle_resets"]
 
 _MS = 1_000_000
 _JUMP = 3
@@ -26,6 +26,10 @@ _JUMP = 3
 _WEAK, _STRONG = 1, 2
 _FORGED, _SURE = 2, 4
 """Score from which a reset is called forged, and called so without doubt."""
+_DEVICE = 255
+"""Initial TTL of network gear; servers begin with 64 or 128."""
+_FRESH = frozenset({64, 128, 255})
+"""TTLs of a packet that no router has passed on yet."""
 _COUNTER = 256
 """Most a sender's IP-ID counter moves between two packets of one connection here."""
 _FAR = 4_096
@@ -115,6 +119,12 @@ def _partner(first: Reset, resets: Sequence[Reset]) -> Reset | None:
     return None
 
 
+def settle_resets(handshake: Handshake, context: Context) -> None:
+    """Say who ended an attempt that a device on the path reset: not the side in whose name it did."""
+    if forged_reset(handshake, context) is not None:
+        handshake.aborted_by = "middlebox"
+
+
 def judge_segments(
     segments: tuple[Segment, ...], flow: Flow, elsewhere: tuple[int, ...] = (), fastest: int = 0, connects: int = 0
 ) -> tuple[Reset, ...]:
@@ -124,7 +134,7 @@ def judge_segments(
         if s.flags & TcpFlag.RST and not s.duplicate:
             own = [o for o in segments if o.from_client == s.from_client and not o.flags & TcpFlag.RST and not o.duplicate]
             signs = [
-                *_ttl_signs(s, own, () if s.from_client else elsewhere),
+                *_ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments),
                 *_header_signs(s, own),
                 *_time_signs(s, segments[:at], flow, fastest, connects),
                 *_alive_signs(s, segments[at + 1 :]),
@@ -135,10 +145,10 @@ def judge_segments(
     return tuple(judged)
 
 
-def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...]) -> list[Sign]:
+def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], flow: Flow, segments: Sequence[Segment]) -> list[Sign]:
     known = sorted({s.ttl for s in own} or set(elsewhere))
     if not known or not r.ttl:
-        return []
+        return _link_signs(r, flow, segments)
     nearest = min(known, key=lambda ttl: abs(ttl - r.ttl))
     jump = abs(nearest - r.ttl)
     if not jump or (r.ttl in elsewhere and own):
@@ -146,6 +156,18 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...]) -
     says = f"TTL {nearest} → {r.ttl}"
     settled = known[-1] - known[0] < _JUMP  # a sender behind a SYN proxy has two TTLs of its own
     return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
+
+
+def _link_signs(r: Segment, flow: Flow, segments: Sequence[Segment]) -> list[Sign]:
+    """Nothing to compare with: only a reset that no router has passed on, from a server that must be behind one."""
+    if r.from_client or r.ttl != _DEVICE or not any(s.from_client and s.ttl in _FRESH for s in segments):
+        return []
+    client, server = flow.client_address, flow.server_address
+    between = ":" if ":" in server else "."
+    near = 3 if between == ":" else 2  # within one /48 or /16 they may be neighbours
+    if client.split(between)[:near] == server.split(between)[:near]:
+        return []
+    return [Sign(_STRONG, f"TTL {r.ttl}: no router lies between its sender and the client, and the server is in another network")]
 
 
 def _header_signs(r: Segment, own: Sequence[Segment]) -> list[Sign]:
