@@ -60,6 +60,8 @@ class Tracker:
         for low, high in options.server_ports:
             ports[low : high + 1] = True
         self._at_home = ports
+        self.placed: Placement | None = None
+        """Where the segments of the last batch went; None when it had none."""
         self._named = np.zeros(65_536, np.bool_)
         for low, high in options.server_ports:
             self._named[low : high + 1] = True
@@ -69,9 +71,10 @@ class Tracker:
     def take(self, s: SegmentBatch) -> None:
         """One batch of segments."""
         self.segments += len(s)
+        self.placed = None
         if len(s):
             self.now = max(self.now, int(s.timestamp.max()))
-            placed = self.table.add(s)
+            placed = self.placed = self.table.add(s)
             self._feed(s, placed)
             self._keep(s, placed)
         for error in s.icmp:
@@ -346,6 +349,15 @@ class Tracker:
             self._plain.pop(row, None)
         return result
 
+    def drop(self, rows: I64) -> None:
+        """Free the rows of flows that nobody wants to hear of."""
+        for row in rows.tolist():
+            self._connections.pop(row, None)
+            self._parts.pop(row, None)
+            self._icmp.pop(row, None)
+            self._plain.pop(row, None)
+        self.table.remove(rows)
+
     def forget(self, rows: I64) -> None:
         """Free the rows of flows that were taken out; a late segment then begins another flow."""
         self.table.remove(rows)
@@ -376,8 +388,15 @@ class Tracker:
 
 
 def _asked_for_tls(connection: Connection) -> bool:
+    """Whether its dialogue asked for TLS, or went no further because TLS was not offered."""
     dialogue = connection.follower.dialogue or connection.talking
-    return dialogue is not None and dialogue.state not in ("", "not-asked")
+    if dialogue is None or dialogue.state in ("", "not-asked"):
+        return False
+    if dialogue.state != "not-offered":
+        return True
+    from analyzer.dialogues import went_on_in_clear
+
+    return not went_on_in_clear(dialogue)
 
 
 def _payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
