@@ -31,6 +31,10 @@ _LEAVING = frozenset({0, 90})
 _PASSING = frozenset({100, 112})
 """no_renegotiation and unrecognized_name end nothing as warnings."""
 
+_TLS12 = 0x0303
+_SHORTEST_SERVER_HELLO = 42
+"""Bytes: header, version, random, empty session id, suite, compression (RFC 5246 section 7.4.1.3)."""
+
 _TCP_ONLY = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED})
 
 
@@ -158,6 +162,9 @@ def _is_plain(alert: Alert | None) -> bool:
 
 def _completed(handshake: Handshake) -> bool:
     """Whether the handshake is complete for both sides."""
+    flow = handshake.flow
+    if (flow.truncated or flow.client_gaps or flow.server_gaps) and handshake.server_hello is not None and _data_both_ways(handshake):
+        return True
     if Stage.RANK[handshake.stage] < Stage.RANK[Stage.CLIENT_FLIGHT]:
         return False
     client, server = handshake.client_finished_frame, handshake.server_finished_frame
@@ -172,6 +179,26 @@ def _completed(handshake: Handshake) -> bool:
     if not client:
         return handshake.stage == Stage.ESTABLISHED
     return _went_on(handshake)
+
+
+def _data_both_ways(handshake: Handshake) -> bool:
+    """Whether data went both ways, which proves a handshake whose Finished the capture lacks.
+
+    In TLS 1.3, or when the ServerHello was cut before it said, the client's first record may be its Finished: the
+    server's answer to it and a second record of the client are asked for.
+    """
+    hello, answer = handshake.client_hello, handshake.server_hello
+    cut = answer is not None and answer.length < _SHORTEST_SERVER_HELLO
+    maybe_tls13 = handshake.is_tls13 or (cut and (hello is None or hello.max_version > _TLS12))
+    client = server = 0
+    for message in handshake.messages:
+        if message.kind != "application_data" or (maybe_tls13 and message.length in ALERT_LENGTHS):
+            continue
+        if message.from_client:
+            client += 1
+        elif client or not maybe_tls13:
+            server += 1
+    return server > 0 and client > maybe_tls13
 
 
 def _went_on(handshake: Handshake) -> bool:

@@ -150,3 +150,18 @@ def test_tls13_server_that_just_closes_after_the_clients_finished_refused(make_h
     handshake.flow.server_fin_frame = 11
     settle(handshake)
     assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+@pytest.mark.parametrize(("version", "order", "outcome"), [
+    (0x0303, [(True, 61), (False, 172)], "completed"),
+    (0x0303, [(True, 61)], "failed"),
+    (0x0304, [(True, 69), (False, 298), (True, 92)], "completed"),
+    (0x0304, [(False, 1856), (False, 69), (True, 69)], "failed"),
+    (0x0304, [(True, 69), (False, 19)], "failed"),
+])  # fmt: skip
+def test_data_both_ways_proves_what_the_capture_lacks(version, order, outcome, make_handshake):
+    handshake = make_handshake(Stage.CLIENT_FLIGHT, version=version, server_gaps=900, server_fin_frame=30)
+    for frame, (from_client, length) in enumerate(order, 12):
+        _record(handshake, frame, from_client, length)
+    settle(handshake)
+    assert handshake.outcome == outcome
