@@ -17,7 +17,11 @@ from .recorder import CAPTURES, Disagreement, Recorder
 
 def choose(patterns: list[str]) -> list[Case]:
     cases = all_cases()
-    chosen = {n: c for n, c in cases.items() if not patterns or any(n == p if p in cases else fnmatch.fnmatch(n, p) or n.startswith(p) for p in patterns)}
+    chosen = {
+        n: c
+        for n, c in cases.items()
+        if not patterns or any(n == p if p in cases else fnmatch.fnmatch(n, p) or n.startswith(p) for p in patterns)
+    }
     return sorted(chosen.values(), key=lambda c: bool(c.made_from))  # what is cut from others comes last
 
 

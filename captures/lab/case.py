@@ -25,7 +25,9 @@ class Case:
     notice: str = ""  # sentence three
     via: str | None = None  # how TLS began, when not at once
     also: tuple[str, ...] = ()
-    without_keys: str | None = None  # the cause an honest observer can name without the key log; "nothing": none; None: follows from what is seen
+    without_keys: str | None = (
+        None  # the cause an honest observer can name without the key log; "nothing": none; None: follows from what is seen
+    )
     port: int = 443
     stream: int = 0  # which connection is judged; -1: the first that gets as far as the row says
     faults: tuple[dict[str, Any], ...] = ()  # on the way: see programs/box.py

@@ -55,7 +55,9 @@ def page(captures: Path) -> str:
     for name, e in found:
         alert = e["alert"]
         said = f"{alert['from']}: {alert['description']}{' (encrypted)' if alert['encrypted'] else ''}" if alert else ""
-        lines.append(f"| [{name}]({name}/) | {e['outcome']} | {e['aborted_by']} | {e['tls_version'] or ''} | {said} | {'yes' if e['keylog'] else ''} |")
+        lines.append(
+            f"| [{name}]({name}/) | {e['outcome']} | {e['aborted_by']} | {e['tls_version'] or ''} | {said} | {'yes' if e['keylog'] else ''} |"
+        )
     return "\n".join(lines) + "\n"
 
 

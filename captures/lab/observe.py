@@ -135,7 +135,13 @@ def _rows(found: list[dict[str, list[str]]], server_port: int) -> list[Row]:
         if not f["tcp.stream"] or f["icmp.type"] or not f["tcp.flags"]:
             continue  # what ICMP quotes is not a segment
         source = int(f["tcp.srcport"][0])
-        alerts = list(zip((_number(x) for x in f["tls.alert_message.level"]), (ALERTS.get(_number(x), x) for x in f["tls.alert_message.desc"]), strict=False))
+        alerts = list(
+            zip(
+                (_number(x) for x in f["tls.alert_message.level"]),
+                (ALERTS.get(_number(x), x) for x in f["tls.alert_message.desc"]),
+                strict=False,
+            )
+        )
         rows.append(Row(
             int(f["frame.number"][0]), float(f["frame.time_epoch"][0]), int(f["tcp.stream"][0]),
             "server" if source == server_port else "client", _number(f["tcp.flags"][0]), int(f["tcp.len"][0]),
@@ -202,7 +208,9 @@ def observe(capture: Path, keylog: Path | None, server_port: int, stream: int = 
     if seen.version and seen.version != "TLS 1.3" and not certificate_seen and not key_exchange_seen and client_hello is not None:
         rows_ccs = [r for r in seen.rows if 20 in r.records]
         if rows_ccs and rows_ccs[0].sender == "server":
-            sizes = dict(zip(client_hello.raw["tls.handshake.extension.type"], client_hello.raw["tls.handshake.extension.len"], strict=False))
+            sizes = dict(
+                zip(client_hello.raw["tls.handshake.extension.type"], client_hello.raw["tls.handshake.extension.len"], strict=False)
+            )
             ticket = int(sizes.get("35", "0")) > 0
             seen.resumption = "ticket" if ticket else "session-id"
     both_ccs = {r.sender for r in seen.rows if 20 in r.records} == {"client", "server"}

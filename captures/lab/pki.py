@@ -51,7 +51,7 @@ LEAVES: dict[str, dict[str, Any]] = {
     "wrong-name": {"names": ("wrong.test",)},
     "no-san": {"names": (), "common_name": "server.test"},
     "ip-only": {"names": ("other.test",)},
-    "sha1": {"hash": "sha1"},
+    "sha1": {"digest": "sha1"},
     "rsa1024": {"key": "rsa1024"},
     "bad-eku": {"eku": (Eku.CLIENT_AUTH,)},
     "code-signing": {"eku": (Eku.CODE_SIGNING,)},
@@ -222,7 +222,7 @@ class Pki:
         (self.folder / "all.crl.pem").write_bytes(both)
 
     def _leaf(self, name: str, *, key: str = "rsa2048", names: tuple[str, ...] = SERVER_NAMES, common_name: str = "",
-              issuer: str | None = "issuing", days: tuple[int, int] = (-20, 200), hash: str = "sha256",
+              issuer: str | None = "issuing", days: tuple[int, int] = (-20, 200), digest: str = "sha256",
               eku: tuple[Any, ...] = (Eku.SERVER_AUTH,), usage: tuple[str, ...] = ("digital_signature", "key_encipherment"),
               send: tuple[str, ...] = (), critical_extension: bool = False, must_staple: bool = False, ca: bool = False,
               revoked: bool = False, malformed: bool = False) -> x509.Certificate:  # fmt: skip
@@ -233,7 +233,7 @@ class Pki:
             usage = tuple(u for u in usage if u != "key_encipherment")
         builder = self._builder(subject, issuer_cert.subject if issuer_cert else subject, own.public_key(), days)
         builder = builder.add_extension(x509.BasicConstraints(ca, None), True)
-        builder = builder.add_extension(_usage(**{u: True for u in usage}, **({"key_cert_sign": True} if ca else {})), True)
+        builder = builder.add_extension(_usage(**dict.fromkeys(usage, True), **({"key_cert_sign": True} if ca else {})), True)
         builder = builder.add_extension(x509.ExtendedKeyUsage(list(eku)), False)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False)
         if issuer_cert:
@@ -245,12 +245,11 @@ class Pki:
             builder = builder.add_extension(unknown, True)
         if must_staple:
             builder = builder.add_extension(x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
-        digest = None if (key == "ed25519" and not issuer) else hashes.SHA256()
-        cert = builder.sign(issuer_key, digest)
+        cert = builder.sign(issuer_key, None if key == "ed25519" and not issuer else hashes.SHA256())
         pem = cert.public_bytes(serialization.Encoding.PEM)
         files = self.leaf(name)
         _write_key(files.key, own)
-        if hash == "sha1":
+        if digest == "sha1":
             pem = self._resign_sha1(cert, issuer_key)
         if malformed:
             pem = self._break_version(cert, issuer_key)

@@ -21,7 +21,21 @@ from .stacks import PROGRAMS, Command, Lab, Options, Stack, all_stacks
 
 HERE = Path(__file__).resolve().parent
 CAPTURES = HERE.parent
-KEYS = ("cause", "cause_without_keys", "outcome", "aborted_by", "stream", "tls_version", "alert", "client", "server", "facts", "keylog", "also", "notes")
+KEYS = (
+    "cause",
+    "cause_without_keys",
+    "outcome",
+    "aborted_by",
+    "stream",
+    "tls_version",
+    "alert",
+    "client",
+    "server",
+    "facts",
+    "keylog",
+    "also",
+    "notes",
+)
 # What a plaintext alert lets one say when the certificate cannot be seen.
 TELLING = {"certificate_expired": "cert-expired", "certificate_revoked": "cert-revoked", "unknown_ca": "cert-unknown-ca",
            "decrypt_error": "decrypt-error"}  # fmt: skip
@@ -106,7 +120,7 @@ class Recorder:
             net.stop(process)
         output = {r: (work / f"{r}.out").read_text(errors="replace") if (work / f"{r}.out").exists() else "" for r in ("client", "server")}
         reports = {"client": client.reported(output["client"]), "server": server.reported(output["server"])}
-        frames = [f for f in pcap.read(raw)]
+        frames = list(pcap.read(raw))
         keys = "".join((work / r / "keys.log").read_text() for r in ("client", "server", "middle") if (work / r / "keys.log").exists())
         if not frames:
             raise Disagreement("nothing was recorded; client said: " + output["client"][-300:])
@@ -127,7 +141,22 @@ class Recorder:
         process = net.start("router", argv, output=work / "middle.out")
         net.wait_listening(process, port)
         if not explicit:
-            rule = ("-t", "nat", "-A", "PREROUTING", "-i", "left", "-p", "tcp", "--dport", str(case.port), "-j", "REDIRECT", "--to-ports", str(port))
+            rule = (
+                "-t",
+                "nat",
+                "-A",
+                "PREROUTING",
+                "-i",
+                "left",
+                "-p",
+                "tcp",
+                "--dport",
+                str(case.port),
+                "-j",
+                "REDIRECT",
+                "--to-ports",
+                str(port),
+            )
             net.firewall("router", *rule)
 
     @staticmethod
@@ -247,9 +276,19 @@ class Recorder:
 
         def party(name: str, role: str) -> dict[str, Any]:
             stack: Stack | None = stacks.get(name)
-            return {"stack": name, "version": stack.version() if stack else "", "reported": None if outcome == "completed" and not case.also else reports.get(role)}
+            return {
+                "stack": name,
+                "version": stack.version() if stack else "",
+                "reported": None if outcome == "completed" and not case.also else reports.get(role),
+            }
 
-        by = case.by or {"completed": "none", "no-handshake": "none", "unfinished": "unknown"}.get(outcome) or (alert or {}).get("from") or seen.closed_by or "unknown"
+        by = (
+            case.by
+            or {"completed": "none", "no-handshake": "none", "unfinished": "unknown"}.get(outcome)
+            or (alert or {}).get("from")
+            or seen.closed_by
+            or "unknown"
+        )
         return {
             "cause": case.cause,
             "cause_without_keys": _without_keys(case, seen.version, alert),
@@ -277,18 +316,39 @@ class Recorder:
             wrong.append("it should complete and does not")
         if outcome == "completed" and seen.alert:
             wrong.append(f"it should complete and there is {seen.alert}")
-        if outcome == "failed" and expected["alert"] and expected["aborted_by"] in ("client", "server") and expected["alert"]["from"] != expected["aborted_by"]:
+        if (
+            outcome == "failed"
+            and expected["alert"]
+            and expected["aborted_by"] in ("client", "server")
+            and expected["alert"]["from"] != expected["aborted_by"]
+        ):
             wrong.append(f"{expected['aborted_by']} should end it and there is {expected['alert']}")
-        if outcome == "failed" and not expected["alert"] and expected["aborted_by"] in ("client", "server") and seen.closed_by != expected["aborted_by"]:
+        if (
+            outcome == "failed"
+            and not expected["alert"]
+            and expected["aborted_by"] in ("client", "server")
+            and seen.closed_by != expected["aborted_by"]
+        ):
             wrong.append(f"{expected['aborted_by']} should end it, {seen.closed_by} closes first")
-        if outcome == "failed" and seen.completed and not seen.alert and expected["aborted_by"] != "middlebox" and not expected["client"]["reported"]:
+        if (
+            outcome == "failed"
+            and seen.completed
+            and not seen.alert
+            and expected["aborted_by"] != "middlebox"
+            and not expected["client"]["reported"]
+        ):
             wrong.append("it should fail and completes")
         if outcome == "failed" and seen.completed and expected["aborted_by"] in ("middlebox", "unknown"):
             wrong.append("it should fail and completes")
         if outcome == "failed" and case.s.get("expect") and (expected["alert"] or {}).get("description") != case.s["expect"]:
             wrong.append(f"the alert should be {case.s['expect']} and is {expected['alert']}")
         if wrong:
-            raise Disagreement("; ".join(wrong) + " | " + seen.story() + f" | client: {expected['client']['reported']} | server: {expected['server']['reported']}")
+            raise Disagreement(
+                "; ".join(wrong)
+                + " | "
+                + seen.story()
+                + f" | client: {expected['client']['reported']} | server: {expected['server']['reported']}"
+            )
 
 
 def _without_keys(case: Case, version: str | None, alert: dict[str, Any] | None) -> str | None:
@@ -321,7 +381,7 @@ def readme(case: Case, seen: Seen, expected: dict[str, Any]) -> str:
         "no-handshake": "Notice that no handshake was tried.",
         "unfinished": "Notice that the capture, not the connection, is what falls short.",
     }.get(expected["outcome"], f"Notice who ends it: the {expected['aborted_by']}.")
-    return title + "\n".join([arranged, shown, notice]) + "\n"
+    return title + f"{arranged}\n{shown}\n{notice}" + "\n"
 
 
 __all__ = ["CAPTURES", "CLIENT", "KEYS", "Disagreement", "Recorder"]

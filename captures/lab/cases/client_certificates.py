@@ -60,7 +60,7 @@ CASES += [
 # The client signs with another key.
 CASES += [
     row("client-cert-key-mismatch", server, version, {"cert": "client", "key": "client-unknown-ca", "min": version}, {}, "The client signs with a key that is not that of its certificate.", client="tlslite",
-        **({"notice": "Notice that the certificate is in order and the signature is not."}))
+        notice="Notice that the certificate is in order and the signature is not.")
     for server in ("openssl", "haproxy", "go") for version in ("1.2",)
 ]  # fmt: skip
 

@@ -114,7 +114,7 @@ for server, option in (("nginx", {"http2": True}), ("openssl", {"argv": ["-alpn"
 
 # -- key exchange -------------------------------------------------------------------------------------------------------
 SMALL = {"max": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "lines": [f"ssl_dhparam {PROGRAMS}/dh1024.pem;"]}
-for client, option in (("openssl", {"version": "1.2", "ciphers": "DHE"}), ("curl", {"max": "1.2", "ciphers": "DHE"}), 
+for client, option in (("openssl", {"version": "1.2", "ciphers": "DHE"}), ("curl", {"max": "1.2", "ciphers": "DHE"}),
                        ("java", {"max": "1.2", "ciphers": "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "jvm": ["-Djava.security.properties=JVMFILE"]}), ("python", {"max": "1.2", "ciphers": "DHE"})):  # fmt: skip
     CASES.append(refuse("dh-key-too-small", "nginx", "tls12", option, SMALL, "The server's Diffie-Hellman group has 1024 bits, fewer than the client takes.", client=client, by="client"))
 for client in ("openssl", "curl", "node", "python"):

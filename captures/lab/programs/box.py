@@ -268,7 +268,12 @@ class Box:
         after = len(packet.payload) + bool(packet.flags & (SYN | FIN))
         for n in range(fault.get("count", 1)):
             shift = fault.get("offset", 0) + n * fault.get("step", 0)
-            common = {"ttl": fault.get("ttl", 118), "ip_id": fault.get("ip_id", 0x3039) + n, "window": fault.get("window", 0), "payload": payload}
+            common = {
+                "ttl": fault.get("ttl", 118),
+                "ip_id": fault.get("ip_id", 0x3039) + n,
+                "window": fault.get("window", 0),
+                "payload": payload,
+            }
             late = fault.get("spacing", 0.0008) * (n + 1)
             to = fault.get("to", "both")
             back = forge(packet.destination, packet.source, packet.ports[::-1], packet.ack + shift, packet.seq + after, flags, **common)

@@ -28,11 +28,22 @@ static void keep(const SSL *ssl, const char *line) {
     close(out);
 }
 
-SSL *SSL_new(SSL_CTX *context) {
-    static SSL *(*real)(SSL_CTX *);
+static void watch(SSL_CTX *context) {
     static void (*set)(SSL_CTX *, callback);
-    if (!real) real = dlsym(RTLD_NEXT, "SSL_new");
     if (!set) set = dlsym(RTLD_NEXT, "SSL_CTX_set_keylog_callback");
     if (set && path[0]) set(context, keep);
+}
+
+SSL *SSL_new(SSL_CTX *context) {
+    static SSL *(*real)(SSL_CTX *);
+    if (!real) real = dlsym(RTLD_NEXT, "SSL_new");
+    watch(context);
     return real(context);
+}
+
+SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *context) { /* some servers change over once they know the name */
+    static SSL_CTX *(*real)(SSL *, SSL_CTX *);
+    if (!real) real = dlsym(RTLD_NEXT, "SSL_set_SSL_CTX");
+    if (context) watch(context);
+    return real(ssl, context);
 }

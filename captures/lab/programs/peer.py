@@ -281,10 +281,8 @@ def converse(conn: socket.socket, kind: str, mood: str) -> bool:
         said = conn.recv(4096)
         if not said:
             return False
-        for pattern, answers in steps:
-            found = re.match(pattern, said, re.I) if kind not in ("ldap", "xmpp") else re.search(pattern, said, re.I)
-            if found:
-                break
+        look = re.search if kind in ("ldap", "xmpp") else re.match
+        found, answers = next((f, a) for f, a in ((look(pattern, said, re.IGNORECASE), a) for pattern, a in steps) if f)
         for part in answers.get(mood, answers.get("offer", answers.get("refuse"))):
             if part is TLS:
                 return True
@@ -339,7 +337,7 @@ def serve_one(conn: socket.socket, c: ssl.SSLContext, o: dict[str, str]) -> None
         if "dialogue" in o:
             while said := tls.recv(4096):
                 tls.sendall(b"* BYE\r\n" if o["dialogue"] == "imap" else b"250 ok\r\n")
-                if re.search(rb"quit|logout", said, re.I):
+                if re.search(rb"quit|logout", said, re.IGNORECASE):
                     break
         else:
             tls.recv(4096)

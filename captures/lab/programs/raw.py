@@ -54,14 +54,23 @@ def client_hello(w: dict) -> bytes:
     parts: list[tuple[int, bytes]] = []
     if w.get("sni", "server.test"):
         parts.append((0, vector(2, b"\0" + vector(2, w.get("sni", "server.test").encode()))))
-    parts += [(10, vector(2, shorts(groups))), (11, b"\1\0"), (13, vector(2, shorts(w.get("sigalgs", SIGALGS)))), (23, b""), (0xFF01, b"\0")]
+    parts += [
+        (10, vector(2, shorts(groups))),
+        (11, b"\1\0"),
+        (13, vector(2, shorts(w.get("sigalgs", SIGALGS)))),
+        (23, b""),
+        (0xFF01, b"\0"),
+    ]
     if "alpn" in w:
         parts.append((16, vector(2, b"".join(vector(1, p.encode()) for p in w["alpn"]))))
     if versions:
         parts.append((43, vector(1, shorts(versions))))
     if 0x0304 in versions:
         sizes = {23: 65, 24: 97, 29: 32, 30: 56, 0x11EC: 1216}
-        share = {g: (x25519_share() if g == 29 else (b"\x04" if g in (23, 24) else b"") + os.urandom(sizes.get(g, 32) - (g in (23, 24)))) for g in shares}
+        share = {
+            g: (x25519_share() if g == 29 else (b"\x04" if g in (23, 24) else b"") + os.urandom(sizes.get(g, 32) - (g in (23, 24))))
+            for g in shares
+        }
         parts += [(45, b"\1\1"), (51, vector(2, b"".join(shorts([g]) + vector(2, s) for g, s in share.items())))]
     parts = [p for p in parts if p[0] not in w.get("leave_out", [])]
     parts += [(number, bytes.fromhex(body)) for number, body in w.get("extra", [])]
@@ -167,8 +176,8 @@ def main() -> None:
             for thread in several:
                 thread.join()
             return
-        for port in extra.get("ports", [port] * extra.get("connections", 1)):
-            one_client(script, port, extra)
+        for one in extra.get("ports", [port] * extra.get("connections", 1)):
+            one_client(script, one, extra)
             time.sleep(extra.get("pause", 0.05))
         return
     serve(script, port, extra)

@@ -20,7 +20,21 @@ settings.maxVersion = VERSIONS[o.get("max") or o.get("version") or "1.3"]
 for word in ("useExtendedMasterSecret", "requireExtendedMasterSecret", "useEncryptThenMAC", "sendFallbackSCSV"):
     if word in o:
         setattr(settings, word, o[word])
-for word in ("eccCurves", "rsaSigHashes", "rsaSchemes", "keyShares", "cipherNames", "keyExchangeNames", "dhGroups", "minKeySize", "maxKeySize", "certificateTypes", "ecdsaSigHashes", "more_sig_schemes", "defaultCurve"):
+for word in (
+    "eccCurves",
+    "rsaSigHashes",
+    "rsaSchemes",
+    "keyShares",
+    "cipherNames",
+    "keyExchangeNames",
+    "dhGroups",
+    "minKeySize",
+    "maxKeySize",
+    "certificateTypes",
+    "ecdsaSigHashes",
+    "more_sig_schemes",
+    "defaultCurve",
+):
     if word in o:
         setattr(settings, word, o[word])
 

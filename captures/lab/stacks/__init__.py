@@ -118,10 +118,14 @@ class Stack:
     def reported(self, output: str) -> str | None:
         """The last line that says what went wrong, without what changes from run to run."""
         best = None
-        lines = [ln for ln in output.splitlines() if not re.search(self.ignore, ln, re.I) and "\ufffd" not in ln and ln.replace("\t", " ").isprintable()]
-        lines = [ln for ln in lines if re.search(self.prefer, ln, re.I)][:1] or lines
+        lines = [
+            ln
+            for ln in output.splitlines()
+            if not re.search(self.ignore, ln, re.IGNORECASE) and "\ufffd" not in ln and ln.replace("\t", " ").isprintable()
+        ]
+        lines = [ln for ln in lines if re.search(self.prefer, ln, re.IGNORECASE)][:1] or lines
         for line in lines:
-            if re.search(self.report, line, re.I):
+            if re.search(self.report, line, re.IGNORECASE):
                 best = line
         return clean(best) if best else None
 
@@ -142,7 +146,8 @@ def clean(line: str) -> str:
     line = re.sub(r"current time \S+ is", "current time is", line)
     line = re.sub(r"(after|before) \d{4}-\d\d-\d\dT[\d:]+Z", r"\1 then", line)
     line = re.sub(r"\w{3} \w{3} \d\d [\d:]+ (UTC|GMT) \d{4}", "then", line)
-    line = re.sub(r"\b\d+ (ms|milliseconds)\b", "N ms", line)
+    line = re.sub(r"\b\d+ (ms|milliseconds|seconds in)\b", r"N \1", line)
+    line = re.sub(r"\b\d{9,}\b", "N", line)
     return line.strip()[:300]
 
 

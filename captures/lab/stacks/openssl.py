@@ -15,8 +15,14 @@ def _common(o: Options, lab: Lab) -> list[str]:
         argv.append(FLAGS[o.low])
     else:
         argv += [OFF[v] for v in ORDER if not ORDER.index(o.low) <= ORDER.index(v) <= ORDER.index(o.high)]
-    for key, flag in (("ciphers", "-cipher"), ("suites13", "-ciphersuites"), ("groups", "-groups"), ("sigalgs", "-sigalgs"), ("alpn", "-alpn")):
-        if o[key] if key in o else None:
+    for key, flag in (
+        ("ciphers", "-cipher"),
+        ("suites13", "-ciphersuites"),
+        ("groups", "-groups"),
+        ("sigalgs", "-sigalgs"),
+        ("alpn", "-alpn"),
+    ):
+        if o.get(key, None):
             argv += [flag, o[key]]
     if o.cert:
         files = lab.pki.leaf(o.cert)
@@ -56,7 +62,13 @@ def server(o: Options, lab: Lab) -> Command:
     argv = ["openssl", "s_server", "-accept", str(lab.port), *_common(Options({"cert": "server", **o}), lab)]
     if o.client_ca:
         # -Verify n asks and insists; -verify n asks only
-        argv += ["-CAfile", str(lab.pki.ca(o.client_ca)), "-Verify" if (o.verify or "require") == "require" else "-verify", "3", "-verify_return_error"]
+        argv += [
+            "-CAfile",
+            str(lab.pki.ca(o.client_ca)),
+            "-Verify" if (o.verify or "require") == "require" else "-verify",
+            "3",
+            "-verify_return_error",
+        ]
         argv += ["-chainCAfile", str(lab.pki.ca("root"))]
     if o.crl:
         argv += ["-crl_check", "-CRL", str(lab.pki.crl(o.crl))]
@@ -70,12 +82,12 @@ def server(o: Options, lab: Lab) -> Command:
     second = lab.pki.leaf("server")
     argv += [{"CERT": str(second.cert), "KEY": str(second.key)}.get(a, str(a)) for a in o.argv or []]
     if o.restart:  # another server, with other ticket keys, after each connection
-        argv = ["sh", "-c", "while true; do \"$@\"; done", "again", *argv]
+        argv = ["sh", "-c", 'while true; do "$@"; done', "again", *argv]
     return Command(argv, stdin=o.says, linger=o.linger or 30, ready_port=lab.port)
 
 
 STACKS = [
     Stack("openssl", "OpenSSL s_client / s_server", ("openssl",), first_line("openssl", "version"), client, server,
           report=r":error:|verify error:|error:num|alert|unexpected eof|refused|timed out|unreachable|no route|errno=|Didn't find",
-          prefer=r"^verify error:", ignore=r"^Verif|:error:[0-9A-F]+:STORE|No ALPN|Secure Reneg"),
+          prefer=r"^verify error:", ignore=r"^Verification|^Verify return|:error:[0-9A-F]+:STORE|No ALPN|Secure Reneg"),
 ]  # fmt: skip

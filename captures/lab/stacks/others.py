@@ -14,16 +14,31 @@ from . import PROGRAMS, Command, Lab, Options, Stack, first_line, preloaded_keyl
 
 def raw_client(o: Options, lab: Lab) -> Command:
     extra = {k: o[k] for k in ("connections", "address", "pause", "patience", "window", "from", "parallel", "ports") if k in o}
-    return Command([sys.executable, str(PROGRAMS / "raw.py"), "client", json.dumps(o.script), str(lab.port), json.dumps(extra)], patience=o.limit or 14)
+    return Command(
+        [sys.executable, str(PROGRAMS / "raw.py"), "client", json.dumps(o.script), str(lab.port), json.dumps(extra)], patience=o.limit or 14
+    )
 
 
 def raw_server(o: Options, lab: Lab) -> Command:
     extra = {k: o[k] for k in ("backlog", "never_accept", "window", "once") if k in o}
-    return Command([sys.executable, str(PROGRAMS / "raw.py"), "server", json.dumps(o.script or []), str(lab.port), json.dumps(extra)], ready_port=lab.port)
+    return Command(
+        [sys.executable, str(PROGRAMS / "raw.py"), "server", json.dumps(o.script or []), str(lab.port), json.dumps(extra)],
+        ready_port=lab.port,
+    )
 
 
 def proxy_server(o: Options, lab: Lab) -> Command:
-    argv = [sys.executable, str(PROGRAMS / "proxy.py"), o.kind, "--port", str(lab.port), "--mood", o.mood or "ok", "--to", o.to or "127.0.0.1:443"]
+    argv = [
+        sys.executable,
+        str(PROGRAMS / "proxy.py"),
+        o.kind,
+        "--port",
+        str(lab.port),
+        "--mood",
+        o.mood or "ok",
+        "--to",
+        o.to or "127.0.0.1:443",
+    ]
     return Command(argv, ready_port=lab.port)
 
 
@@ -73,7 +88,21 @@ def psql(o: Options, lab: Lab) -> Command:
 
 
 def mysql(o: Options, lab: Lab) -> Command:
-    argv = ["mysql", "--no-defaults", "-h", lab.address, "-P", str(lab.port), "-u", "lab", "-plab", "--ssl", f"--ssl-ca={lab.pki.ca('root')}", "-e", "select 1"]
+    argv = [
+        "mysql",
+        "--no-defaults",
+        "-h",
+        lab.address,
+        "-P",
+        str(lab.port),
+        "-u",
+        "lab",
+        "-plab",
+        "--ssl",
+        f"--ssl-ca={lab.pki.ca('root')}",
+        "-e",
+        "select 1",
+    ]
     return Command([*argv, *(o.argv or [])], env=preloaded_keylog(lab))
 
 

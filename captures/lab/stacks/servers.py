@@ -50,7 +50,11 @@ http {{
   }}
 }}
 """
-    return Command(["nginx", "-e", "stderr", "-c", str(lab.file("nginx.conf", text)), "-p", str(lab.work)], ready_port=lab.port, env=preloaded_keylog(lab))
+    return Command(
+        ["nginx", "-e", "stderr", "-c", str(lab.file("nginx.conf", text)), "-p", str(lab.work)],
+        ready_port=lab.port,
+        env=preloaded_keylog(lab),
+    )
 
 
 def haproxy(o: Options, lab: Lab) -> Command:
@@ -154,7 +158,12 @@ Require all granted
 
 def stunnel(o: Options, lab: Lab) -> Command:
     files = lab.pki.leaf(o.cert or "server")
-    lines = [f"cert = {files.chain}", f"key = {files.key}", f"sslVersionMin = {NGINX_VERSIONS[o.low]}", f"sslVersionMax = {NGINX_VERSIONS[o.high]}"]
+    lines = [
+        f"cert = {files.chain}",
+        f"key = {files.key}",
+        f"sslVersionMin = {NGINX_VERSIONS[o.low]}",
+        f"sslVersionMax = {NGINX_VERSIONS[o.high]}",
+    ]
     if o.ciphers:
         lines.append(f"ciphers = {o.ciphers}")
     if o.groups:

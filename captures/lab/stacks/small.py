@@ -58,7 +58,9 @@ def _wolfssl(lab: Lab) -> list[str]:
 
 def _java(role: str, o: Options, lab: Lab) -> Command:
     built(lab, "Tls.class", ["javac", "-d", str(lab.build), str(PROGRAMS / "java/Tls.java")])
-    policy = lab.file("strict.security", "jdk.tls.disabledAlgorithms=SSLv3, TLSv1, TLSv1.1, RC4, DES, MD5withRSA, DH keySize < 2048, EC keySize < 224\n")
+    policy = lab.file(
+        "strict.security", "jdk.tls.disabledAlgorithms=SSLv3, TLSv1, TLSv1.1, RC4, DES, MD5withRSA, DH keySize < 2048, EC keySize < 224\n"
+    )
     jvm = [a.replace("JVMFILE", str(policy)) for a in o.jvm or []]
     argv = ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", *jvm, "-cp", str(lab.build), "Tls", role, *_words(o, lab, role)]
     leaf = o.cert or ("server" if role == "server" else None)
