@@ -29,6 +29,7 @@ I64 = npt.NDArray[np.int64]
 _KEPT_WITHOUT_PAYLOAD = 200_000  # flows without a byte whose segments are remembered
 _PLAIN_FLOWS = 50_000  # plain-text flows remembered because TLS may yet be seen on their port
 _ICMP = 16  # errors kept for one flow
+_RESET_TEXT = 200  # bytes kept of what a reset carries
 _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
@@ -52,6 +53,7 @@ class Tracker:
         self._parts: dict[int, list[Any]] = {}
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
+        self._reset_texts: dict[int, tuple[int, int, bytes]] = {}
         self._tls_servers: set[tuple[str, int]] = set()
         self._plain: dict[int, Connection] = {}
         self._watched: set[int] = set()
@@ -90,6 +92,11 @@ class Tracker:
         if not wanted.all():
             ordered = ordered[np.repeat(wanted, placed.ends - placed.starts)]
         ordered = ordered[s.wire_length[ordered] > 0]
+        reset = (s.flags[ordered] & TcpFlag.RST) != 0
+        if reset.any():
+            # what a reset carries is a note about it, not part of the stream (RFC 9293 section 3.5.2)
+            self._note_reset_text(s, ordered[reset], placed)
+            ordered = ordered[~reset]
         if len(ordered) == 0:
             return
         flows = placed.flow[ordered]
@@ -271,6 +278,14 @@ class Tracker:
             elif sum(len(p) for p in parts) < limit:
                 parts.append(kept[begin:end])
 
+    def _note_reset_text(self, s: SegmentBatch, at: I64, placed: Placement) -> None:
+        for index in at.tolist():
+            row = int(placed.flow[index])
+            begin, length = int(s.payload_offset[index]), min(int(s.payload_length[index]), _RESET_TEXT)
+            if len(self._reset_texts) < _KEPT_WITHOUT_PAYLOAD:
+                text = s.data[begin : begin + length].tobytes()
+                self._reset_texts.setdefault(row, (int(s.frame[index]), int(placed.direction[index]), text))
+
     def _note_icmp(self, error: IcmpError) -> None:
         row = self.table.find(error.source, error.destination, error.source_port, error.destination_port)
         if row is None:
@@ -341,7 +356,11 @@ class Tracker:
             connection = self._connections.get(row) or self._plain.get(row)
             if client < 0:
                 client = 1 if flow.server_port == int(c["source_port"][row]) else 0
-            result.append(assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit))
+            handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit)
+            if row in self._reset_texts:
+                handshake.reset_text_frame, direction, handshake.reset_text = self._reset_texts.pop(row)
+                handshake.reset_text_from_client = direction == client
+            result.append(handshake)
         for row in rows.tolist():
             self._connections.pop(row, None)
             self._parts.pop(row, None)

@@ -258,6 +258,10 @@ class Handshake:
     finished_verified: bool | None = None
     """Both Finished seen with keys fit the messages before them (RFC 8446 section 4.4.4); None where that cannot be told."""
     icmp: list[IcmpError] = field(default_factory=list)
+    reset_text: bytes = b""
+    """What the first RST with a payload carried (RFC 9293 section 3.5.2), at most 200 bytes."""
+    reset_text_frame: int = 0
+    reset_text_from_client: bool = False
     read_segments: Callable[[], tuple[Segment, ...]] | None = None
     """Makes ``segments`` when they are first asked for; None once made or where none were kept."""
     known_segments: tuple[Segment, ...] = ()
