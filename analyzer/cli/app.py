@@ -14,6 +14,7 @@ from analyzer.cli.causes import causes
 from analyzer.cli.explain import explain
 from analyzer.cli.guard import guarded
 from analyzer.cli.interfaces import interfaces
+from analyzer.cli.sniff import sniff
 
 __all__ = ["app", "main"]
 
@@ -44,13 +45,14 @@ def handshake(
 
     \b
     handshake analyze trace.pcapng          what failed, and why
+    handshake sniff eth0                    the same, live
     handshake explain trace.pcapng 17       one handshake, message by message
     handshake explain cert-expired          what a cause means and what to do
     """
 
 
 app.callback()(handshake)
-for _command in (analyze, explain, causes, interfaces):
+for _command in (analyze, sniff, explain, causes, interfaces):
     app.command()(guarded(_command))
 
 
