@@ -26,6 +26,8 @@ _PROFILES = 65_536
 _CLIENTS = 65_536
 _TLS12 = 0x0303
 _RECENT = 32
+_STARTS = 8
+_HALF_SECOND = 500_000_000
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -67,6 +69,8 @@ class Context:
         """Certificate chains: judged, and what the run showed of them elsewhere."""
         self.old_clients: dict[str, int] = {}
         """Clients that completed a handshake and offer nothing newer than TLS 1.1: address and best version."""
+        self._starts: dict[tuple[int, int], list[Attempt]] = {}
+        """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
         self.remembered: dict[str, tuple[Handshake, object]] = {}
         """Work that several rules share, by name, for the handshake at hand only."""
         self.forgotten = 0
@@ -104,6 +108,25 @@ class Context:
             if not same_server or there or (name and attempt.server_name == name):
                 yield attempt
 
+    def rival(self, handshake: Handshake, within: int) -> Attempt | None:
+        """The one attempt over the other IP version, begun within ``within`` ns (at most half a second), that got a ServerHello on the
+        same port: the addresses do not tell whether it is the same client's. None where there are several, or the capture is busy."""
+        flow = handshake.flow
+        six = ":" in flow.client_address
+        slot = flow.first_seen // _HALF_SECOND
+        found = []
+        for number in (slot - 1, slot, slot + 1):
+            begun = self._starts.get((flow.capture, number), ())
+            if len(begun) >= _STARTS:
+                return None
+            found += [
+                attempt
+                for attempt in begun
+                if (":" in attempt.client_address) != six and attempt.server_port == flow.server_port and attempt.accepted
+                and abs(attempt.time - flow.first_seen) <= within
+            ]  # fmt: skip
+        return found[0] if len({attempt.client_address for attempt in found}) == 1 else None
+
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""
         return self.chains.judge(handshake)
@@ -120,12 +143,19 @@ class Context:
             flow.first_seen, flow.capture, flow.stream, flow.client_address, flow.server_address, flow.server_port,
             handshake.stage, handshake.outcome, handshake.aborted_by, alert.description if alert is not None else None,
             hello, answer, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
-            flow.client_frames + flow.server_frames,
+            flow.client_frames + flow.server_frames, handshake.dialogue.via if handshake.dialogue is not None else None,
+            flow.server_rst_time,
         )  # fmt: skip
         recent = self.clients.get(flow.client_address)
         if recent is None:
             recent = self._remember(self.clients, flow.client_address, deque(maxlen=_RECENT), _CLIENTS)
         recent.append(attempt)
+        start = (flow.capture, flow.first_seen // _HALF_SECOND)
+        begun = self._starts.get(start)
+        if begun is None:
+            begun = self._remember(self._starts, start, [], _CLIENTS)
+        if len(begun) < _STARTS:
+            begun.append(attempt)
         shape = shape_of(handshake, name, address)
         profile = self.servers.get(address)
         if profile is None:

@@ -9,8 +9,9 @@ Passwords and tokens are not written down: what may be a secret becomes ``***`` 
 
 from __future__ import annotations
 
+from analyzer.dialogues.clear import went_on_in_clear
 from analyzer.dialogues.follower import Follower
 from analyzer.dialogues.recognise import name_protocol
 from analyzer.dialogues.tds import TdsUnwrapper
 
-__all__ = ["Follower", "TdsUnwrapper", "name_protocol"]
+__all__ = ["Follower", "TdsUnwrapper", "name_protocol", "went_on_in_clear"]

@@ -1,0 +1,52 @@
+"""The client closed in the middle of the handshake, without an alert.
+
+Seen:
+    FIN, RST or close_notify of the client's own, in the middle of the handshake, with no alert that says why and without the
+    silence of a timeout. Where it stopped is in the evidence.
+
+Means:
+    The client, or the person in front of it, did not want to go on: a program ended, a page was left, a port was only
+    looked at, or the client checks certificates in its own code and closes without a word.
+
+Remedy:
+    The reason is in the client's log. Java: -Djavax.net.debug=ssl:handshake; Node: NODE_DEBUG=tls; GnuTLS: GNUTLS_DEBUG_LEVEL=4; Go:
+    print the error of Dial; OpenSSL: s_client -msg -state (SSL_DEBUG=1 does nothing); curl: -v. As a client nginx, Apache, HAProxy
+    and Envoy name it in the error log; IIS (ARR) in the Schannel events.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
+    $ curl -v {resolve} https://{name_connect}/
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rules.application._closes import first_close
+from analyzer.diagnosis.rules.application._where import stage_text
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake, Stage
+
+
+class ClientClosedMidHandshake(Rule):
+    """The honest general answer; it gives way to every other."""
+
+    cause = "client-closed-mid-handshake"
+    stages = stages_from(Stage.DIALOGUE, Stage.FINISHED) - {Stage.SERVER_NOT_TLS}
+    outcomes = frozenset({"failed"})
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if handshake.aborted_by != "client" or (alert is not None and alert.description != 0):
+            return None
+        dialogue = handshake.dialogue
+        if handshake.stage == Stage.DIALOGUE and (dialogue is None or dialogue.state != "agreed"):
+            return None
+        close = first_close(handshake)
+        if alert is None and (close is None or not close.from_client):
+            return None
+        where = stage_text(handshake)
+        how = "said goodbye (close_notify)" if alert is not None else "reset" if close is not None and close.kind == "rst" else "closed"
+        summary = f"The client {how} in the middle of the handshake with {words.server_text(handshake)}, {where}."
+        return self.found("likely", summary, [*handshake.closing_evidence[:2], Evidence(None, f"it stopped {where}")])

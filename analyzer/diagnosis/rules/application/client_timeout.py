@@ -1,0 +1,72 @@
+"""The client stopped waiting.
+
+Seen:
+    FIN or RST by the client, without an alert, after a second or more without progress by the server; most often a round
+    number of seconds after it connected, sent its ClientHello or heard the last byte.
+
+Means:
+    The client's own timer ran out: it says when the attempt ended, and seldom why. What the server did not do in that
+    time is the reason; where that can be told it is the cause, and this stands beside it.
+
+Remedy:
+    First find out why the server was late. Then, if the time is simply too short, give it more:
+    curl: --connect-timeout; Go: TLSHandshakeTimeout of http.Transport (10 s); Java: soTimeout, connectTimeout; nginx:
+    proxy_connect_timeout; Apache: ProxyTimeout, connectiontimeout; HAProxy: timeout connect, timeout check; Envoy: connect_timeout (5 s);
+    IIS ARR: time-out of the proxy settings; OpenSSL: s_client has none.
+
+Confirm:
+    $ time openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ curl -v --connect-timeout 60 {resolve} https://{name_connect}/
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, CloseEvent, close_text, first_close, round_seconds, silence
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake, Stage
+
+
+class ClientTimeout(Rule):
+    """A qualifier: the cause only where the server did answer, too late."""
+
+    cause = "client-timeout"
+    stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
+    outcomes = frozenset({"failed"})
+    explains = ("client-closed-mid-handshake",)
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        close = first_close(handshake)
+        if close is None or not close.from_client or handshake.closing_alert is not None:
+            return None
+        late = handshake.server_hello_frame > close.frame
+        heard = [m for m in handshake.messages if not m.from_client and m.frame < close.frame]
+        begin = max(handshake.client_hello_time, heard[-1].timestamp if heard else 0)
+        waited = close.time - begin if late else silence(handshake, close.time)
+        seconds = round_seconds(handshake, close.time)
+        if waited < AT_ONCE or not self._waits_for_server(handshake, late):
+            return None
+        where = words.server_text(handshake)
+        evidence = [Evidence(None, f"{words.span_text(waited)} without progress"), close_text(close)]
+        if seconds is not None:
+            evidence.append(Evidence(None, f"the client had waited {words.count_text(seconds, 'second')}: a timeout"))
+        if late:
+            return self._late(handshake, close, waited, evidence)
+        summary = f"The client gave up waiting for {where} after {words.span_text(waited)}."
+        return self.found("possible", summary, evidence)
+
+    def _waits_for_server(self, handshake: Handshake, late: bool) -> bool:
+        """Whether it was the server's turn: after the client's hello or second flight, or in the middle of its own."""
+        if late or handshake.server_hello is None:
+            return True
+        if handshake.stage == Stage.CLIENT_FLIGHT:
+            return True
+        return not any(m.kind == "server_hello_done" for m in handshake.messages) and not handshake.server_finished_frame
+
+    def _late(self, handshake: Handshake, close: CloseEvent, waited: int, evidence: list[Evidence]) -> Finding:
+        after = handshake.server_hello_time - close.time
+        evidence.append(Evidence(handshake.server_hello_frame, f"the server's answer, {words.span_text(after)} after that"))
+        summary = f"The client gave up on {words.server_text(handshake)} after {words.span_text(waited)}; the answer came too late."
+        return self.found("likely", summary, evidence)

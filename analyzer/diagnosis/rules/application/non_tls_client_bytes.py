@@ -1,0 +1,69 @@
+r"""The client sent something that is not TLS to a TLS port.
+
+Seen:
+    The client's first byte begins no TLS record (0x16) and no hello of SSLv2: an SSH banner, RDP, MQTT, SMB, a database protocol or
+    bytes nobody knows. The server answers as it answers plain HTTP: an alert, a page, a close, a reset, or silence.
+
+Means:
+    A client without TLS, or of another service, on this port; a scanner; or a tunnel that only uses the port because firewalls
+    let it through.
+
+Remedy:
+    Switch TLS on in that client, or correct its port. MQTT: mqtts:// (8883); RDP and SSH: their own ports; databases: sslmode.
+    To serve several protocols on one port: sslh, HAProxy with tcp-request inspect-delay and req.ssl_hello_type, nginx stream with
+    ssl_preread, Envoy's tls_inspector. Apache, IIS, Java and Go cannot.
+
+Confirm:
+    $ tshark -r CAPTURE -Y 'tcp.stream == {stream} && tcp.len > 0' -x -c 1
+    $ openssl s_client -connect {connect} {servername} </dev/null
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.application._answers import answer_of, speaks_in_clear
+from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake, Stage
+
+
+class NonTlsClientBytes(Rule):
+    """Named where the protocol can be told. Where both sides speak it, no TLS was wanted."""
+
+    cause = "non-tls-client-bytes"
+    stages = frozenset({Stage.CLIENT_NOT_TLS})
+    outcomes = frozenset({"failed", "unfinished"})
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        flow = handshake.flow
+        if not flow.syn_frame or flow.client_gaps or not handshake.client_bytes:
+            return None  # what looks foreign may be the middle of something
+        protocol = spoken_by(handshake.client_bytes, True)
+        if protocol in ("http", "http2", "tls"):
+            return None
+        first = Evidence(handshake.client_bytes_frame, f"the client's first bytes: {first_line(handshake.client_bytes)}")
+        answer = answer_of(handshake)
+        where = words.server_text(handshake)
+        spoken = protocol_text(protocol)
+        server_spoke_first = handshake.server_bytes and handshake.server_bytes_frame < handshake.client_bytes_frame
+        if speaks_in_clear(handshake, protocol) or server_spoke_first or _talks_on(handshake):
+            summary = f"Both sides spoke {spoken} on {where}: nobody spoke TLS on this port."
+            return self.found("likely", summary, [first, *answer], outcome="no-handshake", aborted_by="none")
+        summary = f"The client sent {spoken} to the TLS port of {where}."
+        by = "server" if answer else handshake.aborted_by
+        return self.found("certain" if protocol is not None else "likely", summary, [first, *answer], outcome="failed", aborted_by=by)
+
+
+def _talks_on(handshake: Handshake) -> bool:
+    """Whether a conversation in an unknown protocol went on: the client answered what the server said."""
+    if not handshake.server_bytes or handshake.server_bytes.startswith(b"HTTP/"):
+        return False
+    turns = 0
+    from_client = None
+    for segment in handshake.segments:
+        if segment.length and segment.from_client != from_client:
+            turns += 1
+            from_client = segment.from_client
+    return turns >= 4

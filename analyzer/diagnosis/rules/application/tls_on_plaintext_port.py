@@ -1,0 +1,66 @@
+r"""TLS was sent to a port that does not speak it.
+
+Seen:
+    The answer to the ClientHello is plain text or another protocol: "HTTP/1.1 400", an SSH banner, a Redis error, the ClientHello itself.
+    Clients then say "wrong version number", "first record does not look like a TLS handshake" or "packet length too long"; BoringSSL
+    sends protocol_version, GnuTLS and Java unexpected_message, NSS and wolfSSL record_overflow, rustls decode_error, others nothing.
+
+Means:
+    The port is wrong, or TLS is switched off on the listener: "listen 443" without "ssl", a certificate that could not be loaded, a
+    backend that speaks plain HTTP behind a proxy that was told otherwise.
+
+Remedy:
+    nginx: listen 443 ssl; and for upstreams proxy_pass http://; Apache: SSLEngine on in that virtual host, Listen 443 https; HAProxy:
+    bind ... ssl crt, and no "ssl" on the server line of a plain backend; Envoy: a transport_socket on the listener, none on the
+    cluster; IIS: an https binding; Java: server.ssl.* (Spring), SSLEnabled="true" (Tomcat); Go: ListenAndServeTLS;
+    OpenSSL based: the port that has TLS; Redis: tls-port.
+
+Confirm:
+    $ printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 3 {address} {port} | head -c 200
+    $ openssl s_client -connect {connect} {servername} </dev/null
+"""
+
+from __future__ import annotations
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake, Stage
+
+_GENERAL = ("record-overflow", "unexpected-message", "decode-error", "client-version-too-new", "refused-encrypted")
+
+
+class TlsOnPlaintextPort(Rule):
+    """Bytes of the server that are no TLS, in answer to a ClientHello."""
+
+    cause = "tls-on-plaintext-port"
+    stages = frozenset({Stage.SERVER_NOT_TLS, Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED})
+    outcomes = frozenset({"failed", "unfinished"})
+    explains = (*_GENERAL, "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "server-fin-after-hello")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        where = words.server_text(handshake)
+        hello = hello_evidence(handshake, "the ClientHello")
+        if handshake.stage != Stage.SERVER_NOT_TLS:
+            echo = next((m for m in handshake.messages if m.kind == "client_hello" and not m.from_client), None)
+            if echo is None or handshake.client_hello is None:
+                return None
+            evidence = [hello, Evidence(echo.frame, "the server sent a ClientHello back")]
+            summary = f"{where} only sent the ClientHello back: an echo, not TLS."
+            return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
+        if handshake.flow.server_gaps or not handshake.flow.syn_frame:
+            return None  # what looks foreign may be the middle of something
+        protocol = spoken_by(handshake.server_bytes, False)
+        line = first_line(handshake.server_bytes)
+        sure = protocol is not None or line.startswith('"')
+        first = handshake.server_bytes_frame < handshake.client_hello_frame
+        how = "before the ClientHello arrived" if first else "in answer"
+        evidence = [hello, Evidence(handshake.server_bytes_frame, f"the server sent {line} {how}")]
+        spoken = protocol_text(protocol) if protocol is not None else "plain text" if sure else protocol_text(None)
+        summary = f"The client began TLS on a port where {where} speaks {spoken}."
+        if not sure:
+            summary = f"{where} answered the ClientHello with bytes that are not TLS."
+        return self.found("certain" if sure else "likely", summary, evidence, outcome="failed", aborted_by="server")
