@@ -10,6 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from analyzer.diagnosis.record_lengths import signing_key_type
 from analyzer.model.finding import AbortedBy, Outcome
 from analyzer.model.handshake import Flow, Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
@@ -79,7 +80,7 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -
         handshake.alpn if answer is not None else None,
         answer.ja3s if answer is not None else None,
         leaf.sha256 if leaf is not None else None,
-        leaf.key_type if leaf is not None else None,
+        leaf.key_type if leaf is not None else signing_key_type(handshake),
         exchange.signature_scheme if exchange is not None else None,
         flow.server_ttl if _answered_itself(flow) else 0,
         address,
@@ -145,7 +146,7 @@ class ServerProfile:
 
     @property
     def key_types(self) -> Counter[str]:
-        """Key types of leaf certificates."""
+        """Key types of leaf certificates; in TLS 1.3 told from the length of CertificateVerify."""
         return self._count(_KEY_TYPE)
 
     @property
