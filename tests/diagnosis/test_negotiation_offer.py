@@ -23,6 +23,9 @@ class TestVersions:
         finding = judge(attempt(hello(0x0301), alert=70), *neighbours)
         assert any("12 other handshakes here got TLS 1.3" in evidence.says for evidence in finding.evidence)
 
+    def test_a_server_that_took_the_version_from_others_is_less_sure(self):
+        assert verdict(attempt(hello(0x0303), alert=70), served(hello(0x0303), answer())) == ("client-version-too-old", "likely")
+
     def test_openssl_three_at_its_security_level_is_the_signature(self):
         judged = attempt(hello(0x0302), alert=80)
         assert verdict(judged) == ("legacy-sigalg-seclevel", "likely")
@@ -109,6 +112,10 @@ class TestSuites:
         finding = judge(attempt(hello(), alert=40), *neighbours)
         assert (finding.cause, finding.confidence) == ("internal-error", "possible")
         assert any("against the nearest hello the server took (stream 90)" in e.says for e in finding.evidence)
+
+    def test_goodbye_in_place_of_a_server_hello_is_only_a_close(self):
+        found = judge(attempt(hello(), alert=0, level=1, close="fin"))
+        assert found is None or found.cause not in ("no-common-cipher", "sni-unrecognized", "internal-error")
 
     def test_alert_in_answer_to_a_close_is_no_refusal(self):
         """Java answers a connection closed on it with 40."""
@@ -220,6 +227,9 @@ class TestNames:
         judged = served()
         judged.alerts.extend(attempt(hello(), alert=112, level=1).alerts)
         assert judge(judged) is None
+
+    def test_112_as_a_warning_and_then_a_close(self):
+        assert verdict(attempt(hello(), alert=112, level=1, close="fin")) == ("sni-unrecognized", "certain")
 
     def test_go_says_internal_error_without_a_name(self):
         assert verdict(attempt(hello(server_name=None), alert=80)) == ("sni-missing", "possible")

@@ -39,6 +39,9 @@ SILENT_ENDS = ("server-rst-after-hello", "server-fin-after-hello", "server-close
 AFTER_CLOSES = ("client-closed-mid-handshake", "server-closed-mid-handshake")
 """General causes of a close in the middle."""
 
+_GOODBYE = frozenset({0, 90})
+"""close_notify and user_canceled: a close in good order, which says no more than any other."""
+
 _BEFORE = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
 
 
@@ -58,7 +61,7 @@ def refused_hello(handshake: Handshake) -> Refused | None:
         return None  # a hello without suites is one that did not parse
     evidence = list(handshake.closing_evidence)
     alert = handshake.closing_alert
-    if alert is not None and not alert.from_client and alert.description is not None:
+    if alert is not None and not alert.from_client and alert.description not in (None, *_GOODBYE):
         return Refused("alert", alert.description, evidence)
     flow = handshake.flow
     reset = flow.server_rst_frame and not (flow.server_fin_frame and flow.server_fin_frame < flow.server_rst_frame)

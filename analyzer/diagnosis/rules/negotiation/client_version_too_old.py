@@ -61,6 +61,8 @@ class ClientVersionTooOld(OfferRule):
         if refused.description == 70:
             # a list that names TLS 1.2 alone may also meet a server that ends below it
             below = bool(hello.supported_versions) and min(offered) >= 0x0303 and not newer
+            if neighbours.here and neighbours.versions & offered:
+                return self.found("likely", summary, evidence)  # for others, or under other names, it took what is offered here
             return self.found("likely" if below else "certain", summary, evidence)
         if refused.description == 80 and high <= 0x0302:
             return self.found("possible", summary, evidence)

@@ -30,9 +30,10 @@ from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description, refused_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.hello import Alert
 
 
 class SniUnrecognized(OfferRule):
@@ -54,14 +55,21 @@ class SniUnrecognized(OfferRule):
             if served:
                 evidence.insert(1, Evidence(None, f"the same server serves {words.list_text(served, 3)}"))
             return self.found("certain", f"{words.server_text(handshake)} does not know the name {name}.", evidence)
+        if refused_hello(handshake) is not None and (warning := _warning(handshake)) is not None:
+            evidence = [says, Evidence(warning.frame, f"the server sent {words.alert_text(warning)}"), *handshake.closing_evidence]
+            return self.found("certain", f"{words.server_text(handshake)} does not know the name {name} and closed.", evidence)
         return self._warned(handshake, says, name)
 
     def _warned(self, handshake: Handshake, says: Evidence, name: str) -> Finding | None:
         """A warning 112 that the client took for fatal, as old Java clients do."""
-        warning = next((a for a in handshake.alerts if a.description == 112 and a.level == 1 and not a.from_client), None)
+        warning = _warning(handshake)
         refusal = refusal_by_client(handshake)
         if warning is None or refusal is None or refusal.description not in (None, 40, 10, 112):
             return None
         evidence = [says, Evidence(warning.frame, f"the server warned: {words.alert_text(warning)}"), *refusal.evidence]
         summary = f"{words.server_text(handshake)} warned that it does not know {name}, and the client gave up on the warning."
         return self.found("likely" if not handshake.server_certificates else "possible", summary, evidence)
+
+
+def _warning(handshake: Handshake) -> Alert | None:
+    return next((a for a in handshake.alerts if a.description == 112 and a.level == 1 and not a.from_client), None)
