@@ -61,7 +61,7 @@ def settle(handshake: Handshake) -> None:
     if stage == Stage.ESTABLISHED and not (handshake.is_tls13 and handshake.server_application_records <= 2):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
-    if _completed(handshake):
+    if _completed(handshake) or _completed_unseen(handshake):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
     events = closing_events(handshake)
@@ -162,9 +162,6 @@ def _is_plain(alert: Alert | None) -> bool:
 
 def _completed(handshake: Handshake) -> bool:
     """Whether the handshake is complete for both sides."""
-    flow = handshake.flow
-    if (flow.truncated or flow.client_gaps or flow.server_gaps) and handshake.server_hello is not None and _data_both_ways(handshake):
-        return True
     if Stage.RANK[handshake.stage] < Stage.RANK[Stage.CLIENT_FLIGHT]:
         return False
     client, server = handshake.client_finished_frame, handshake.server_finished_frame
@@ -181,8 +178,27 @@ def _completed(handshake: Handshake) -> bool:
     return _went_on(handshake)
 
 
+def _completed_unseen(handshake: Handshake) -> bool:
+    """Whether it is complete though the capture lacks, or holds out of order, what would show it."""
+    flow = handshake.flow
+    if handshake.server_hello is None:
+        return False
+    lacking = flow.truncated or flow.client_gaps or flow.server_gaps or _is_disordered(handshake)
+    return bool(lacking) and _data_both_ways(handshake)
+
+
+def _is_disordered(handshake: Handshake) -> bool:
+    """Whether the capture holds the messages in another order than their times say (merged without sorting)."""
+    latest = 0
+    for message in handshake.messages:
+        if message.timestamp < latest:
+            return True
+        latest = message.timestamp
+    return False
+
+
 def _data_both_ways(handshake: Handshake) -> bool:
-    """Whether data went both ways, which proves a handshake whose Finished the capture lacks.
+    """Whether data went both ways, which proves a handshake whose Finished the capture lacks or holds out of order.
 
     In TLS 1.3, or when the ServerHello was cut before it said, the client's first record may be its Finished: the
     server's answer to it and a second record of the client are asked for.
@@ -191,7 +207,7 @@ def _data_both_ways(handshake: Handshake) -> bool:
     cut = answer is not None and answer.length < _SHORTEST_SERVER_HELLO
     maybe_tls13 = handshake.is_tls13 or (cut and (hello is None or hello.max_version > _TLS12))
     client = server = 0
-    for message in handshake.messages:
+    for message in sorted(handshake.messages, key=lambda message: message.timestamp):
         if message.kind != "application_data" or (maybe_tls13 and message.length in ALERT_LENGTHS):
             continue
         if message.from_client:

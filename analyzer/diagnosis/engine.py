@@ -91,6 +91,7 @@ class Diagnosis:
 
     def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
         found = []
+        context = self.context
         for rule in rules:
             if rule.alerts is not None:
                 alert = handshake.closing_alert
@@ -98,7 +99,11 @@ class Diagnosis:
                     continue
                 if rule.alert_from_client is not None and alert.from_client != rule.alert_from_client:
                     continue
-            finding = self._examine(rule, handshake)
+            try:
+                finding = rule.examine(handshake, context)
+            except Exception:  # whatever a rule does wrong must not end the run
+                self._note_bug(rule.cause, handshake)
+                continue
             if finding is not None:
                 found.append(finding)
         if found:

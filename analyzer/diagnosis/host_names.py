@@ -40,8 +40,8 @@ def matches_name(pattern: str, name: str) -> bool:
         return True
     if not pattern.startswith("*."):
         return False
-    _, _, rest = name.partition(".")
-    return bool(rest) and rest == pattern[2:] and "." in rest and "*" not in rest
+    first, _, rest = name.partition(".")
+    return bool(first) and rest == pattern[2:] and "." in rest and "*" not in rest
 
 
 def covers_name(certificate: Certificate, name: str) -> bool:
