@@ -8,7 +8,7 @@ import unicodedata
 
 from analyzer.export.escape import for_terminal
 
-__all__ = ["cut", "display_width", "wrap"]
+__all__ = ["cut", "display_width", "paragraphs", "wrap"]
 
 _BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
 
@@ -30,13 +30,18 @@ def cut(text: object, limit: int = 100) -> str:
     return shown + "…"
 
 
+def paragraphs(text: str) -> list[str]:
+    """The lines of ``text``; those that break in the middle of a sentence are joined."""
+    return _BROKEN_SENTENCE.sub(" ", text).split("\n")
+
+
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     """``text`` in lines of at most ``width``; what is not printable is escaped, long words are left whole.
 
     Lines that break in the middle of a sentence are joined before they are broken anew.
     """
     lines: list[str] = []
-    for paragraph in _BROKEN_SENTENCE.sub(" ", text).split("\n"):
+    for paragraph in paragraphs(text):
         lines += textwrap.wrap(
             for_terminal(paragraph),
             width,
