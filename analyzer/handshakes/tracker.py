@@ -365,6 +365,7 @@ class Tracker:
             self._connections.pop(row, None)
             self._parts.pop(row, None)
             self._icmp.pop(row, None)
+            self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
         return result
 
@@ -374,6 +375,7 @@ class Tracker:
             self._connections.pop(row, None)
             self._parts.pop(row, None)
             self._icmp.pop(row, None)
+            self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
         self.table.remove(rows)
 
