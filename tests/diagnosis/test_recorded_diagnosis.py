@@ -32,6 +32,7 @@ UNKNOWABLE = {
     "client-cert-not-in-ca-list--go-openssl-tls12": "a client that has no certificate looks the same",
     "client-cert-not-in-ca-list--go-openssl-tls13": "a client that has no certificate looks the same",
     "client-cert-not-in-ca-list--java-haproxy-tls12": "a client that has no certificate looks the same",
+    "client-cert-not-in-ca-list--java-haproxy-tls13": "a client that has no certificate looks the same",
     "client-cert-not-in-ca-list--java-openssl-tls12": "a client that has no certificate looks the same",
     "client-cert-not-in-ca-list--java-openssl-tls13": "a client that has no certificate looks the same",
     "client-cert-not-in-ca-list--java-python-tls13": "the client did send a certificate, and it was refused",
