@@ -36,6 +36,8 @@ class Delivery:
     """Highest acknowledgment of the other side; -1 when none was captured."""
     unseen: int = 0
     """Bytes below ``acknowledged`` that the capture never saw: they are missing from the capture."""
+    reached: int = 0
+    """Highest number the sender stood at, told by any of its segments: beyond ``data_end`` it sent what never came here."""
     hole: tuple[int, int] | None = None
     """First bytes (from, to) never captured and never acknowledged though later ones were captured: lost on the way here."""
     tries: list[Segment] = field(default_factory=list)
@@ -44,6 +46,13 @@ class Delivery:
     """Segments with payload that were not acknowledged whole, each counted once."""
     echoes: list[Segment] = field(default_factory=list)
     """Segments of the other side (no RST) after the first of ``tries``: it lives and has not got it."""
+
+    @property
+    def vanished(self) -> int:
+        """Bytes that were sent, never came to where the capture was taken, and were never acknowledged."""
+        known = max(self.acknowledged, 1)
+        beyond = self.reached - max(self.data_end, known)
+        return max(0, beyond) + (self.hole[1] - self.hole[0] if self.hole is not None else 0)
 
     @property
     def outstanding(self) -> bool:
@@ -76,6 +85,7 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
         if s.from_client != from_client:
             d.acknowledged = max(d.acknowledged, s.acknowledgment)
             continue
+        d.reached = max(d.reached, s.sequence)
         start = s.sequence + bool(s.flags & TcpFlag.SYN)  # data of a SYN (RFC 7413) comes after its number
         stop = start + s.length
         if s.length:

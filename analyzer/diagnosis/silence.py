@@ -13,13 +13,15 @@ from analyzer.model.handshake import Handshake, Stage
 __all__ = ["CAUTION", "first_of", "missing_side", "shows_failure", "stuck"]
 
 CAUTION = 3_000_000_000
-"""ns during which something is repeated in vain before it counts as stuck, even at the end of a capture: a third try (Linux
-repeats after 0.2, 0.6 and 1.4 s at the least) has gone unanswered then."""
+"""ns during which something is tried in vain before it counts as stuck, even at the end of a capture."""
+
+_STUBBORN = 1_200_000_000
+"""ns that three repetitions take at the least (Linux repeats after 0.2, 0.6 and 1.4 s); chance does not take four copies."""
 
 
 def stuck(delivery: Delivery) -> bool:
-    """Something was sent at least three times, over at least ``CAUTION``, and never acknowledged."""
-    return delivery.repeats >= 2 and delivery.span >= CAUTION
+    """Something was sent three times within ``CAUTION`` or more, or four times, and never acknowledged."""
+    return (delivery.repeats >= 2 and delivery.span >= CAUTION) or (delivery.repeats >= 3 and delivery.span >= _STUBBORN)
 
 
 def shows_failure(handshake: Handshake, capture_end: int, patience: int) -> bool:

@@ -1,0 +1,63 @@
+"""The ClientHello never arrived.
+
+Seen:
+    TCP is connected, the client sends its ClientHello again and again with growing pauses, and no acknowledgment covers it.
+    Nothing else of the connection says why.
+
+Means:
+    Something on the way drops it, though it let the SYN pass: a filter that looks into the first data, a firewall that has lost the
+    connection, a path that broke in that moment. Or the server's own firewall.
+
+Remedy:
+    Find out what the packets that pass have and this one has not: try another name, a smaller hello, another version, another network.
+    Then look for the device: traceroute with the same port, and a capture on both sides of each firewall.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    Without the name, and with a short hello; when one of these works, that is what the device looks at:
+    $ openssl s_client -connect {connect} -noservername {starttls} </dev/null
+    $ curl -sv --tls-max 1.2 {resolve} https://{name_connect}/ -o /dev/null
+    $ traceroute -T -p {port} {address}
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Stage
+
+_TRIES, _SPAN = 2, 900_000_000
+
+
+class ClientHelloUnacked(Rule):
+    """A hello sent in vain: the general answer of this family."""
+
+    cause = "client-hello-unacked"
+    stages = frozenset({Stage.CLIENT_HELLO_UNACKED})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    explains = (*CLOSES, *GUESSES)
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        sent, received = deliveries(handshake, context)
+        if handshake.closing_alert is not None or not handshake.flow.server_frames or handshake.aborted_by in ("server", "middlebox"):
+            return None
+        if not sent.outstanding or not sent.repeats or (sent.repeats < _TRIES and sent.span < _SPAN):
+            return None
+        first = sent.tries[0]
+        evidence = [
+            lost_evidence(first.frame, "the ClientHello", len(sent.tries), sent.span),
+            *(Evidence(s.frame, "sent again") for s in sent.tries[1:][-1:]),
+        ]
+        if sent.echoes:
+            evidence.append(Evidence(sent.echoes[-1].frame, "the server still sends, and has not got it"))
+        if received.vanished:
+            evidence.append(Evidence(None, f"{received.vanished} bytes of the server were lost too"))
+        evidence += handshake.closing_evidence
+        summary = f"The ClientHello never reached {words.server_text(handshake)}: it was sent {len(sent.tries)} times and not acknowledged."
+        return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")

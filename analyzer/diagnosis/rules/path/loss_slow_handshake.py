@@ -1,0 +1,97 @@
+"""Packet loss made the handshake take longer than the client waits.
+
+Seen:
+    Packets of both directions or of different sizes are lost and sent again, and arrive in the end; the handshake moves on, slowly,
+    until the client closes after a few seconds without an alert.
+
+Means:
+    The network loses packets: a full link, a bad radio, a broken cable or optic, a policer. Each loss costs at least 0.2 s, the loss
+    of a SYN a whole second.
+
+Remedy:
+    Repair the path: interface errors and drops on the way, duplex, the radio's signal, policers and shapers. A longer timeout in the
+    client only hides it.
+
+Confirm:
+    $ mtr -T -P {port} -c 100 -r {address}
+    $ ip -s link
+    On both ends, how much TCP sends again:
+    $ nstat -az TcpRetransSegs TcpOutSegs
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
+from analyzer.model.batches import TcpFlag
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake, Segment, Stage
+
+_SLOW = 1_500_000_000
+_LATE = 150_000_000
+"""ns: what follows an acknowledgment later than this was sent again on the way here, or waited for."""
+
+
+class LossSlowHandshake(Rule):
+    """Losses that were repaired, too late."""
+
+    cause = "loss-slow-handshake"
+    stages = stages_from(Stage.CLIENT_HELLO, Stage.CLIENT_FLIGHT)
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    explains = (*CLOSES, *GUESSES, "cert-pinning")
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        flow = handshake.flow
+        if handshake.closing_alert is not None or handshake.aborted_by not in ("client", "unknown") or flow.one_way:
+            return None
+        sent, received = deliveries(handshake, context)
+        if sent.acknowledged < handshake.client_hello_end and handshake.server_hello is None:
+            return None
+        closed = min((time for time in (flow.client_fin_time, flow.client_rst_time) if time), default=flow.last_seen)
+        if closed - flow.first_seen < _SLOW:
+            return None
+        repeated = [s for s in handshake.segments if s.retransmission and not s.duplicate and s.timestamp < closed]
+        repaired = [s for s in repeated if not s.from_client or s.sequence < sent.acknowledged]
+        filled = _filled(handshake.segments, closed)
+        holes = received.vanished > 0 or received.outstanding
+        if len(repaired) + len(filled) < 2 or not (filled or holes or any(not s.from_client for s in repaired)):
+            return None
+        evidence = [Evidence(s.frame, f"sent again by {words.side(s.from_client)} ({_what(s)})") for s in repaired[:4]]
+        evidence += [Evidence(s.frame, "a packet of the server that came late, behind later ones or after its time") for s in filled[:3]]
+        if received.vanished:
+            evidence.append(Evidence(None, f"{words.count_text(received.vanished, 'byte')} of the server had not arrived by the end"))
+        evidence += handshake.closing_evidence
+        lost = len(repaired) + len(filled)
+        summary = (
+            f"The path to {words.server_text(handshake)} loses packets ({words.count_text(lost, 'loss', 'losses')} in "
+            f"{words.span_text(closed - flow.first_seen)}) and the client gave up before the handshake was through."
+        )
+        return self.found("likely", summary, evidence, outcome="failed")
+
+
+def _filled(segments: tuple[Segment, ...], closed: int) -> list[Segment]:
+    """Data of the server that closed a hole, or that came though the server had long been silent before it."""
+    top, found, last, begun = 1, [], 0, False
+    for s in segments:
+        if s.from_client or s.duplicate or s.timestamp >= closed or s.flags & (TcpFlag.SYN | TcpFlag.RST):
+            continue
+        if s.length and not s.retransmission:
+            behind = s.sequence < top
+            skipped = begun and s.sequence == top and s.timestamp - last > _LATE
+            if behind or skipped:
+                found.append(s)
+            begun = True
+        top = max(top, s.sequence + s.length)
+        last = s.timestamp
+    return found
+
+
+def _what(s: Segment) -> str:
+    if s.flags & TcpFlag.SYN:
+        return "the SYN" if not s.flags & TcpFlag.ACK else "the SYN-ACK"
+    return words.count_text(s.length, "byte") if s.length else "the FIN"
