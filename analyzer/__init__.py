@@ -20,6 +20,7 @@ from analyzer.errors import AnalyzerError, CaptureFormatError, MissingExtra, Sou
 if TYPE_CHECKING:
     from analyzer.model.options import Options
     from analyzer.pipeline.result import Result
+    from analyzer.pipeline.sniffer import Sniffer
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "sniff",
 ]
 
 
@@ -56,3 +58,39 @@ def analyze(captures: Any, *, keylog: str | None = None, options: Options | None
         unknown = ", ".join(sorted(set(wanted) - set(Options.__slots__)))
         raise UsageError(f"analyze() knows no option {unknown}") from None
     return make_result(Run(captures, chosen))
+
+
+def sniff(
+    interface: str = "any",
+    *,
+    bpf: str | None = None,
+    duration: float | None = None,
+    count: int | None = None,
+    snaplen: int = 262_144,
+    wait: bool = False,
+    portable: bool = False,
+    keylog: str | None = None,
+    options: Options | None = None,
+    **wanted: Any,
+) -> Sniffer:
+    """Watch an interface and iterate over its handshakes, each judged when it is over.
+
+    ``bpf``: only frames that pass this filter of libpcap too. ``duration``: seconds. ``count``: handshakes. ``wait`` for an interface
+    that is not there. ``portable``: through scapy. ``wanted``: any field of ``analyzer.model.options.Options`` (``timeout``, ...).
+    Raises SourceError (no permission: it says what helps), UsageError.
+    """
+    from dataclasses import replace
+
+    from analyzer.model.options import Options
+    from analyzer.pipeline.sniffer import Sniffer
+
+    if keylog is not None:
+        wanted["keylog"] = str(keylog)
+    try:
+        chosen = replace(options or Options(), **wanted)
+    except TypeError:
+        unknown = ", ".join(sorted(set(wanted) - set(Options.__slots__)))
+        raise UsageError(f"sniff() knows no option {unknown}") from None
+    return Sniffer(
+        interface, chosen, bpf=bpf, duration=duration, count=count, snaplen=snaplen, wait=wait, portable=portable
+    )  # fmt: skip

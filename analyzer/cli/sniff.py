@@ -60,7 +60,7 @@ def sniff(
     format_name: Annotated[
         str | None, typer.Option("--format", "-f", metavar="NAME", help=f"{', '.join(_FORMATS)}. Default: from -o, else table.")
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write rows here, a line each as they happen.")] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write rows here as they happen.")] = None,
     fields: given.Fields = None,
     rotate_size: Annotated[str | None, typer.Option(metavar="SIZE", help="Begin another file after so many bytes: 100M.")] = None,
     rotate_time: Annotated[str | None, typer.Option(metavar="TIME", help="Begin another file after so long: 1h.")] = None,
@@ -130,6 +130,7 @@ def sniff(
             watch.open(chosen, output, columns, write, write_all, size, period, keep, who)
             if metrics is not None:
                 watch.serve(metrics)
+            watch.prepare()
             _load_all()
             source.start()
             _become(who, watch.files)
@@ -267,16 +268,21 @@ class _Watch:
 
         self._metrics, self._server = serve_metrics(self.run, read_address(address))
 
+    def prepare(self) -> None:
+        """Make the view, on a terminal."""
+        if self._table and sys.stdout.isatty() and not self._quiet and os.environ.get("TERM") != "dumb":
+            from analyzer.cli.view import View
+
+            self._view = View(self.run, self._tally, self._name)
+
     # -- running
 
     def go(self, seconds: float | None, count: int | None) -> None:
         """Until it is stopped, or the interface goes away (SourceError, after everything was told)."""
         run = self.run
         self._listen_to_signals()
-        if self._table and sys.stdout.isatty() and not self._quiet and os.environ.get("TERM") != "dumb":
-            from analyzer.cli.view import View
-
-            self._view = View(run, self._tally, self._name)
+        if self._view is not None:
+            self._view.start()
         elif not self._quiet:
             complain(f"watching {self._name} ({'ring' if run.live.kind == 'ring' else 'through scapy'}); Ctrl-C ends it")
         gc.collect()
@@ -345,7 +351,8 @@ class _Watch:
         return True
 
     def _write(self, writer: Any, frame: Any) -> None:
-        writer.write_frame(frame.timestamp, frame.link_type, self.run.live.interfaces[frame.interface].name, frame.data, frame.original_length)
+        name = self.run.live.interfaces[frame.interface].name
+        writer.write_frame(frame.timestamp, frame.link_type, name, frame.data, frame.original_length)
 
     def _take(self, taken: Taken) -> None:
         """Every batch passes here: frames that may be evidence are kept, and all are written where that was asked for."""

@@ -64,14 +64,14 @@ class Tally:
             yield from lay_out(rows, right=frozenset({0, 3}))
 
 
-def failure_line(handshake: Handshake, width: int = 400) -> str:
+def failure_line(handshake: Handshake) -> str:
     """One line for a handshake that has failed: when, for which server, why."""
     finding, flow = handshake.finding, handshake.flow
     moment = iso_time(flow.last_seen)[11:19]
     cause = finding.cause if finding is not None else "unknown"
     confidence = f" ({finding.confidence})" if finding is not None and finding.confidence != "certain" else ""
     gave_up = "" if handshake.aborted_by in ("none", "unknown") else f", {handshake.aborted_by} gave up"
-    return f"{moment}  {cut(flow.client_address, 45)} -> {server_of(handshake)}  {cause}{confidence}{gave_up}"
+    return f"{moment}  {server_of(handshake)}  {cause}{confidence}{gave_up}  from {cut(flow.client_address, 45)}"
 
 
 def loss_words(run: LiveRun) -> str:

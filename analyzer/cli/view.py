@@ -28,7 +28,15 @@ class View:
         self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
         self._began = self._drawn = time.monotonic()
         self._last: tuple[float, int, int] = (self._began, 0, 0)
-        self._live = Live(self._draw(), console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            self._draw(), console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )  # fmt: skip
+        with self._console.capture():  # loads what drawing needs while it may be read
+            self.show("00:00:00  -")
+            self._console.print(self._draw())
+
+    def start(self) -> None:
+        """Begin to draw."""
         self._live.start(refresh=True)
 
     def show(self, line: str) -> None:
@@ -69,7 +77,7 @@ class View:
             Text.assemble(
                 f"{totals.handshakes:>10,} handshakes: {totals.completed:,} completed, ",
                 (f"{totals.failed:,} failed", "bold red" if totals.failed else ""),
-                f", {totals.unfinished:,} unfinished, {totals.no_handshake:,} none",
+                f", {totals.unfinished:,} unfinished, {totals.no_handshake:,} without one",
             ),
             Text(f"{'':>11}{loss_words(run)}", "yellow" if lost else "dim"),
         ]

@@ -76,7 +76,7 @@ class RotatingFile(Generic[T]):
         """Close this file and go on in a new one under the same name."""
         self._file.flush()
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno())):
+            if os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
                 self._rename()
         self._close()
         self._open()

@@ -6,6 +6,7 @@ alone (so not in TTL and link header); a retransmission comes again on the first
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import fields
 
 import numpy as np
@@ -51,8 +52,11 @@ class Copies:
 
 def select_segments(s: SegmentBatch, rows: npt.NDArray[np.int64]) -> SegmentBatch:
     """These rows of a batch; its buffer and ICMP errors stay."""
-    whole = {"data": s.data, "capture": s.capture, "icmp": s.icmp}
-    return SegmentBatch(**{f.name: whole[f.name] if f.name in whole else getattr(s, f.name)[rows] for f in fields(s)})
+    chosen = copy(s)
+    for field in fields(s):
+        if field.name not in ("data", "capture", "icmp"):
+            setattr(chosen, field.name, getattr(s, field.name)[rows])
+    return chosen
 
 
 def _key_of(s: SegmentBatch) -> npt.NDArray[np.uint64]:

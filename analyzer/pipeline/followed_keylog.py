@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import BinaryIO
 
 from analyzer.errors import SourceError
@@ -34,7 +35,7 @@ class FollowedKeyLog:
         self.read_on()
 
     def _open(self) -> None:
-        file = open(self._path, "rb")
+        file = open(self._path, "rb")  # noqa: SIM115  read on for as long as the run lasts
         if self._file is not None:
             self._file.close()
         status = os.fstat(file.fileno())
@@ -43,7 +44,7 @@ class FollowedKeyLog:
     def read_on(self) -> None:
         """Take in what was written since. Never raises: a key log that cannot be read any more is one that does not grow."""
         with contextlib.suppress(OSError):
-            status = os.stat(self._path)
+            status = Path(self._path).stat()
             size = self._file.tell() if self._file is not None else 0
             if self._identity != (status.st_dev, status.st_ino) or status.st_size < size:
                 self._open()

@@ -65,7 +65,7 @@ class KeptFrames:
 
     def _copy(self, frames: FrameBatch, numbers: dict[int, list[int]]) -> None:
         offset, length = frames.offset.tolist(), frames.captured_length.tolist()
-        view = memoryview(frames.data)
+        view = frames.data.data
         for flow, rows in numbers.items():
             kept = self._flows.setdefault(flow, [])
             for row in rows:
@@ -113,7 +113,7 @@ class KeptFrames:
 
 def frames_of(batch: FrameBatch) -> Iterator[Frame]:
     """Every frame of a batch."""
-    view = memoryview(batch.data)
+    view = batch.data.data
     for number, timestamp, link, interface, original, begin, size in zip(
         batch.number.tolist(), batch.timestamp.tolist(), batch.link_type.tolist(), batch.interface.tolist(),
         batch.original_length.tolist(), batch.offset.tolist(), batch.captured_length.tolist(), strict=True,

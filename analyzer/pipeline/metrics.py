@@ -125,7 +125,8 @@ def _duration(handshake: Handshake) -> float | None:
     """Seconds from the ClientHello to the last Finished seen, of a completed handshake."""
     if handshake.outcome != "completed" or not handshake.client_hello_time:
         return None
-    end = max(handshake.client_finished_time, handshake.server_finished_time)
+    until = max(handshake.client_finished_frame, handshake.server_finished_frame)
+    end = max((m.timestamp for m in handshake.messages if m.frame <= until), default=0)
     return (end - handshake.client_hello_time) / 1e9 if end >= handshake.client_hello_time else None
 
 

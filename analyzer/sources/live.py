@@ -165,6 +165,11 @@ class LiveSource:
         return self._opened.drops if self._opened.kind == "ring" else None
 
     @property
+    def freezes(self) -> int:
+        """Times the ring was full."""
+        return self._opened.freezes
+
+    @property
     def interfaces(self) -> list[Interface]:
         """Interfaces seen so far, as ``FrameBatch.interface`` counts them."""
         return self._opened.interfaces

@@ -24,7 +24,9 @@ _COLLECT = 0.02  # seconds in which frames are gathered into one batch
 _MOST = 4096
 _SOL_PACKET, _IGNORE_OUTGOING = 263, 23
 _FILTER = "(tcp or icmp or icmp6)"
-_LINK_OF_LAYER = {"Ether": 1, "Loopback": 0, "IP": 101, "IPv6": 101, "CookedLinux": 113, "CookedLinuxV2": 276, "RadioTap": 127, "Dot11": 105}
+_LINK_OF_LAYER = {
+    "Ether": 1, "Loopback": 0, "IP": 101, "IPv6": 101, "CookedLinux": 113, "CookedLinuxV2": 276, "RadioTap": 127, "Dot11": 105,
+}  # fmt: skip
 
 
 class PortableSocket:
@@ -37,7 +39,7 @@ class PortableSocket:
 
         logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
         import scapy.arch  # sets which sockets there are
-        import scapy.layers.l2  # ... and what they carry
+        import scapy.layers.l2  # noqa: F401  ... and what they carry
         from scapy.config import conf
         from scapy.error import Scapy_Exception
         from scapy.interfaces import get_working_ifaces

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from analyzer.errors import SourceError
-from analyzer.model.batches import FrameBatch
+from analyzer.model.batches import I64, U8, U16, U32, FrameBatch
 from analyzer.sources.filters import Program, attach_filter, reject_all
 from analyzer.sources.walker import Interface, gather_words
 
@@ -51,7 +51,7 @@ _LINK_TYPES: Final = {1: 1, 772: 1, 65534: 101, 512: 101, 768: 101, 769: 101, 77
 radiotap. GRE (778) and tunnels hand over IP; what is not here is tried as IP."""
 
 
-class InterfaceGone(SourceError):
+class InterfaceGone(SourceError):  # noqa: N818  it says what happened
     """The interface went down or was removed while it was watched; ``--wait`` waits for it."""
 
 
@@ -251,7 +251,7 @@ class Ring:
         self.frames += n
         return FrameBatch(data, begin, captured, original, timestamp, number, link, interface)
 
-    def _links(self, index: np.ndarray, hatype: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _links(self, index: I64, hatype: I64) -> tuple[U16, U16]:
         """LINKTYPE_ and our interface number of each frame; new interfaces are noted."""
         if len(self._numbers) == 1 and (index == next(iter(self._numbers))).all():
             number = next(iter(self._numbers.values()))
@@ -304,7 +304,7 @@ NOTHING = FrameBatch(
 )  # fmt: skip
 
 
-def _put_tags_back(data: np.ndarray, begin: np.ndarray, captured: np.ndarray, original: np.ndarray, words: np.ndarray, tagged: np.ndarray) -> None:  # type: ignore[type-arg]
+def _put_tags_back(data: U8, begin: I64, captured: I64, original: I64, words: U32, tagged: I64) -> None:
     """The kernel takes the outer VLAN tag out of the frame: put it back, as it was on the wire."""
     for row in tagged.tolist():
         at = int(begin[row])
