@@ -31,7 +31,7 @@ from analyzer.diagnosis.evidence import first_message, message_evidence
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding, Outcome
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 
 _OFTEN = 2
@@ -76,11 +76,13 @@ class HrrFailure(Rule):
             return self.found("likely" if handshake.closing_alert is not None else "possible", says, evidence)
         if handshake.aborted_by == "client" and handshake.closing_alert is not None:
             return None
-        return self.found("possible", f"{who} asked for a share of {group} and never answered the second hello.", evidence)
+        sure = len(_sent_again(handshake)) >= _OFTEN
+        summary = f"{who} asked for a share of {group} and never answered the second hello."
+        return self.found("likely" if sure else "possible", summary, evidence)
 
     def _unanswered(self, handshake: Handshake, who: str, group: str, evidence: list[Evidence]) -> Finding | None:
         """Nobody closed: the second hello goes out again and again, longer than a round trip explains."""
-        again = [s for s in handshake.segments if s.from_client and s.length and s.retransmission and s.frame > (evidence[0].frame or 0)]
+        again = _sent_again(handshake)
         if handshake.second_client_hello is None or len(again) < _OFTEN or again[-1].timestamp - again[0].timestamp < _LONG:
             return None
         evidence.append(
@@ -88,6 +90,14 @@ class HrrFailure(Rule):
         )
         summary = f"{who} asked for a share of {group}, and the second hello never got an answer."
         return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
+
+
+def _sent_again(handshake: Handshake) -> list[Segment]:
+    """Segments of the client that repeat what it sent after the HelloRetryRequest."""
+    retry = first_message(handshake, "hello_retry_request")
+    return [
+        s for s in handshake.segments if s.from_client and s.length and s.retransmission and retry is not None and s.frame > retry.frame
+    ]
 
 
 def _fault(handshake: Handshake, hello: ClientHello, retry: ServerHello) -> tuple[str, str] | None:

@@ -40,7 +40,8 @@ class UserCanceled(Rule):
         if handshake.closing_alert is not None and handshake.closing_alert.description != 90:
             return None
         who = words.side(alert.from_client)
-        evidence = [Evidence(alert.frame, f"{who} sent {words.alert_text(alert)}"), *handshake.closing_evidence]
+        evidence = [Evidence(alert.frame, f"{who} sent {words.alert_text(alert)}")]
+        evidence += [other for other in handshake.closing_evidence if other != evidence[0]]
         return self.found(
             "likely",
             f"{who.capitalize()} called the handshake off with user_canceled (90).",
