@@ -39,6 +39,8 @@ def _ending_certificates(context: Context, now: int) -> list[Finding]:
             days = certificate.not_after // _DAY - now // _DAY
             if not certificate.not_after or days > _SOON or (certificate.self_issued and certificate.is_ca):
                 continue
+            if days < 0 and handshake.outcome != "completed":
+                continue  # it fails already, and is said so
             _, _, where = ending.setdefault(certificate.sha256, (days, certificate.common_name or certificate.subject, []))
             where.append(f"{name or server}:{port}")
     answer = []
