@@ -50,6 +50,8 @@ def find_departure(handshake: Handshake) -> Departure | None:
     done = handshake.client_finished_frame
     goodbye = False
     for message in handshake.messages:
+        if message.kind == "heartbeat":
+            return None  # it stayed for something else
         if not message.from_client or message.frame < done:
             continue
         if message.kind == "alert" or is_alert_sized(message):

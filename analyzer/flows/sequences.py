@@ -7,6 +7,7 @@ Sequence numbers are taken relative to the number a direction began with, as sig
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ class SequenceFacts:
 
 
 def follow_sequences(
-    s: SegmentBatch, side: I64, direction: npt.NDArray[np.uint8], rows: I64, columns: dict[str, npt.NDArray[np.generic]]
+    s: SegmentBatch, side: I64, direction: npt.NDArray[np.uint8], rows: I64, columns: dict[str, npt.NDArray[Any]]
 ) -> SequenceFacts:
     """Which segments carry only bytes seen before, came late, or are copies of another frame.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,7 @@ class FlowTable:
         self._used = 0
         self._free: list[int] = []
         self._streams: dict[int, int] = {}  # capture -> next stream number
-        self.columns: dict[str, npt.NDArray[np.generic]] = {
+        self.columns: dict[str, npt.NDArray[Any]] = {
             name: np.full((1024, width) if width == 2 else 1024, initial, dtype=dtype) for name, dtype, initial, width in _COLUMNS
         }
 
@@ -125,7 +126,7 @@ class FlowTable:
         """Flows held now."""
         return self._used - len(self._free)
 
-    def __getitem__(self, name: str) -> npt.NDArray[np.generic]:
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self.columns[name]
 
     # ------------------------------------------------------------------ adding
@@ -338,10 +339,9 @@ class FlowTable:
             return
         first = np.full(2 * len(rows), len(s), np.int64)
         _first_of(first, side)
-        first = first.reshape(-1, 2)
-        fill = missing & (first < len(s))
-        row, d = np.nonzero(fill)
-        ttl[rows[row], d] = s.ttl[first[row, d]]
+        pairs = first.reshape(-1, 2)
+        row, d = np.nonzero(missing & (pairs < len(s)))
+        ttl[rows[row], d] = s.ttl[pairs[row, d]]
 
     def _control(self, s: SegmentBatch, at: I64, local: I64, direction: npt.NDArray[np.uint8], rows: I64) -> None:
         """SYN, FIN and RST: frames, times, who is the client."""
@@ -358,9 +358,9 @@ class FlowTable:
         if len(reset):
             counts = np.bincount(local[reset] * 2 + direction[reset], minlength=2 * len(rows)).reshape(-1, 2)
             c["rsts"][rows] += counts.astype(np.int32)
-        for kind, frame_name, time_name, count_name, client_of in (
-            (_SYN_ACK, "syn_ack_frame", "syn_ack_time", "syn_acks", lambda d: 1 - d),
-            (TcpFlag.SYN, "syn_frame", "syn_time", "syns", lambda d: d),
+        for kind, frame_name, time_name, count_name in (
+            (_SYN_ACK, "syn_ack_frame", "syn_ack_time", "syn_acks"),
+            (TcpFlag.SYN, "syn_frame", "syn_time", "syns"),
         ):
             hit = at[((flags & _SYN_ACK) == kind) & ((flags & TcpFlag.RST) == 0)]
             if not len(hit):
@@ -376,7 +376,7 @@ class FlowTable:
             c[time_name][row] = s.timestamp[hit]
             if kind == _SYN_ACK:
                 self._last_syn_ack(s, at, flags, local, direction, rows)
-            who = client_of(d.astype(np.int8))
+            who = d.astype(np.int8) if kind == TcpFlag.SYN else 1 - d.astype(np.int8)
             unknown = c["known_by"][row] != 1
             c["client"][row[unknown]] = who[unknown]
             c["known_by"][row] = 1
@@ -448,8 +448,7 @@ def _mix(
         b = _scramble(bl * _MULTIPLIERS[0] + destination_port * _MULTIPLIERS[1] + bh * _MULTIPLIERS[2])
         # the hash of an end decides which is "the greater": any order will do if it is the same both ways
         swapped = a > b
-        low = np.where(swapped, b, a)
-        high = np.where(swapped, a, b)
+        low, high = np.minimum(a, b), np.maximum(a, b)
         return swapped, _scramble(low * _MULTIPLIERS[3] + high * _MULTIPLIERS[4])
 
 

@@ -109,12 +109,13 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
 
 def _tell_disorder(h: Handshake, f: Any) -> None:
     """Messages out of their legal order become faults. Only looked for where the handshake did not come to its end."""
-    if (h.client_finished_frame and h.server_finished_frame) or not f.messages:
+    flow = h.flow
+    if (h.client_finished_frame and h.server_finished_frame) or not f.messages or flow.client_gaps or flow.server_gaps:
         return
     from analyzer.tls.order import find_disorder
 
-    whole = f.client_hello is not None and not (h.flow.client_gaps or h.flow.server_gaps)
-    for index, says in find_disorder(((m.from_client, m.kind) for m in f.messages), tls13=f.tls13, from_begin=whole)[:8]:
+    kinds = ((m.from_client, m.kind) for m in f.messages)
+    for index, says in find_disorder(kinds, tls13=f.tls13, from_begin=f.client_hello is not None)[:8]:
         m = f.messages[index]
         h.faults.append(Fault("misbehaviour", m.from_client, m.frame, says))
 

@@ -147,6 +147,7 @@ class Connection:
                 for piece in pieces:
                     self._piece(index == 0, piece)
             self.gaps[index] = stream.gap_bytes
+            self.disordered |= stream.gap_bytes > 0  # what was cut was noted when that became clear
             for offset, frame in stream.conflicts[:8]:
                 self.follower.faults.append(
                     Fault("overlap", index == 0, frame, f"other bytes than before at stream offset {offset}: the first copy was used")

@@ -122,8 +122,8 @@ class Follower:
                     try:
                         self._keep_client_hello(self.client, tls.read_client_hello(body), frame, 0, frame)
                     except tls.Malformed as error:
-                        if isinstance(getattr(error, "partial", None), ClientHello):
-                            self._keep_client_hello(self.client, error.partial, frame, 0, frame)  # type: ignore[attr-defined]
+                        if isinstance(error.partial, ClientHello):
+                            self._keep_client_hello(self.client, error.partial, frame, 0, frame)
 
     # ------------------------------------------------------------------ records
 
@@ -296,12 +296,10 @@ class Follower:
             body = body[skipped:]
             if not body:
                 return
-        if missing:
-            side.hs_damaged = True
         if side.hs:
             data = side.hs + body
             first_frame = side.hs_first_frame
-            if len(data) < 4 or (len(data) - 4 < int.from_bytes(data[1:4], "big") and len(data) <= _MESSAGE_BYTES and not missing):
+            if not missing and (len(data) < 4 or len(data) - 4 < int.from_bytes(data[1:4], "big")) and len(data) <= _MESSAGE_BYTES:
                 side.hs = data
                 return
         else:
@@ -318,36 +316,34 @@ class Follower:
                     self._add(frame, timestamp, side.from_client, _KINDS[kind], length, first_frame, decrypted, decrypted, offset)
                     if kind == 11 and not side.from_client and not self.server_certificate_bytes:
                         self.server_certificate_bytes = length
-                    side.hs_skip = end - size
+                    side.hs_skip = max(0, end - size - missing)
                     side.hs = b""
                     return
                 if length > _MESSAGE_BYTES or kind not in _KINDS:
                     self._fault(side, "defect", frame, f"handshake message of type {kind} that claims {length} bytes")
-                    if kind in (11, 25) and not side.from_client and not self.server_certificate_bytes:
-                        self.server_certificate_bytes = length  # longer than what is kept: its length is a fact all the same
                     self._add(frame, timestamp, side.from_client, "encrypted_handshake", size - position, first_frame, True, False, offset)
+                    side.hs = b""
+                    return
+                if missing:
+                    # never to be completed: read what there is; what follows the missing bytes may be the rest of it
+                    self._message(side, kind, data[position + 4 :], frame, timestamp, first_frame, offset, decrypted, True, length)
+                    side.hs_skip = max(0, end - size - missing)
                     side.hs = b""
                     return
                 break
             if self.keylog is not None:
                 self._vouch(side, kind, data[position:end], frame)
-            self._message(side, kind, data[position + 4 : end], frame, timestamp, first_frame, offset, decrypted, side.hs_damaged)
+            self._message(side, kind, data[position + 4 : end], frame, timestamp, first_frame, offset, decrypted, False, length)
             position = end
             first_frame = frame
-        if position == 0 and side.hs_damaged and size >= 4:
-            # never to be completed: read what there is
-            self._message(side, data[0], data[4:], frame, timestamp, first_frame, offset, decrypted, True)
-            side.hs = b""
-            side.hs_damaged = False
-            return
-        side.hs = data[position:]
+        side.hs = b"" if missing else data[position:]
         side.hs_first_frame = first_frame
-        if not side.hs:
-            side.hs_damaged = False
 
     def _message(
-        self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, decrypted: bool, damaged: bool
+        self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, decrypted: bool, damaged: bool,
+        length: int,
     ) -> None:
+        """One message; ``damaged``: only the begin of its ``length`` bytes was captured."""
         from_client = side.from_client
         name = _KINDS.get(kind)
         if name is None:
@@ -359,7 +355,7 @@ class Follower:
             elif kind == 2:
                 name = self._server_hello(side, body, frame, timestamp)
             elif kind == 11 or kind == 25:
-                self._certificate(side, kind, body, frame, damaged)
+                self._certificate(side, kind, body, frame, damaged, decrypted)
             elif kind == 12:
                 if self.server_hello is not None:
                     hello = self.server_hello
@@ -375,14 +371,14 @@ class Follower:
                 self.alpn = extensions.alpn
                 self.early_data_accepted = extensions.early_data
             elif kind == 24 and decrypted and self.opener is not None:
-                self._add(frame, timestamp, from_client, name, len(body), first_frame, decrypted, decrypted, offset)
+                self._add(frame, timestamp, from_client, name, length, first_frame, decrypted, decrypted, offset)
                 self.opener.update_key(from_client)
                 return
         except tls.Malformed as error:
             if not damaged:
                 self._fault(side, "defect", frame, f"{name} that does not parse: {error}")
-            self._partial(kind, error, frame, timestamp, first_frame, side)
-        self._add(frame, timestamp, from_client, name, len(body), first_frame, decrypted, decrypted, offset)
+            self._partial(kind, error, frame, timestamp, first_frame, side, damaged)
+        self._add(frame, timestamp, from_client, name, length, first_frame, decrypted, decrypted, offset)
 
     def _vouch(self, side: Side, kind: int, message: bytes, frame: int) -> None:
         """Check a Finished against the messages before it."""
@@ -398,19 +394,28 @@ class Follower:
                     self._fault(side, "misbehaviour", frame, "a Finished that does not match the messages before it")
         self._transcript.add(message)
 
-    def _partial(self, kind: int, error: Any, frame: int, timestamp: int, first_frame: int, side: Side) -> None:
+    def _partial(self, kind: int, error: Any, frame: int, timestamp: int, first_frame: int, side: Side, damaged: bool) -> None:
         """A message that does not parse to its end still said something."""
         partial = getattr(error, "partial", None)
         if kind == 1 and isinstance(partial, ClientHello) and self.client_hello is None:
+            if damaged:
+                self.client_hello_incomplete = partial.length
             self._keep_client_hello(side, partial, frame, timestamp, first_frame)
         elif kind == 2 and isinstance(partial, ServerHello) and self.server_hello is None:
+            if damaged and 43 not in partial.extension_types:
+                partial.selected_version = 0  # not known: supported_versions may be among the missing bytes
+                partial.cipher_suite = partial.cipher_suite or -1
             self.server_hello = partial
+            self.tls13 = partial.selected_version == 0x0304
             self.server_hello_frame, self.server_hello_time = frame, timestamp
 
     def _client_hello(self, side: Side, body: bytes, frame: int, timestamp: int, first_frame: int, damaged: bool) -> None:
         hello = tls.read_client_hello(body, record_version=side.hs_version)
-        for defect in hello.defects:
-            self._fault(side, "defect", frame, f"client_hello: {defect}")
+        if damaged:
+            self.client_hello_incomplete = max(1, self.client_hello_incomplete)
+        else:
+            for defect in hello.defects:
+                self._fault(side, "defect", frame, f"client_hello: {defect}")
         if self.client_hello is None:
             self._keep_client_hello(side, hello, frame, timestamp, first_frame)
         elif self.second_client_hello is None and (self.server_hello is None or self.hello_retry is not None):
@@ -467,7 +472,9 @@ class Follower:
             compression=server.compression_method,
         )
 
-    def _certificate(self, side: Side, kind: int, body: bytes, frame: int, damaged: bool) -> None:
+    def _certificate(self, side: Side, kind: int, body: bytes, frame: int, damaged: bool, decrypted: bool) -> None:
+        if self.server_hello is not None and not self.server_hello.selected_version and not decrypted:
+            self.server_hello.selected_version = self.server_hello.legacy_version  # TLS 1.3 sends none in the clear
         if kind == 25:
             ders, staple, truncated = tls.read_compressed_certificate(body)
         else:
@@ -485,15 +492,15 @@ class Follower:
                 self.ocsp_response = staple
 
     def put_in_order(self) -> None:
-        """Messages of both directions in the order of their frames, each direction in the order of its stream:
+        """Messages of both directions in the order they were sent, each direction in the order of its stream:
         where a hole was given up late, one direction was read after the other."""
         messages = self.messages
         tops = [0, 0]
         keys: list[int] = []
         for m in messages:
-            frame = m[0]
-            if frame > tops[m[2]]:
-                tops[m[2]] = frame
+            when = m[1] << 32 | m[0]  # time, and the frame where times are equal
+            if when > tops[m[2]]:
+                tops[m[2]] = when
             keys.append(tops[m[2]])
         order = sorted(range(len(keys)), key=keys.__getitem__)
         self.messages = [messages[old] for old in order]

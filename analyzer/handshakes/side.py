@@ -34,8 +34,8 @@ class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
 
     __slots__ = (
-        "_missing", "_need", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "application_bytes",
-        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_damaged", "hs_first_frame", "hs_skip",
+        "_missing", "_need", "_real", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "_rest_time", "application_bytes",
+        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_first_frame", "hs_skip",
         "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
     )  # fmt: skip
 
@@ -49,8 +49,10 @@ class Side:
         self._rest: Any = b""  # bytes of an incomplete record (bytes or bytearray)
         self._need = 5  # bytes until the record at the front is complete
         self._rest_frame = 0
+        self._rest_time = 0
         self._rest_offset = 0
         self._missing = 0  # bytes of the record at the front that were never captured
+        self._real = 0  # ... and how many of it came before the first of them
         self._rest_segments = 0  # segments that its bytes came in
         self._oversized = -1  # offset of the last record found too long
         self.offset = 0  # of the next byte expected from the stream
@@ -63,7 +65,6 @@ class Side:
         self.first_bytes_frame = 0
         self.hs = b""  # bytes of an incomplete handshake message
         self.hs_first_frame = 0
-        self.hs_damaged = False
         self.hs_skip = 0  # bytes still to come of a message too long to keep
         self.hs_version = 0
         self.application_bytes = 0
@@ -74,7 +75,7 @@ class Side:
             self.offset = offset + len(data)
             return
         if offset > self.offset:
-            self._skip(offset - self.offset, frame, timestamp)
+            self._skip(offset - self.offset)
         if self.lost:
             self.offset = offset + len(data)
             if not _is_header(data):
@@ -143,8 +144,9 @@ class Side:
                 )
             else:
                 self.segments = last - first + 1 + (self._rest_segments if position < held else 0)
+                body = buffer[position + 5 : position + self._real if missing else end]
                 self.sink(
-                    self, kind, buffer[position + 1] << 8 | buffer[position + 2], buffer[position + 5 : end], frames[last],
+                    self, kind, buffer[position + 1] << 8 | buffer[position + 2], body, frames[last],
                     timestamps[last], first_frame, base + position, missing,
                 )  # fmt: skip
                 if self.broken:
@@ -160,7 +162,7 @@ class Side:
         if position >= held:
             while ends[first] <= position:
                 first += 1
-            self._rest_frame = frames[first]
+            self._rest_frame, self._rest_time = frames[first], timestamps[first]
             self._rest_segments = len(ends) - first
         else:
             self._rest_segments += len(ends)
@@ -180,7 +182,7 @@ class Side:
         self.broken = True
         self._rest = b""
 
-    def _skip(self, count: int, frame: int, timestamp: int) -> None:
+    def _skip(self, count: int) -> None:
         """``count`` bytes are missing before what comes now."""
         if self.lost:
             self.offset += count
@@ -194,28 +196,30 @@ class Side:
             self._hs_lost()
             return
         if len(rest) + count > self._need:
-            self._give(frame, timestamp, self._need - len(rest))
+            self._give(self._need - len(rest))
             self.lost = True
             self._rest = b""
             self.offset += count
             return
-        # inside a record: zeros stand for what is missing, and the record is marked
+        # inside a record: zeros stand for what is missing; only what came before them is handed on
+        if not self._missing:
+            self._real = len(rest)
         self._missing += count
         self._rest = bytearray(rest) + bytes(count)
         if len(self._rest) == self._need:
             self.offset += count
             size = len(self._rest)
-            self._records(bytes(self._rest), (size,), (self._rest_frame,), (timestamp,), size, self._rest_offset)
+            self._records(bytes(self._rest), (size,), (self._rest_frame,), (self._rest_time,), size, self._rest_offset)
             return
         self.offset += count
 
-    def _give(self, frame: int, timestamp: int, missing: int) -> None:
+    def _give(self, missing: int) -> None:
         """Hand on an incomplete record as far as it came."""
         rest = bytes(self._rest)
         if len(rest) >= 5 and rest[0] in _CONTENT_TYPES and rest[1] == 3:
             self.records += 1
             self.sink(
-                self, rest[0], rest[1] << 8 | rest[2], rest[5:], self._rest_frame, timestamp, self._rest_frame, self._rest_offset,
+                self, rest[0], rest[1] << 8 | rest[2], rest[5 : self._real if self._missing else None], self._rest_frame, self._rest_time, self._rest_frame, self._rest_offset,
                 self._missing + missing,
             )  # fmt: skip
         self._missing = 0
@@ -223,7 +227,6 @@ class Side:
 
     def _hs_lost(self) -> None:
         self.hs = b""
-        self.hs_damaged = False
 
     @property
     def waiting(self) -> tuple[int, int]:

@@ -89,6 +89,10 @@ class Tracker:
         if not wanted.any():
             return
         ordered = placed.order
+        if (s.timestamp[1:] < s.timestamp[:-1]).any():
+            # merged interfaces, frames written out of turn: within a flow time tells what came first
+            local = np.repeat(np.arange(len(placed.flows)), placed.ends - placed.starts)
+            ordered = ordered[np.lexsort((s.timestamp[ordered], local))]
         if not wanted.all():
             ordered = ordered[np.repeat(wanted, placed.ends - placed.starts)]
         ordered = ordered[s.wire_length[ordered] > 0]
@@ -396,7 +400,7 @@ class Tracker:
         both = self._at_home[c["source_port"][rows]] | self._at_home[c["destination_port"][rows]]
         home = np.where(c["client"][rows] < 0, both, self._at_home[port])
         began = (c["syn_frame"][rows] > 0) | (c["syn_ack_frame"][rows] > 0) | (c["bytes"][rows].sum(axis=1) > 0)
-        wanted = home & began
+        wanted: npt.NDArray[np.bool_] = home & began
         others = np.flatnonzero(~wanted)
         for index in others.tolist():
             row = int(rows[index])

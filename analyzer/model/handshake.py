@@ -291,7 +291,7 @@ class Handshake:
     def selected_version(self) -> int | None:
         """Version the server chose (drafts keep their number); None without ServerHello."""
         hello = self.server_hello or self.hello_retry
-        return hello.selected_version if hello else None
+        return (hello.selected_version or None) if hello else None
 
     @property
     def is_tls13(self) -> bool:

@@ -33,6 +33,6 @@ class NoServerName(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or hello.server_name or hello.sslv2:
+        if hello is None or hello.server_name or hello.sslv2 or handshake.client_hello_incomplete:
             return None
         return self.found("certain", "The client did not say which site it wants (no server_name).")
