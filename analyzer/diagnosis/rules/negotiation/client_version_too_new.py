@@ -60,7 +60,8 @@ class ClientVersionTooNew(OfferRule):
         if neighbours:
             seen = words.version_text(max(neighbours.versions))
             evidence.insert(1, Evidence(None, f"{neighbours.count_text} got at most {seen}"))
-        summary = f"{words.server_text(handshake)} has no version as new as the client wants: the hello offers {words.offered_versions_text(hello)}."
+        offers = words.offered_versions_text(hello)
+        summary = f"{words.server_text(handshake)} has no version as new as the client wants: the hello offers {offers}."
         if neighbours.versions & offered:
             return self.found("possible", summary, evidence)
         return self.found("certain" if min(offered) >= 0x0304 else "likely", summary, evidence)

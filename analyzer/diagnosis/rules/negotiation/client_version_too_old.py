@@ -57,7 +57,8 @@ class ClientVersionTooOld(OfferRule):
         if newer:
             seen = words.version_text(min(newer))
             evidence.insert(1, Evidence(None, f"{neighbours.count_text} got {seen}{' or newer' if len(newer) > 1 else ''}"))
-        summary = f"{words.server_text(handshake)} takes no version as old as the client has: the hello offers {words.offered_versions_text(hello)}."
+        offers = words.offered_versions_text(hello)
+        summary = f"{words.server_text(handshake)} takes no version as old as the client has: the hello offers {offers}."
         if refused.description == 70:
             # a list that names TLS 1.2 alone may also meet a server that ends below it
             below = bool(hello.supported_versions) and min(offered) >= 0x0303 and not newer

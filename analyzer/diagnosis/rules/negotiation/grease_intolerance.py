@@ -41,7 +41,7 @@ class GreaseIntolerance(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello, alert = handshake.client_hello, handshake.closing_alert
-        if hello is None or not hello.grease or handshake.outcome != "failed" or handshake.aborted_by == "client":
+        if hello is None or not hello.grease or handshake.outcome != "failed" or handshake.aborted_by in ("client", "middlebox"):
             return None
         if (alert.description if alert is not None else None) not in _VAGUE:
             return None

@@ -49,7 +49,7 @@ class VersionIntolerance(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or hello.sslv2 or handshake.aborted_by == "client":
+        if hello is None or hello.sslv2 or handshake.aborted_by in ("client", "middlebox"):
             return None
         alert = handshake.closing_alert
         if alert is not None and alert.description not in _VAGUE:
