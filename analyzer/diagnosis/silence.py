@@ -15,8 +15,8 @@ __all__ = ["CAUTION", "first_of", "missing_side", "shows_failure", "stuck"]
 CAUTION = 3_000_000_000
 """ns during which something is tried in vain before it counts as stuck, even at the end of a capture."""
 
-_STUBBORN = 1_200_000_000
-"""ns that three repetitions take at the least (Linux repeats after 0.2, 0.6 and 1.4 s); chance does not take four copies."""
+_STUBBORN = 600_000_000
+"""ns that three repetitions take at the least (Linux: a probe, then after 0.2 and 0.6 s); chance does not take four copies."""
 
 
 def stuck(delivery: Delivery) -> bool:
