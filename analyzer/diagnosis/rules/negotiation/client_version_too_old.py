@@ -45,7 +45,7 @@ class ClientVersionTooOld(OfferRule):
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         refused, hello = refused_hello(handshake), handshake.client_hello
-        if refused is None or hello is None:
+        if refused is None or hello is None or refused.description not in (70, 80):
             return None
         offered = versions_of(hello)
         high = max(offered)
