@@ -39,7 +39,7 @@ class ClientNeverSpeaks(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
-        if flow.client_bytes or not saw_connect(handshake) or not flow.ack_frame:
+        if handshake.aborted_by == "middlebox" or flow.client_bytes or not saw_connect(handshake) or not flow.ack_frame:
             return None
         close = first_close(handshake)
         if close is None:

@@ -41,6 +41,8 @@ class ClientTimeout(Rule):
         close = first_close(handshake)
         if close is None or not close.from_client or handshake.closing_alert is not None:
             return None
+        if handshake.aborted_by == "middlebox":
+            return None
         late = handshake.server_hello_frame > close.frame
         heard = [m for m in handshake.messages if not m.from_client and m.frame < close.frame]
         begin = max(handshake.client_hello_time, heard[-1].timestamp if heard else 0)
@@ -69,4 +71,4 @@ class ClientTimeout(Rule):
         after = handshake.server_hello_time - close.time
         evidence.append(Evidence(handshake.server_hello_frame, f"the server's answer, {words.span_text(after)} after that"))
         summary = f"The client gave up on {words.server_text(handshake)} after {words.span_text(waited)}; the answer came too late."
-        return self.found("likely", summary, evidence)
+        return self.found("possible" if handshake.flow.retransmissions else "likely", summary, evidence)

@@ -43,6 +43,8 @@ class ConnectCloseProbe(Rule):
         close = first_close(handshake)
         if close is None or not close.from_client or flow.client_bytes or not saw_connect(handshake):
             return None
+        if handshake.aborted_by == "middlebox":
+            return None  # a reset in the client's name
         if any(s.frame == close.frame and s.sequence > 1 for s in handshake.segments):
             return None  # bytes of the client were lost to the capture
         stayed = close.time - (flow.syn_ack_time or flow.first_seen)

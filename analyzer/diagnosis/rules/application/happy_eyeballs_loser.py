@@ -42,7 +42,7 @@ class HappyEyeballsLoser(Rule):
         close = first_close(handshake)
         if close is None or not close.from_client or not saw_connect(handshake) or handshake.dialogue is not None:
             return None
-        if close.time - handshake.flow.first_seen >= LONG_SILENCE:
+        if handshake.aborted_by == "middlebox" or close.time - handshake.flow.first_seen >= LONG_SILENCE:
             return None
         rival = self._find_rival(handshake, context)
         if rival is None:

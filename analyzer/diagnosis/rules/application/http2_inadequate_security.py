@@ -29,6 +29,9 @@ from analyzer.model.finding import AbortedBy, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.registries.suite_facts import suite_facts
 
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_GOAWAY, _INADEQUATE_SECURITY = 7, 0xC
+
 _SMALL = 300
 """Bytes of the server's data: SETTINGS and GOAWAY in their records; a response with headers and body is longer."""
 
@@ -39,7 +42,7 @@ class Http2InadequateSecurity(Rule):
     cause = "http2-inadequate-security"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"failed", "completed"})
-    explains = ("client-silent-reject", "lb-no-backend")
+    explains = ("lb-no-backend",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         answer = handshake.server_hello
@@ -49,6 +52,18 @@ class Http2InadequateSecurity(Rule):
         if facts is None or (facts.is_aead and facts.is_forward_secret):
             return None
         close = first_close(handshake)
+        told = self._goaway(handshake)
+        if told is not None:
+            from_client, frame = told
+            name = registries.name_of_cipher_suite(answer.cipher_suite)
+            who = words.side(from_client)
+            evidence = [
+                Evidence(handshake.server_hello_frame, f"the server chose h2 and {name}"),
+                Evidence(frame, f"{who} sent GOAWAY with INADEQUATE_SECURITY (decrypted with the key log)"),
+            ]
+            summary = f"{who.capitalize()} refused HTTP/2 with {name}: RFC 9113 forbids that suite."
+            side: AbortedBy = "client" if from_client else "server"
+            return self.found("certain", summary, evidence, outcome="failed", aborted_by=side)
         if close is None or not handshake.messages or not (handshake.client_application_records or handshake.server_application_records):
             return None
         if handshake.server_application_bytes > _SMALL or close.time - handshake.messages[-1].timestamp > AT_ONCE:
@@ -58,3 +73,20 @@ class Http2InadequateSecurity(Rule):
         summary = f"{words.side(close.from_client).capitalize()} left at once: {words.server_text(handshake)} agreed on h2 with {name}."
         by: AbortedBy = "client" if close.from_client else "server"
         return self.found("possible", summary, evidence, outcome="failed", aborted_by=by)
+
+    def _goaway(self, handshake: Handshake) -> tuple[bool, int] | None:
+        """Who said GOAWAY with INADEQUATE_SECURITY, and where, in what the key log opened; None where nobody did."""
+        for from_client, data, frame in (
+            (True, handshake.client_bytes, handshake.client_bytes_frame),
+            (False, handshake.server_bytes, handshake.server_bytes_frame),
+        ):
+            position = len(_PREFACE) if data.startswith(_PREFACE) else 0
+            if from_client and not position:
+                continue
+            while position + 9 <= len(data):
+                length, kind = int.from_bytes(data[position : position + 3], "big"), data[position + 3]
+                body = data[position + 9 : position + 9 + length]
+                if kind == _GOAWAY and len(body) >= 8 and int.from_bytes(body[4:8], "big") == _INADEQUATE_SECURITY:
+                    return from_client, frame
+                position += 9 + length
+        return None

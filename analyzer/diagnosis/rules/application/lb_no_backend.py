@@ -25,7 +25,7 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (
     AT_ONCE,
@@ -64,6 +64,8 @@ class LbNoBackend(Rule):
         if not nothing_from_server(handshake):
             return None
         flow, profile = handshake.flow, context.server(handshake)
+        if flow.client_bytes and handshake.client_hello is None:
+            return None
         where = words.server_text(handshake)
         begun = handshake.client_hello_time or flow.syn_ack_time
         took = close.time - begun
@@ -71,8 +73,8 @@ class LbNoBackend(Rule):
         evidence = [close_text(close), Evidence(None, f"{words.span_text(took)} after {since}, without a byte")]
         if took <= AT_ONCE:
             others = self._others(handshake, context)
-            if profile.answered == 0 and others >= _SEVERAL - 1:
-                alike = f"{words.count_text(others, 'other attempt')} at this server ended the same way, and none was answered"
+            if profile.answered == 0 and len(others) >= _SEVERAL - 1 and close.kind == "fin" and _differ(others):
+                alike = f"{words.count_text(len(others), 'other attempt')} at this server ended the same way, and none was answered"
                 evidence.append(Evidence(None, alike))
                 summary = f"{where} accepts every connection and closes it: what listens there has no server behind it."
                 return self.found("likely", summary, evidence, outcome="failed", aborted_by="server")
@@ -91,17 +93,17 @@ class LbNoBackend(Rule):
             return finding
         return None
 
-    def _others(self, handshake: Handshake, context: Context) -> int:
+    def _others(self, handshake: Handshake, context: Context) -> list[Attempt]:
         """Other attempts at this server that it closed without a byte."""
         flow = handshake.flow
-        return sum(
-            1
+        return [
+            attempt
             for attempt in context.server(handshake).refused
             if (attempt.stream != flow.stream or attempt.capture != flow.capture)
             and attempt.aborted_by == "server"
             and attempt.alert is None
             and attempt.stage in (Stage.CONNECTED, Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED)
-        )
+        ]
 
     def _behind_tls(self, handshake: Handshake) -> Finding | None:
         """TLS 1.2 completed, the client sent its request, and the server closed in place of any answer."""
@@ -124,3 +126,8 @@ class LbNoBackend(Rule):
         where = words.server_text(handshake)
         summary = f"{where} completed TLS and closed at the client's first data: what is behind it cannot be reached."
         return self.found("possible", summary, evidence, outcome="failed", aborted_by="server")
+
+
+def _differ(attempts: list[Attempt]) -> bool:
+    """Whether they are of several clients, or asked for several names: a rule against one of them would not meet all."""
+    return len({attempt.client_address for attempt in attempts}) > 1 or len({attempt.server_name for attempt in attempts}) > 1

@@ -33,13 +33,17 @@ class NonTlsClientBytes(Rule):
     """Named where the protocol can be told. Where both sides speak it, no TLS was wanted."""
 
     cause = "non-tls-client-bytes"
-    stages = frozenset({Stage.CLIENT_NOT_TLS})
+    stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.CONNECTED})
     outcomes = frozenset({"failed", "unfinished"})
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
-        if not flow.syn_frame or flow.client_gaps or not handshake.client_bytes:
+        if not flow.syn_frame or flow.client_gaps:
             return None  # what looks foreign may be the middle of something
+        if handshake.stage == Stage.CONNECTED:
+            return self._records_only(handshake)
+        if not handshake.client_bytes:
+            return None
         protocol = spoken_by(handshake.client_bytes, True)
         if protocol in ("http", "http2", "tls"):
             return None
@@ -54,6 +58,15 @@ class NonTlsClientBytes(Rule):
         summary = f"The client sent {spoken} to the TLS port of {where}."
         by = "server" if answer else handshake.aborted_by
         return self.found("certain" if protocol is not None else "likely", summary, [first, *answer], outcome="failed", aborted_by=by)
+
+    def _records_only(self, handshake: Handshake) -> Finding | None:
+        """It begins like TLS records, but with data: no handshake comes before it."""
+        first = next((m for m in handshake.messages if m.from_client), None)
+        if first is None or first.kind not in ("application_data", "change_cipher_spec", "encrypted_handshake", "heartbeat"):
+            return None
+        evidence = [Evidence(first.first_frame, "the client's first bytes look like a TLS record of data"), *answer_of(handshake)]
+        summary = f"The client of {words.server_text(handshake)} began with what looks like TLS data, without any handshake: not TLS."
+        return self.found("possible", summary, evidence)
 
 
 def _talks_on(handshake: Handshake) -> bool:
