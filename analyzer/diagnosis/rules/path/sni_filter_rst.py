@@ -33,6 +33,10 @@ from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
+_TELLS = 2_000_000
+"""ns: from a shorter round trip nothing can be told."""
+
+
 class SniFilterRst(Rule):
     """A forged reset in answer to a ClientHello with a name that is never served."""
 
@@ -59,8 +63,11 @@ class SniFilterRst(Rule):
         again = [attempt for attempt in context.name(handshake).refused if attempt.server_rsts]
         trip = handshake.flow.syn_ack_time - handshake.flow.syn_time
         answered = next((s for s in handshake.segments if not s.from_client and s.length and s.frame > reset.segment.frame), None)
-        if not passed and answered is None and handshake.flow.syn_ack_time and reset.segment.timestamp - spoke > max(trip, 1_000_000) * 3:
-            return None  # too late for what a look at the hello takes
+        if not passed and len(again) < 2:
+            if answered is not None:
+                return None  # nothing says that it was the name
+            if handshake.flow.syn_ack_time and trip > _TELLS and reset.segment.timestamp - spoke > trip // 2:
+                return None  # so late it may answer what the server said
         if not passed and any(attempt.accepted for attempt in same_path(handshake, context)):
             return None  # the same client gets through with the same offer of a name
         evidence = [Evidence(handshake.client_hello_frame or None, f"the ClientHello asks for {words.shown(name)}"), *reset.evidence]

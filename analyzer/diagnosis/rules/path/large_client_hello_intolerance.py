@@ -1,0 +1,85 @@
+"""The server, or a device before it, cannot read a ClientHello that comes in several segments.
+
+Seen:
+    A ClientHello longer than one segment, most often for its post-quantum key share, is acknowledged in part or whole and answered
+    by a reset, a close, an alert (decode_error, unexpected_message) or silence, often after the first segment already, while shorter
+    hellos to the same server are answered.
+
+Means:
+    Its program, or a device that looks for the name, reads once and takes what it got for the whole message. That worked as long
+    as every hello fitted into one packet (see tldr.fail).
+
+Remedy:
+    Update the server or the device: it has to read until the record is complete. Until then send smaller hellos to it:
+    OpenSSL Groups = X25519:P-256; Go GODEBUG=tlsmlkem=0; Chrome PostQuantumKeyAgreementEnabled=false; Firefox security.tls.enable_kyber=false;
+    Java -Djdk.tls.namedGroups=x25519,secp256r1; nginx as a proxy: proxy_ssl_conf_command Groups X25519:P-256.
+
+Confirm:
+    $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519MLKEM768 </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519 </dev/null
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.resets import reset_class
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
+from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, is_post_quantum
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake
+
+_VAGUE = frozenset({10, 20, 22, 40, 47, 50, 80})
+
+
+class LargeClientHelloIntolerance(Rule):
+    """A split hello taken for a broken one."""
+
+    cause = "large-client-hello-intolerance"
+    stages = BEFORE_SERVER_HELLO
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    explains = (*CLOSES, *GUESSES, "decode-error", "unexpected-message", "illegal-parameter", "internal-error", "record-overflow",
+                "bad-record-mac", "client-hello-unacked", "insufficient-security", "implicit-vs-starttls")  # fmt: skip
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        parts = handshake.client_hello_segments
+        alert = handshake.closing_alert
+        if handshake.client_hello_incomplete and handshake.client_hello is None:
+            return None
+        if parts < 2 or handshake.aborted_by == "middlebox" or (alert is not None and alert.from_client):
+            return None
+        if alert is not None and alert.description not in _VAGUE:
+            return None
+        profile = context.server(handshake)
+        if profile.most_segments >= parts:
+            return None  # the server reads such hellos
+        first = [s for s in handshake.segments if s.from_client and s.length and not s.retransmission and not s.duplicate][:parts]
+        sent, _ = deliveries(handshake, context)
+        if len(first) < 2 or sent.acknowledged < first[0].sequence + first[0].length:
+            return None  # the first part has not arrived: that is the path
+        flow, whole = handshake.flow, handshake.client_hello_end
+        close = min((f for f in (flow.server_rst_frame, flow.server_fin_frame, alert.frame if alert is not None else 0) if f), default=0)
+        if not close and handshake.aborted_by == "client" and flow.last_seen - handshake.client_hello_time < 10**9:
+            return None  # the client did not wait
+        answer = next((s for s in handshake.segments if s.frame == close), None)
+        early = answer is not None and 0 < answer.acknowledgment < whole
+        smaller = next(
+            (a for a in reversed(profile.accepted) if a.hello is not None and a.hello_segments == 1 and a.hello.length < (whole - 1)), None
+        )
+        evidence = [hello_evidence(handshake, f"the ClientHello, {whole - 1} bytes in {parts} segments")]
+        if is_post_quantum(handshake):
+            evidence.append(hello_evidence(handshake, "it carries a post-quantum key share"))
+        if early:
+            evidence.append(Evidence(close, "the server gave up when it had the first part only"))
+        evidence += handshake.closing_evidence
+        if smaller is not None and smaller.hello is not None:
+            evidence.append(Evidence(None, f"a ClientHello of {smaller.hello.length} bytes in one segment (stream {smaller.stream}) was answered"))
+        if not close and not smaller:
+            return None
+        summary = f"{words.server_text(handshake)} does not stand a ClientHello that comes in {parts} segments."
+        sure = "likely" if (early or smaller is not None) and close else "possible"
+        return self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))
