@@ -145,7 +145,7 @@ class FlowTable:
         flow = rows[local]
         direction = (swapped != self.columns["swapped"][flow]).astype(np.uint8)
         flow, direction, local, rows, new = self._split_reused(s, flow, direction, local, rows, new, unique, swapped)
-        self._number(s, flow, local, rows)
+        self._number(s, local, rows, new)
         order = _stable_order(local, len(rows))
         counts = np.bincount(local, minlength=len(rows))
         ends = np.cumsum(counts)
@@ -184,8 +184,7 @@ class FlowTable:
         for name in ("source_high", "source_low", "destination_high", "destination_low", "source_port", "destination_port", "ip_version"):
             c[name][rows] = getattr(s, name)[at]
         c["swapped"][rows] = swapped[at]
-        c["number"][rows] = self.count + np.arange(len(at))
-        self.count += len(at)
+        c["number"][rows] = 0  # in use; numbered when all new flows of the batch are known
         c["capture"][rows] = s.capture
         c["first_frame"][rows] = s.frame[at]
         c["first_seen"][rows] = s.timestamp[at]
@@ -278,14 +277,18 @@ class FlowTable:
         new = np.concatenate([new, np.ones(len(extra_rows), np.bool_)])
         return flow, direction, local, rows, new
 
-    def _number(self, s: SegmentBatch, flow: I64, local: I64, rows: I64) -> None:
-        """Stream numbers: a flow counts where it is first seen in each capture."""
+    def _number(self, s: SegmentBatch, local: I64, rows: I64, new: npt.NDArray[np.bool_]) -> None:
+        """Numbers in the order of first packets: of the run, and for each capture in which a flow is seen."""
         c = self.columns
         fresh = c["last_capture"][rows] != s.capture
         if not fresh.any():
             return
         first = np.full(len(rows), len(s), np.int64)
         _first_of(first, local)
+        which = np.flatnonzero(new)
+        which = which[np.argsort(first[which], kind="stable")]
+        c["number"][rows[which]] = self.count + np.arange(len(which))
+        self.count += len(which)
         which = np.flatnonzero(fresh)
         which = which[np.argsort(first[which], kind="stable")]
         begin = self._streams.get(s.capture, 0)
@@ -390,7 +393,11 @@ class FlowTable:
         hit = at[(flags & _SYN_ACK) == _SYN_ACK]
         row, d = rows[local[hit]], direction[hit]
         other = (c["base"][row, d] != s.sequence[hit]) & (c["bytes"][row, d] == 0)
-        c["base"][row[other], d[other]] = s.sequence[hit[other]]
+        for index in hit[other].tolist():  # rare
+            group, side = int(local[index]), int(direction[index])
+            before = (local[:index] == group) & (direction[:index] == side) & (s.wire_length[:index] > 0)
+            if not before.any():
+                c["base"][rows[group], side] = s.sequence[index]
 
     def _acknowledged(self, s: SegmentBatch, flow: I64, direction: npt.NDArray[np.uint8], local: I64, rows: I64) -> None:
         """First segment of the client after the SYN-ACK that acknowledges it."""
@@ -448,7 +455,8 @@ def _mix(
         b = _scramble(bl * _MULTIPLIERS[0] + destination_port * _MULTIPLIERS[1] + bh * _MULTIPLIERS[2])
         # the hash of an end decides which is "the greater": any order will do if it is the same both ways
         swapped = a > b
-        low, high = np.minimum(a, b), np.maximum(a, b)
+        low: npt.NDArray[np.uint64] = np.minimum(a, b)
+        high: npt.NDArray[np.uint64] = np.maximum(a, b)
         return swapped, _scramble(low * _MULTIPLIERS[3] + high * _MULTIPLIERS[4])
 
 
