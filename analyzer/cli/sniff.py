@@ -77,7 +77,7 @@ def sniff(
     ] = None,
     portable: Annotated[bool, typer.Option("--portable", help="Listen through scapy, without the kernel's ring.")] = False,
     promiscuous: Annotated[bool, typer.Option("--promiscuous/--no-promiscuous", help="Take frames for other machines too.")] = True,
-    ring_size: Annotated[int, typer.Option(min=1, max=4096, metavar="MB", help="Room for frames that wait to be read.")] = 32,
+    ring_size: Annotated[int, typer.Option(min=1, max=4096, metavar="MB", help="Room for frames that wait to be read.")] = 64,
 ) -> None:
     """Watch an interface and say which TLS handshakes fail, and why, when they do.
 
@@ -132,6 +132,7 @@ def sniff(
                 watch.serve(metrics)
             watch.prepare()
             _load_all()
+            run.warm_up()
             source.start()
             _become(who, watch.files)
             watch.go(seconds, count)

@@ -7,6 +7,7 @@ vector work and are counted, not listed.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import numpy as np
 
 from analyzer.decode.decoder import Decoder
 from analyzer.diagnosis.engine import Diagnosis
+from analyzer.errors import UsageError
 from analyzer.flows import FlowState
 from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch, SegmentBatch
@@ -39,6 +41,8 @@ _SETTLE = 3.0  # seconds after which a handshake that went on to application dat
 _BEHIND = 150_000_000  # ns: what the kernel holds back for a fuller block, and more
 _LISTED = 200  # connections without a byte that get a row each, per second
 _SAVED = 2_000  # ... when there were none for a while
+_PATIENCE = 0.05  # seconds of judging between two looks at the ring
+_BACKLOG = 2_000  # handshakes that may wait to be judged
 _STEP_BACK = 5 * _SECOND
 
 
@@ -75,6 +79,7 @@ class LiveRun(Run):
         self._copies = Copies() if source.interface == ANY else None
         self._secrets_taken = 0
         self._pending: list[Handshake] = []
+        self._waiting: deque[Handshake] = deque()
         self._allowance = float(_SAVED)
         self._swept = 0.0
         self._losses: deque[tuple[int, int]] = deque(maxlen=4096)
@@ -115,14 +120,14 @@ class LiveRun(Run):
                 # what is open is told, also when the interface went away
                 self._look_for_losses()
                 self._pending += self._learn(self.tracker.finish())
-            yield self._hand_on()
+            yield self._hand_on(float("inf"))
         finally:
             self.live.close()
             self.totals.seconds = time.monotonic() - started
 
     def rest(self) -> list[Handshake]:
         """What was open when the interface went away."""
-        return self._hand_on()
+        return self._hand_on(float("inf"))
 
     # ------------------------------------------------------------------
 
@@ -137,15 +142,31 @@ class LiveRun(Run):
         now = time.monotonic()
         if now - self._swept >= _SWEEP:
             self._sweep(now)
-        return self._hand_on() if self._pending else []
+        return self._hand_on() if self._pending or self._waiting else []
 
-    def _hand_on(self) -> list[Handshake]:
-        pending, self._pending = self._pending, []
-        for handshake in pending:
+    def _hand_on(self, patience: float = _PATIENCE) -> list[Handshake]:
+        """Judge what has ended, for a while: frames must not wait for long. The rest comes after the next batch."""
+        done: list[Handshake] = []
+        until = time.monotonic() + patience
+        pending = self._waiting
+        pending.extend(self._pending)
+        self._pending = []
+        while pending and (time.monotonic() < until or len(pending) > _BACKLOG):
+            handshake = pending.popleft()
             self.diagnosis.judge(handshake)
             self._note_losses(handshake)
             self.totals.count(handshake)
-        return pending
+            done.append(handshake)
+        return done
+
+    def warm_up(self) -> None:
+        """Read now what the first failure would need: trust store, pages of the causes. Then no frame waits for it."""
+        from analyzer.diagnosis import registry
+
+        assert self.diagnosis.context.chains.store.available in (True, False)
+        for cause in registry.load_rules():
+            with contextlib.suppress(UsageError, ValueError):
+                registry.read_page(cause)
 
     def _take(self, batch: FrameBatch) -> None:
         totals = self.totals

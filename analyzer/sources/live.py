@@ -36,7 +36,7 @@ def open_live(
     portable: bool = False,
     promiscuous: bool = True,
     wait: bool = False,
-    ring_megabytes: int = 32,
+    ring_megabytes: int = 64,
 ) -> LiveSource:
     """Open an interface by name, or all of them with ``any``. Frames flow from ``start``.
 
