@@ -26,6 +26,7 @@ _PROFILES = 65_536
 _CLIENTS = 65_536
 _TLS12 = 0x0303
 _RECENT = 32
+_TWINS = 4
 _STARTS = 8
 _HALF_SECOND = 500_000_000
 
@@ -70,6 +71,7 @@ class Context:
         self.old_clients: dict[str, int] = {}
         """Clients that completed a handshake and offer nothing newer than TLS 1.1: address and best version."""
         self._starts: dict[tuple[int, int], list[Attempt]] = {}
+        self._randoms: dict[bytes, list[Attempt]] = {}
         """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
         self.remembered: dict[str, tuple[Handshake, object]] = {}
         """Work that several rules share, by name, for the handshake at hand only."""
@@ -127,6 +129,17 @@ class Context:
             ]  # fmt: skip
         return found[0] if len({attempt.client_address for attempt in found}) == 1 else None
 
+    def twin(self, handshake: Handshake, within: int) -> Attempt | None:
+        """An attempt between other addresses, begun within ``within`` ns, with the very same ClientHello: the connection seen twice."""
+        hello, flow = handshake.client_hello, handshake.flow
+        if hello is None:
+            return None
+        for attempt in self._randoms.get(hello.random, ()):
+            same_ends = attempt.client_address == flow.client_address and attempt.server_address == flow.server_address
+            if not same_ends and abs(attempt.time - flow.first_seen) <= within:
+                return attempt
+        return None
+
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""
         return self.chains.judge(handshake)
@@ -156,6 +169,12 @@ class Context:
             begun = self._remember(self._starts, start, [], _CLIENTS)
         if len(begun) < _STARTS:
             begun.append(attempt)
+        if hello is not None:
+            twins = self._randoms.get(hello.random)
+            if twins is None:
+                self._remember(self._randoms, hello.random, [attempt], _CLIENTS)
+            elif len(twins) < _TWINS:
+                twins.append(attempt)
         shape = shape_of(handshake, name, address)
         profile = self.servers.get(address)
         if profile is None:
