@@ -55,8 +55,6 @@ class LargeClientHelloIntolerance(Rule):
         if alert is not None and alert.description not in _VAGUE:
             return None
         profile = context.server(handshake)
-        if profile.most_segments >= parts:
-            return None  # the server reads such hellos
         first = [s for s in handshake.segments if s.from_client and s.length and not s.retransmission and not s.duplicate][:parts]
         sent, _ = deliveries(handshake, context)
         if len(first) < 2 or sent.acknowledged < first[0].sequence + first[0].length:
@@ -67,6 +65,9 @@ class LargeClientHelloIntolerance(Rule):
             return None  # the client did not wait
         answer = next((s for s in handshake.segments if s.frame == close), None)
         early = answer is not None and 0 < answer.acknowledgment < whole
+        read_others = profile.most_segments >= parts
+        if read_others and not early:
+            return None  # the server reads such hellos
         smaller = next(
             (a for a in reversed(profile.accepted) if a.hello is not None and a.hello_segments == 1 and a.hello.length < (whole - 1)), None
         )
@@ -76,10 +77,12 @@ class LargeClientHelloIntolerance(Rule):
         if early:
             evidence.append(Evidence(close, "the server gave up when it had the first part only"))
         evidence += handshake.closing_evidence
+        if read_others:
+            evidence.append(Evidence(None, "others like it were read: it depends on how the segments come in"))
         if smaller is not None and smaller.hello is not None:
             evidence.append(Evidence(None, f"a ClientHello of {smaller.hello.length} bytes in one segment (stream {smaller.stream}) was answered"))
         if not close and not smaller:
             return None
         summary = f"{words.server_text(handshake)} does not stand a ClientHello that comes in {parts} segments."
-        sure = "likely" if (early or smaller is not None) and close else "possible"
+        sure = "likely" if not read_others and (early or smaller is not None) and close else "possible"
         return self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))

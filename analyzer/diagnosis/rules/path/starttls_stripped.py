@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
@@ -36,10 +36,10 @@ class StarttlsStripped(Rule):
     """X's where STARTTLS should be."""
 
     cause = "starttls-stripped"
-    stages = frozenset({Stage.DIALOGUE, Stage.CONNECTED, Stage.CLIENT_NOT_TLS})
+    stages = stages_from(Stage.CONNECTED, Stage.SERVER_ALERT)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
     explains = ("starttls-not-offered", "starttls-refused", "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout",
-                "non-tls-client-bytes")  # fmt: skip
+                "non-tls-client-bytes", "tls-on-plaintext-port", "implicit-vs-starttls")  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         dialogue = handshake.dialogue

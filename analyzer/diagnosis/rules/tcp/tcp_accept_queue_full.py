@@ -24,13 +24,14 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import vantage_of
+from analyzer.diagnosis.losses import deliveries, vantage_of
 from analyzer.diagnosis.rule import Rule
 from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
+_AT_ONCE = 10 * 10**9
 
 
 class TcpAcceptQueueFull(Rule):
@@ -40,7 +41,7 @@ class TcpAcceptQueueFull(Rule):
     stages = frozenset({Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_NOT_TLS})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake", "failed", "unfinished"})
     explains = ("client-hello-unacked", "client-timeout", "client-closed-mid-handshake", "client-hello-no-answer", "client-never-speaks",
-                "connect-close-probe", "cap-ended-early")  # fmt: skip
+                "connect-close-probe", "cap-ended-early", "sni-filter-drop")  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
@@ -53,8 +54,10 @@ class TcpAcceptQueueFull(Rule):
         ]  # fmt: skip
         # a last SYN-ACK may cross the acknowledgment; more, and no other packet of the server, may not
         others = [s for s in handshake.segments if not s.from_client and not s.flags & (TcpFlag.SYN | TcpFlag.RST) and not s.duplicate]
-        if len(again) < 1 or others or not acked:
+        if others or not acked:
             return None
+        if not again:
+            return self._beside_others(handshake, context)
         evidence = [
             Evidence(flow.ack_frame, "the client acknowledged the SYN-ACK"),
             Evidence(again[-1].frame, f"the server sent it {words.count_text(len(again), 'more time')}, acknowledging nothing else"),
@@ -64,3 +67,22 @@ class TcpAcceptQueueFull(Rule):
         summary = f"{words.server_text(handshake)} does not accept: it repeats its SYN-ACK although the client has acknowledged it."
         sure = "certain" if len(again) > 1 and vantage_of(handshake) == "server" else "likely" if len(again) > 1 or flow.client_bytes else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
+
+    def _beside_others(self, handshake: Handshake, context: Context) -> Finding | None:
+        """The same hello of the same client was taken by the kernel a moment before, and never answered by the program."""
+        hello = handshake.client_hello
+        sent, _ = deliveries(handshake, context)
+        if hello is None or sent.repeats < 2:
+            return None
+        for attempt in context.attempts(handshake, _AT_ONCE):
+            other = attempt.hello
+            same = other is not None and other.server_name == hello.server_name and other.length >= hello.length
+            if not same or attempt.stage != Stage.CLIENT_HELLO or attempt.server_port != handshake.flow.server_port:
+                continue
+            evidence = [
+                Evidence(sent.tries[0].frame, f"the ClientHello was sent {len(sent.tries)} times and not acknowledged, though the SYN was answered"),
+                Evidence(None, f"the same hello in stream {attempt.stream} was acknowledged, so the path carries it, and was never answered"),
+            ]
+            summary = f"{words.server_text(handshake)} takes connections and its program does not: what comes after a full queue is dropped."
+            return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
+        return None

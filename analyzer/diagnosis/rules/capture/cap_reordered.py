@@ -1,0 +1,61 @@
+"""The capture's packets are not in the order of their times.
+
+Seen:
+    Times that go backwards from one frame to the next within a connection.
+
+Means:
+    Several interfaces or files were merged without sorting, or the recording host took packets from several queues. What came first is
+    told by the numbers of TCP, not by the place in the file.
+
+Remedy:
+    Sort the file before it is read by tools that trust its order: reordercap; merge with mergecap, which sorts.
+
+Confirm:
+    $ reordercap -n CAPTURE sorted.pcapng
+    $ capinfos -o CAPTURE
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.capture._missing import as_note
+from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.handshake import Handshake
+
+_JITTER = 1_000
+"""ns: clocks of two cores differ by more."""
+
+
+class CapReordered(Rule):
+    """A note, never why a handshake failed."""
+
+    cause = "cap-reordered"
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.outcome == "completed":
+            return self._completed(handshake)
+        before = 0
+        for s in sorted(handshake.segments, key=lambda s: s.frame):
+            if before and s.timestamp < before - _JITTER:
+                evidence = [Evidence(s.frame, f"its time is {words.span_text(before - s.timestamp)} before that of an earlier frame")]
+                return as_note(self.found("certain", "Frames of this connection are not in the order of their times.", evidence))
+            before = max(before, s.timestamp)
+        return None
+
+    def _completed(self, handshake: Handshake) -> Finding | None:
+        """No segments are kept of what completed: the frames and times that the messages and TCP's handshake have."""
+        flow = handshake.flow
+        known = [(flow.syn_frame, flow.syn_time), (flow.syn_ack_frame, flow.syn_ack_time)]
+        known += [(message.frame, message.timestamp) for message in handshake.messages]
+        before = 0
+        for frame, time in sorted(pair for pair in known if pair[0]):
+            if time < before - _JITTER:
+                evidence = [Evidence(frame, f"its time is {words.span_text(before - time)} before that of an earlier frame")]
+                return as_note(self.found("certain", "Frames of this connection are not in the order of their times.", evidence))
+            before = max(before, time)
+        return None
