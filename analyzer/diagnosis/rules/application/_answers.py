@@ -8,7 +8,7 @@ from analyzer.diagnosis.rules.application._plain import first_line, spoken_by
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 
-__all__ = ["answer_of", "speaks_in_clear"]
+__all__ = ["answer_of", "first_words", "speaks_in_clear"]
 
 
 def answer_of(handshake: Handshake) -> list[Evidence]:
@@ -22,6 +22,16 @@ def answer_of(handshake: Handshake) -> list[Evidence]:
     if close is not None and not close.from_client:
         evidence.append(Evidence(close.frame, f"the server {'reset' if close.kind == 'rst' else 'closed'} the connection"))
     return evidence
+
+
+def first_words(handshake: Handshake) -> Evidence:
+    """What the client sent first, as bytes or as the first line of its dialogue."""
+    dialogue = handshake.dialogue
+    if handshake.client_bytes or dialogue is None:
+        return Evidence(handshake.client_bytes_frame or None, f"the client's first bytes: {first_line(handshake.client_bytes)}")
+    line = next((line for line in dialogue.lines if line[1]), None)
+    said = words.shown(line[2], 60) if line is not None else dialogue.via
+    return Evidence(line[0] if line is not None else None, f'the client\'s first line: "{said}"')
 
 
 def speaks_in_clear(handshake: Handshake, protocol: str | None) -> bool:

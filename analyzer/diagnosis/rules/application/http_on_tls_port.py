@@ -24,9 +24,9 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._answers import answer_of, speaks_in_clear
-from analyzer.diagnosis.rules.application._plain import first_line, spoken_by, tells_of_tls
-from analyzer.model.finding import Evidence, Finding
+from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
+from analyzer.diagnosis.rules.application._plain import spoken_by, tells_of_tls
+from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _REDIRECTS = (b" 301 ", b" 302 ", b" 307 ", b" 308 ")
@@ -41,11 +41,13 @@ class HttpOnTlsPort(Rule):
     explains = ("non-tls-client-bytes", "proxy-connect-refused", "proxy-connect-timeout")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        if spoken_by(handshake.client_bytes, True) not in ("http", "http2"):
+        dialogue = handshake.dialogue
+        if dialogue is not None:
+            if dialogue.via != "http-connect" or not tells_of_tls(handshake):
+                return None  # a CONNECT to a proxy
+        elif spoken_by(handshake.client_bytes, True) not in ("http", "http2"):
             return None
-        if handshake.stage == Stage.DIALOGUE and not tells_of_tls(handshake):
-            return None  # a CONNECT to a proxy
-        asked = Evidence(handshake.client_bytes_frame, f"the client's first bytes: {first_line(handshake.client_bytes)}")
+        asked = first_words(handshake)
         answer = answer_of(handshake)
         where = words.server_text(handshake)
         head = handshake.server_bytes[:15]

@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._answers import answer_of
+from analyzer.diagnosis.rules.application._answers import answer_of, first_words
 from analyzer.diagnosis.rules.application._closes import LONG_SILENCE, close_text, first_close, nothing_from_server, saw_connect
 from analyzer.diagnosis.rules.application._plain import BANNER_FIRST, HAS_STARTTLS, IMPLICIT, first_line, protocol_text, spoken_by
 from analyzer.model.finding import AbortedBy, Evidence, Finding
@@ -104,7 +104,7 @@ class ImplicitVsStarttls(Rule):
             evidence = [Evidence(handshake.server_bytes_frame, f"the server said {first_line(handshake.server_bytes)}")]
             summary = f"{where} speaks {spoken} in the clear on a port where TLS begins at once, and nobody asked it for TLS."
             return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
-        said = Evidence(handshake.client_bytes_frame, f"the client's first bytes: {first_line(handshake.client_bytes)}")
+        said = first_words(handshake)
         summary = f"The client spoke {spoken} in the clear to {words.server_text(handshake)}, where TLS begins at once."
         answer = answer_of(handshake)
         proved = any(not alert.from_client for alert in handshake.alerts)

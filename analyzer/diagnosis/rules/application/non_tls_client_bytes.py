@@ -23,17 +23,18 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._answers import answer_of, speaks_in_clear
+from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
 from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
 from analyzer.model.finding import Evidence, Finding
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Dialogue, Handshake, Stage
+from analyzer.registries.ports import TLS_PORTS
 
 
 class NonTlsClientBytes(Rule):
     """Named where the protocol can be told. Where both sides speak it, no TLS was wanted."""
 
     cause = "non-tls-client-bytes"
-    stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.CONNECTED})
+    stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.CONNECTED, Stage.DIALOGUE})
     outcomes = frozenset({"failed", "unfinished"})
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -42,6 +43,8 @@ class NonTlsClientBytes(Rule):
             return None  # what looks foreign may be the middle of something
         if handshake.stage == Stage.CONNECTED:
             return self._records_only(handshake)
+        if handshake.dialogue is not None:
+            return self._dialogue(handshake, handshake.dialogue)
         if not handshake.client_bytes:
             return None
         protocol = spoken_by(handshake.client_bytes, True)
@@ -58,6 +61,19 @@ class NonTlsClientBytes(Rule):
         summary = f"The client sent {spoken} to the TLS port of {where}."
         by = "server" if answer else handshake.aborted_by
         return self.found("certain" if protocol is not None else "likely", summary, [first, *answer], outcome="failed", aborted_by=by)
+
+    def _dialogue(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
+        """A protocol that asks for TLS, on a port where TLS begins at once: the server speaks TLS, or nothing."""
+        if dialogue.via in ("http-connect", "proxy-protocol") or any(not from_client for _, from_client, _ in dialogue.lines):
+            return None
+        answer = answer_of(handshake)
+        alerted = any(not alert.from_client for alert in handshake.alerts)
+        if not alerted and (handshake.flow.server_port not in TLS_PORTS or not answer):
+            return None
+        spoken = dialogue.via.split("-")[0].upper()
+        summary = f"The client spoke {spoken} in the clear to the TLS port of {words.server_text(handshake)}."
+        evidence = [first_words(handshake), *answer]
+        return self.found("certain" if alerted else "likely", summary, evidence, outcome="failed", aborted_by="server")
 
     def _records_only(self, handshake: Handshake) -> Finding | None:
         """It begins like TLS records, but with data: no handshake comes before it."""

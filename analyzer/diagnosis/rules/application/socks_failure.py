@@ -27,6 +27,7 @@ from analyzer.diagnosis.rules.application._closes import close_text, first_close
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
+from analyzer.registries.ports import STARTTLS_PORTS, TLS_PORTS
 
 
 class SocksFailure(Rule):
@@ -54,6 +55,9 @@ class SocksFailure(Rule):
         close = first_close(handshake)
         if dialogue.state not in ("asked", "broken") or handshake.outcome != "failed" or handshake.client_hello is not None:
             return None
+        port = handshake.flow.server_port
+        if port in TLS_PORTS and port not in STARTTLS_PORTS:
+            return None  # it is the wrong port
         if handshake.flow.one_way or handshake.flow.server_gaps:
             return None
         if close is not None:

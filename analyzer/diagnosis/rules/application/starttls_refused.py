@@ -39,6 +39,7 @@ from analyzer.diagnosis.rules.application._dialogue import (
 from analyzer.dialogues import went_on_in_clear
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Dialogue, Handshake
+from analyzer.registries.ports import STARTTLS_PORTS, TLS_PORTS
 
 
 class StarttlsRefused(Rule):
@@ -82,6 +83,9 @@ class StarttlsRefused(Rule):
     def _unanswered(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         close = first_close(handshake)
         asked = asked_line(dialogue)
+        port = handshake.flow.server_port
+        if port in TLS_PORTS and port not in STARTTLS_PORTS:
+            return None  # it is the wrong port
         if handshake.outcome != "failed" or handshake.flow.one_way or handshake.flow.server_gaps or handshake.client_hello is not None:
             return None
         evidence = [e for e in (asked,) if e is not None]

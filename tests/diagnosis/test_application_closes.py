@@ -1,0 +1,243 @@
+"""Closes, resets and silence where a handshake belongs: each kind by its own name, and none by another's."""
+
+from __future__ import annotations
+
+import pytest
+from conversations import RST, Wire, alert, data, finished_flights, hello, server_hello, verdict
+
+
+@pytest.fixture
+def wire(tmp_path):
+    return Wire(tmp_path / "wire.pcap")
+
+
+def judged(wire, stream=0, **options):
+    handshakes = {h.flow.stream: h for h in wire.read(**options)}
+    return verdict(handshakes[stream])
+
+
+# -- nobody speaks ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [None, 50, 10, 40], ids=["nginx", "openssl", "gnutls", "java"])
+def test_check_of_a_port_is_no_failure_whatever_the_server_says_to_it(wire, answer):
+    talk = wire.connect()
+    talk.close(True, answered=False)
+    if answer is not None:
+        talk.server(alert(answer), wait=20)
+    talk.packet(False, 17, wait=0.2)
+    assert judged(wire) == ("connect-close-probe", "likely", "no-handshake", "client")
+
+
+def test_check_that_resets(wire):
+    wire.connect().reset(True)
+    assert judged(wire) == ("connect-close-probe", "likely", "no-handshake", "client")
+
+
+def test_client_that_stays_and_says_nothing(wire):
+    wire.connect().close(True, wait=4_000)
+    assert judged(wire) == ("client-never-speaks", "likely", "no-handshake", "client")
+
+
+def test_server_that_loses_patience(wire):
+    wire.connect().close(False, wait=60_000)
+    assert judged(wire) == ("client-never-speaks", "likely", "no-handshake", "server")
+
+
+def test_silence_at_the_end_of_a_capture_shows_nothing(wire):
+    wire.connect()
+    wire.pause(2)
+    wire.connect(client="192.0.2.9").close(True)
+    assert judged(wire)[0] is None
+
+
+def test_silence_that_the_capture_goes_on_after(wire):
+    wire.connect()
+    wire.pause(30)
+    wire.connect(client="192.0.2.9").close(True)
+    assert judged(wire) == ("client-never-speaks", "likely", "no-handshake", "none")
+
+
+@pytest.mark.parametrize(("port", "cause"), [(993, "implicit-vs-starttls"), (465, "implicit-vs-starttls"), (8883, "client-never-speaks")])
+def test_both_wait_where_a_greeting_is_expected(wire, port, cause):
+    wire.connect(port=port).close(True, wait=10_000)
+    found = judged(wire)
+    assert found[0] == cause
+    assert found[2] == ("failed" if cause.startswith("implicit") else "no-handshake")
+
+
+# -- races ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_loser_of_a_race_between_addresses(wire):
+    loser = wire.connect(server="198.51.100.2")
+    winner = wire.connect(server="198.51.100.3")
+    loser.close(True)
+    first, second, third = finished_flights()
+    winner.client(hello()).server(first).client(second).server(third).client(data()).server(data())
+    assert judged(wire) == ("happy-eyeballs-loser", "likely", "no-handshake", "client")
+
+
+def test_loser_of_a_race_between_versions_of_ip(wire):
+    loser = wire.connect(client="2001:db8::1", server="2001:db8:1::2")
+    winner = wire.connect()
+    loser.close(True)
+    winner.client(hello()).server(server_hello())
+    assert judged(wire)[0] == "happy-eyeballs-loser"
+
+
+def test_check_beside_the_traffic_of_others_is_no_race(wire):
+    check = wire.connect(server="198.51.100.2")
+    busy = wire.connect(client="192.0.2.7", server="198.51.100.3")
+    check.close(True)
+    busy.client(hello()).server(server_hello())
+    assert judged(wire)[0] == "connect-close-probe"
+
+
+# -- after the ClientHello --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reaction", [None, 50, 10, 40], ids=["curl", "openssl", "gnutls", "java"])
+def test_server_closes_and_the_client_may_complain(wire, reaction):
+    talk = wire.connect().client(hello()).close(False, answered=False)
+    if reaction is not None:
+        talk.client(alert(reaction), acknowledged=False)
+    talk.packet(True, 17)
+    assert judged(wire) == ("server-fin-after-hello", "likely", "failed", "server")
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["with-ack", "bare"])
+def test_server_resets(wire, bare):
+    wire.connect().client(hello(), acknowledged=False).reset(False, wait=25, ack=not bare)
+    assert judged(wire) == ("server-rst-after-hello", "likely", "failed", "server")
+
+
+def test_reset_of_a_kernel_whose_process_is_gone(wire):
+    talk = wire.connect()
+    talk.close(False, wait=0.5, answered=False)  # accepted and closed before the hello arrived
+    talk.client(hello(), acknowledged=False)
+    talk.number[False] -= 1  # the number that the hello acknowledged
+    talk.reset(False, wait=20, ack=False)
+    assert judged(wire)[3] == "server"
+
+
+def test_forged_reset_is_never_the_servers_own(wire):
+    wire.connect().client(hello(), acknowledged=False).reset(False, wait=0.5, ttl=121)
+    cause, confidence, outcome, by = judged(wire)
+    assert (outcome, by) == ("failed", "middlebox")
+    assert cause != "server-rst-after-hello" or confidence == "possible"
+
+
+def test_alert_is_no_close_without_a_word(wire):
+    wire.connect().client(hello()).server(alert(40)).close(False)
+    assert judged(wire)[0] != "server-fin-after-hello"
+
+
+@pytest.mark.parametrize(("wait", "by"), [(4_000, True), (30_000, True), (5_000, False), (60_000, False)])
+def test_silence_after_an_acknowledged_hello(wire, wait, by):
+    wire.connect().client(hello()).close(by, wait=wait)
+    cause, confidence, outcome, who = judged(wire)
+    assert (cause, confidence, outcome) == ("client-hello-no-answer", "likely", "failed")
+    assert who == ("client" if by else "server")
+
+
+def test_client_that_gives_up_is_said_beside_it(wire):
+    wire.connect().client(hello()).close(True, wait=10_000)
+    (handshake,) = wire.read()
+    assert [finding.cause for finding in handshake.also] == ["client-timeout"]
+    assert any("10 seconds" in item.says for item in handshake.finding.evidence)
+
+
+def test_silence_that_nobody_ends(wire):
+    wire.connect().client(hello())
+    wire.pause(60)
+    wire.connect(client="192.0.2.9").close(True)
+    assert judged(wire)[:3] == ("client-hello-no-answer", "likely", "failed")
+
+
+def test_answer_that_the_capture_missed_is_no_silence(wire):
+    talk = wire.connect().client(hello())
+    talk.number[False] += 1_400  # sent, and never captured
+    talk.packet(True, 16)
+    talk.close(True, wait=5_000)
+    assert judged(wire)[0] != "client-hello-no-answer"
+
+
+def test_answer_that_came_too_late(wire):
+    talk = wire.connect().client(hello()).packet(True, 17, wait=2_000)
+    talk.packet(False, 16, wait=20)
+    talk.packet(False, 24, server_hello(), wait=3_000)
+    talk.packet(True, RST, wait=0.2)
+    assert judged(wire)[:2] == ("client-timeout", "likely")
+
+
+def test_client_that_leaves_at_once(wire):
+    wire.connect().client(hello()).close(True)
+    assert judged(wire) == ("client-closed-mid-handshake", "likely", "failed", "client")
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_server_that_leaves_in_the_middle(wire, reset):
+    talk = wire.connect().client(hello()).server(server_hello())
+    talk = talk.reset(False, wait=100) if reset else talk.close(False, wait=100, answered=False).client(alert(50), acknowledged=False)
+    assert judged(wire) == ("server-closed-mid-handshake", "likely", "failed", "server")
+
+
+def test_where_it_stopped_is_in_the_summary(wire):
+    wire.connect().client(hello()).server(server_hello()).reset(True, wait=100)
+    (handshake,) = wire.read()
+    assert handshake.finding.cause == "client-closed-mid-handshake"
+    assert "in the middle of the server's flight" in handshake.finding.summary
+
+
+# -- completed ----------------------------------------------------------------------------------------------------------------------------
+
+
+def complete(talk, alpn="", suite=0xC02F, wait=1.0):
+    first, second, third = finished_flights(suite, alpn)
+    return talk.client(hello(alpn=(alpn,) if alpn else ())).server(first, wait=wait).client(second).server(third)
+
+
+def test_slow_server_is_mentioned_beside_a_whole_handshake(wire):
+    complete(wire.connect(), wait=2_500).client(data()).server(data()).client(data())
+    (handshake,) = wire.read()
+    assert handshake.outcome == "completed"
+    assert handshake.finding is None
+    assert "server-slow" in [finding.cause for finding in handshake.also]
+
+
+def test_quick_server_is_not(wire):
+    complete(wire.connect(rtt=900), wait=50).client(data()).server(data()).client(data())
+    (handshake,) = wire.read()
+    assert "server-slow" not in [finding.cause for finding in handshake.also]
+
+
+def test_close_without_goodbye_is_only_mentioned(wire):
+    complete(wire.connect()).close(True, wait=3_000)
+    (handshake,) = wire.read()
+    assert handshake.outcome == "completed"
+    assert "unclean-close" in [finding.cause for finding in handshake.also]
+
+
+def test_goodbye_is_clean(wire):
+    talk = complete(wire.connect()).client(bytes([21, 3, 3, 0, 26]) + b"g" * 26)
+    talk.close(True)
+    (handshake,) = wire.read()
+    assert "unclean-close" not in [finding.cause for finding in handshake.also]
+
+
+def test_nothing_behind_the_end_of_tls(wire):
+    complete(wire.connect()).client(data(200), acknowledged=False).reset(False, wait=22)
+    assert judged(wire) == ("lb-no-backend", "possible", "failed", "server")
+
+
+def test_answer_and_close_is_service(wire):
+    complete(wire.connect()).client(data(200)).server(data(900)).close(False)
+    (handshake,) = wire.read()
+    assert (handshake.outcome, handshake.finding) == ("completed", None)
+
+
+@pytest.mark.parametrize(("suite", "cause"), [(0xC013, "http2-inadequate-security"), (0xC02F, None)])
+def test_suite_that_http2_forbids(wire, suite, cause):
+    complete(wire.connect(), alpn="h2", suite=suite).client(data(80)).server(data(60)).client(data(40)).close(True)
+    assert judged(wire)[0] == cause
