@@ -8,7 +8,7 @@ import unicodedata
 
 from analyzer.export.escape import for_terminal
 
-__all__ = ["cut", "display_width", "paragraphs", "wrap"]
+__all__ = ["cut", "display_width", "fill", "paragraphs", "wrap"]
 
 _BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
 
@@ -51,3 +51,27 @@ def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) ->
             break_on_hyphens=False,
         ) or [""]
     return lines
+
+
+def fill(text: str, width: int, hanging: str = "") -> list[str]:
+    """Printable ``text`` in lines of at most ``width`` columns, none wider: words too long for a line are broken.
+
+    Lines after the first begin with ``hanging``.
+    """
+    lines: list[str] = []
+    line, used = "", 0
+    for word in text.split():
+        size = display_width(word)
+        if line.strip() and used + 1 + size <= width:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if line.strip():
+            lines.append(line)
+            line, used = hanging, len(hanging)
+        for sign in word if used + size > width else [word]:
+            step = display_width(sign)
+            if used + step > width:
+                lines.append(line)
+                line, used = hanging, len(hanging)
+            line, used = line + sign, used + step
+    return [*lines, line] if line.strip() else lines

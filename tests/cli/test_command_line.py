@@ -59,7 +59,7 @@ def test_the_summary_names_totals_causes_and_what_to_do_next(handshake: Handshak
 def test_the_command_it_names_shows_the_handshake(handshake: Handshake, expired: Path) -> None:
     done = handshake("explain", expired, 0)
     assert (done.returncode, done.stderr) == (0, "")
-    for part in ("client_hello", "cert-expired (certain)", "Evidence", "Remedy", "Confirm", "openssl s_client", "tcp.stream == 0"):
+    for part in ("ClientHello", "cert-expired (certain)", "Evidence", "Remedy", "Confirm", "openssl s_client", "tcp.stream == 0"):
         assert part in done.stdout
 
 

@@ -26,26 +26,28 @@ def mark(h: Handshake, steps: list[Step]) -> None:
     for where in (_not_tls, _dialogue, _alert, _close, _evidence):
         step = forged or where(h, steps)
         if step is not None:
-            step.broke = _says(step)
+            step.broke = _says(h, step)
             return
     last = next((step for step in reversed(steps) if step.from_client is not None), None)
     says = "nothing more came" if last is None else f"{words.peer_of(bool(last.from_client))} never answered"
     steps.append(Step(0, None, None, "note", says, broke=says))
 
 
-def _says(step: Step) -> str:
+def _says(h: Handshake, step: Step) -> str:
     if step.from_client is None:
         return step.title
     who = "a device on the way" if "forged" in step.marks else words.side(step.from_client)
     if step.title.startswith("Alert"):
         return f"{who} gave up with an alert"
+    if h.stage == Stage.REFUSED:
+        return f"{who} refused the connection"
     if step.title.startswith(("RST", "FIN")):
         return f"{who} {'reset' if step.title.startswith('RST') else 'closed'} the connection"
     if step.kind == "plain":
         return f"{who} does not speak TLS here"
     if step.kind == "dialogue":
         return f"{who}'s answer: no TLS"
-    return "after this it went no further"
+    return f"with this {who} ended it"
 
 
 def _mark_forged(steps: list[Step]) -> None:

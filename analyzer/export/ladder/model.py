@@ -53,6 +53,8 @@ class Step:
     marks: tuple[Mark, ...] = ()
     first_frame: int = 0
     """Frame in which it began, where that is an earlier one."""
+    repeats: int = 0
+    """Frame that carried the same bytes first, of what was sent again."""
     evidence: bool = False
     """The verdict's evidence names this frame."""
     broke: str = ""

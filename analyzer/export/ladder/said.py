@@ -65,8 +65,8 @@ def details_of(h: Handshake, message: Message, seen: dict[str, int]) -> tuple[st
     elif kind == "certificate_request" and h.certificate_request is not None and place == 0:
         request = h.certificate_request
         named = len(request.certificate_authorities)
-        says = f"by one of {words.count_text(named, 'named authority', 'named authorities')}" if named else "by any authority"
-        return (f"wants a client certificate, signed {says}",)
+        says = "any authority" if not named else "the one authority it names" if named == 1 else f"one of {named} authorities it names"
+        return (f"wants a client certificate of {says}",)
     elif kind == "encrypted_extensions" and h.alpn is not None:
         return (f"protocol {cut(h.alpn, _NAME)}",)
     elif kind == "certificate_status":
@@ -79,7 +79,7 @@ def first_line(data: bytes) -> str:
     line = data.split(b"\n", 1)[0].rstrip(b"\r")[:200]
     if not line or sum(32 <= byte < 127 for byte in line) < 0.9 * len(line):
         return ""
-    return f"“{cut(line.decode('latin-1'), 60)}”"
+    return f'"{cut(line.decode("latin-1"), 60)}"'
 
 
 def _listed(codes: Iterable[int], name: Callable[[int], str], limit: int) -> str:

@@ -52,7 +52,7 @@ def _of_segments(h: Handshake, segments: tuple[Segment, ...], cited: set[int]) -
     for s in segments:
         if s.duplicate:
             continue
-        title, details, size = "", [], ""
+        title, details, size, repeats = "", [], "", 0
         marks: list[Mark] = []
         flags = s.flags
         if flags & TcpFlag.RST:
@@ -84,6 +84,7 @@ def _of_segments(h: Handshake, segments: tuple[Segment, ...], cited: set[int]) -
             marks.append("sent again")
             original = carried.original(s)
             if original is not None:
+                repeats = original.frame
                 details = [f"first sent in frame {original.frame}, {words.span_text(s.timestamp - original.timestamp)} before"]
             end = s.sequence + s.length + bool(flags & (TcpFlag.SYN | TcpFlag.FIN))
             if end > acknowledged[not s.from_client] and not (h.flow.one_way and h.stage != Stage.SYN):
@@ -92,7 +93,7 @@ def _of_segments(h: Handshake, segments: tuple[Segment, ...], cited: set[int]) -
         closed.add((s.from_client, flags & (TcpFlag.FIN | TcpFlag.RST)))
         yield Step(
             frame=s.frame, at=s.timestamp - h.flow.first_seen, from_client=s.from_client, kind="tcp", title=title, size=size,
-            details=tuple(details), marks=tuple(marks),
+            details=tuple(details), marks=tuple(marks), repeats=repeats,
         )  # fmt: skip
 
 

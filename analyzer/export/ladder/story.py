@@ -25,7 +25,6 @@ __all__ = ["build_ladder"]
 _SILENCE = 1_000_000_000
 _FAULTS = 8
 _ICMP = 8
-_PLAIN = {"application_data", "encrypted_handshake"}
 
 
 def build_ladder(handshake: Handshake, captures: Sequence[str], *, most: int | None = fold.MOST) -> Ladder:
@@ -36,6 +35,7 @@ def build_ladder(handshake: Handshake, captures: Sequence[str], *, most: int | N
     h, flow = handshake, handshake.flow
     cited = {frame for frame, _ in h.finding.evidence if frame is not None} if h.finding is not None else set()
     steps = _merge_records(_steps(h, cited))
+    _mark_lost(steps)
     for step in steps:
         step.evidence = bool(cited) and any(frame in cited for frame in range(step.first_frame or step.frame, step.frame + 1))
     steps = _mark_silence(steps)
@@ -87,7 +87,7 @@ def _dialogue_steps(h: Handshake) -> Iterator[Step]:
     if h.dialogue is not None:
         for frame, from_client, text in h.dialogue.lines:
             at = times[frame] - start if frame in times else None
-            yield Step(frame, at, from_client, "dialogue", f"“{cut(text, 60)}”")
+            yield Step(frame, at, from_client, "dialogue", f'"{cut(text, 60)}"')
         return
     shown = {m.from_client for m in h.messages if m.kind == "not_tls"}
     for from_client, data, frame in ((True, h.client_bytes, h.client_bytes_frame), (False, h.server_bytes, h.server_bytes_frame)):
@@ -117,6 +117,8 @@ def _message_steps(h: Handshake) -> Iterator[Step]:
             marks.append("encrypted")
             if m.kind == "application_data" and _is_flight(h, m, began[True]):
                 title, marks = "encrypted handshake", ["inferred"]
+            elif m.kind == "encrypted_handshake" and m.frame == (h.client_finished_frame if m.from_client else h.server_finished_frame):
+                title, marks = "Finished", ["inferred"]
         began[m.from_client] |= m.encrypted
         if m.kind == "not_tls":
             line = said.first_line(h.client_bytes if m.from_client else h.server_bytes)
@@ -211,6 +213,14 @@ def _lengths(lengths: list[str]) -> str:
         return f"{' + '.join(lengths)} bytes"
     total = sum(int(length.replace(",", "")) for length in lengths)
     return f"{len(lengths):,} records, {total:,} bytes"
+
+
+def _mark_lost(steps: list[Step]) -> None:
+    """What was sent again and still never acknowledged had not arrived the first time either."""
+    gone = {(step.from_client, step.repeats) for step in steps if step.repeats and "lost" in step.marks}
+    for step in steps:
+        if (step.from_client, step.frame) in gone and not step.repeats and "lost" not in step.marks:
+            step.marks = (*step.marks, "lost")
 
 
 def _mark_silence(steps: list[Step]) -> list[Step]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from analyzer.export.escape import for_html
 from analyzer.export.ladder.model import MARKS, Ladder, Mark, Step
-from analyzer.export.lines import cut, wrap
+from analyzer.export.lines import cut, fill
 
 __all__ = ["draw_svg"]
 
@@ -110,7 +110,7 @@ class _Drawing:
         if step.broke == step.title:
             return
         self._y += 6
-        for index, line in enumerate(wrap(step.title, _SMALL)):
+        for index, line in enumerate(fill(step.title, _SMALL)):
             self._y += 14
             if index == 0:
                 self._place(step, self._y)
@@ -128,7 +128,7 @@ class _Drawing:
         self._text(near, self._y, cut(step.label, _LANE), anchor=anchor, look=look, bold=step.kind in ("tls", "plain", "dialogue"))
         self._y += 6
         self._stroke(client, self._y, telling, step)
-        lines = [line for text in step.details for line in wrap(text, _SMALL, "", "  ")]
+        lines = [line for text in step.details for line in fill(text, _SMALL, "  ")]
         if lines:
             self._y += 1
         for line in lines:

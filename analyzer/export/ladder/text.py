@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.export.ladder.model import MARKS, Ladder, Mark, Step, Verdict
-from analyzer.export.lines import cut, display_width, wrap
+from analyzer.export.lines import cut, display_width, fill, wrap
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -132,18 +132,19 @@ class _Drawing:
         if step.broke == step.title:
             return  # the mark says it
         look = "warn" if step.kind in ("icmp", "note") else "dim"
-        lines = wrap(step.title, self.lane - 4)
+        lines = fill(step.title, self.lane - 4)
         for index, line in enumerate(lines):
-            yield self._between(line.center(self.lane).rstrip(), look, step if index == 0 else None)
+            yield self._between(" " * ((self.lane - display_width(line)) // 2) + line, look, step if index == 0 else None)
 
     def _arrow(self, step: Step) -> Line:
         telling = next((mark for mark in _ORDER if mark in step.marks), "")
         stroke = self._signs.strokes[telling]
-        label = step.label
-        if display_width(label) > self.lane - 9:
-            label = cut(label, self.lane - 9)
-        rest = stroke * (self.lane - display_width(label) - 5)
         lost = "lost" in step.marks
+        label, room = step.label, self.lane - (12 if lost else 8)
+        if display_width(label) > room:  # the size and the marks stay
+            rest = label.removeprefix(step.title)
+            label = cut(cut(step.title, max(room - display_width(rest), 8)) + rest, room)
+        rest = stroke * (self.lane - display_width(label) - 5)
         if step.from_client:
             end = f"{rest[:-6]}  {self._signs.cross}    " if lost else f"{rest}>"
             body = [(f"{stroke * 2} ", ""), (label, _look(step)), (f" {end}", "")]
@@ -154,7 +155,7 @@ class _Drawing:
         return [*self._left(step), side, *body, side]
 
     def _details(self, step: Step) -> list[str]:
-        lines = [line for text in step.details for line in wrap(text, self.lane - 8, "", "  ")]
+        lines = [line for text in step.details for line in fill(text, self.lane - 8, "  ")]
         if not lines:
             return []
         if step.from_client:
