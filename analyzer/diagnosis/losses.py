@@ -79,6 +79,7 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
     """Read one direction out of the segments of a flow."""
     d = Delivery(from_client)
     sent: list[tuple[int, int, Segment]] = []
+    fins: list[tuple[int, int]] = []
     for s in segments:
         if s.flags & TcpFlag.RST:
             continue
@@ -92,8 +93,10 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
             d.data_end = max(d.data_end, stop)
             sent.append((start, stop, s))
         d.end = max(d.end, stop + bool(s.flags & TcpFlag.FIN))
+        if s.flags & TcpFlag.FIN:
+            fins.append((stop, stop + 1))
     known = max(d.acknowledged, 1)
-    _find_holes(d, [(start, stop) for start, stop, _ in sent], known)
+    _find_holes(d, [(start, stop) for start, stop, _ in sent] + fins, known)
     waiting = [(start, stop, s) for start, stop, s in sent if stop > known and not s.duplicate]
     if not waiting:
         return d

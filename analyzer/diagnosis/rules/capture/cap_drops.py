@@ -38,7 +38,7 @@ class CapDrops(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
         completed = handshake.outcome == "completed"
-        if flow.one_way or (completed and not (flow.client_gaps or flow.server_gaps)):
+        if flow.one_way or (completed and (flow.truncated or not (flow.client_gaps or flow.server_gaps))):
             return None
         client, server = unseen_bytes(handshake, context)
         if not client and not server:

@@ -81,8 +81,11 @@ class LargeClientHelloIntolerance(Rule):
             evidence.append(Evidence(None, "others like it were read: it depends on how the segments come in"))
         if smaller is not None and smaller.hello is not None:
             evidence.append(Evidence(None, f"a ClientHello of {smaller.hello.length} bytes in one segment (stream {smaller.stream}) was answered"))
-        if not close and not smaller:
-            return None
+        if not early and (smaller is None or handshake.aborted_by == "client" and close):
+            return None  # nothing says that it was the length
         summary = f"{words.server_text(handshake)} does not stand a ClientHello that comes in {parts} segments."
         sure = "likely" if not read_others and (early or smaller is not None) and close else "possible"
-        return self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))
+        finding = self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))
+        if not early and smaller is None and alert is None:
+            finding.kind = "also"  # a close after the whole hello, and nothing to compare it with: any reason may be behind it
+        return finding
