@@ -19,6 +19,8 @@ from analyzer.sources.walker import SLACK, Walker
 __all__ = ["CaptureReader"]
 
 _SMALLEST_BUFFER: Final = 4096
+_FIRST_BYTES: Final = 1 << 18
+"""Bytes of the buffer until it was filled once: most captures are small, and clearing memory costs."""
 _SNIFFED: Final = 512
 
 
@@ -95,7 +97,7 @@ class CaptureReader:
 
     def _read(self) -> Iterator[FrameBatch]:
         walker = self.walker
-        buffer, data = _allocate(self._batch_bytes)
+        buffer, data = _allocate(min(_FIRST_BYTES, self._batch_bytes))
         view = memoryview(buffer)
         start = end = 0
         while True:
@@ -109,8 +111,10 @@ class CaptureReader:
             if batch is not None or start != before:
                 continue
             left = end - start
-            if walker.needed > len(buffer) - SLACK:
-                grown, data = _allocate(walker.needed)
+            size = len(buffer) - SLACK
+            room = max(walker.needed, self._batch_bytes if end == size else size)
+            if room > size:
+                grown, data = _allocate(room)
                 grown[:left] = view[start:end]
                 buffer, view = grown, memoryview(grown)
             elif start:
