@@ -125,6 +125,7 @@ for server in ("openssl", "nginx", "haproxy", "go", "apache"):
     CASES.append(refuse("renegotiation-refused", server, "tls12", R, {"max": "1.2"}, "The client asks to renegotiate in an established connection, and the server will not.", by="server",
                         notice="Notice a handshake record inside the established connection, and an encrypted alert in reply.", sure="the first handshake completed"))  # fmt: skip
 CASES += [
+    refuse("ems-required", "tlslite", "tls12", {"priority": "NORMAL:-VERS-ALL:+VERS-TLS1.2:%NO_SESSION_HASH"}, {"max": "1.2", "requireExtendedMasterSecret": True}, "The server insists on the extended master secret, which the client does not offer.", client="gnutls"),
     refuse("ems-required", "tlslite", "tls12-server", {"max": "1.2", "min": "1.2", "useExtendedMasterSecret": False}, {"max": "1.2", "requireExtendedMasterSecret": True}, "The server insists on the extended master secret, which the client does not offer.", client="tlslite"),
 ]  # fmt: skip
 
@@ -210,6 +211,7 @@ AGAIN = "; a second, simpler try of the same client completes"
 SPLIT = ({"do": "delay", "seconds": 0.05, "towards": "server", "flags": "DATA", "nth": 2},)
 for cause, client, how, arranged in (
     ("grease-intolerance", "boringssl", "grease", "The server cannot take values it does not know and answers a hello with GREASE by an alert"),
+    ("grease-intolerance", "chromium", "grease", "The server cannot take values it does not know and answers a hello with GREASE by an alert"),
     ("large-client-hello-intolerance", "node24", "large", "The server reads one segment only and resets the connection of a client whose hello comes in two"),
     ("large-client-hello-intolerance", "chromium", "large", "The server reads one segment only and resets the connection of a client whose hello comes in two"),
     ("large-client-hello-intolerance", "boringssl", "large", "The server reads one segment only and resets the connection of a client whose hello comes in two"),

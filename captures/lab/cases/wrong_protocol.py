@@ -139,6 +139,8 @@ CASES += [
          arranged="A client connects and says nothing, until the server closes.", notice="Notice the silence after the TCP handshake."),
     Case("client-never-speaks", "raw", "nginx", "", c={"script": [["sleep", 4], ["fin"]]}, outcome="no-handshake", by="client", alert=None,
          arranged="A client connects, says nothing for four seconds and leaves.", notice="Notice the silence after the TCP handshake."),
+    Case("happy-eyeballs-loser", "curl", "nginx", "", c={"address": "[2001:db8:2::20],198.51.100.20"}, faults=({"do": "delay", "seconds": 0.3, "flags": "SYN-ACK", "nth": 1},), outcome="no-handshake", by="client", alert=None,
+         arranged="The client tries IPv6 first, hears nothing for a fifth of a second, tries IPv4 too and takes what answers first.", notice="Notice two connections to one name, the first of which is given up without a byte."),
     Case("happy-eyeballs-loser", "raw", "nginx", "", c=({"script": [["fin"]], "address": "2001:db8:2::20"}, {"script": [["hello", {"versions": [], "suites": [0xC02F]}], ["recv", 1], ["alert", 1, 0], ["fin"]]}), outcome="no-handshake", by="client", alert=None,
          arranged="A client connects over IPv6 and IPv4 at once, keeps the second and closes the first unused.", notice="Notice two connections of one client to one server, and that only one speaks."),
 ]  # fmt: skip
@@ -149,8 +151,8 @@ for client in ("curl", "go", "java", "python", "node", "gnutls"):
 CASES += [
     Case("client-hello-no-answer", "openssl", "raw", "server-closes", c={}, s={"script": [["recv", 20], ["sleep", 5], ["fin"]]}, by="server", sure="silence, then a close", alert=None, without_keys="client-hello-no-answer",
          arranged="The server takes the ClientHello, says nothing for five seconds and closes.", notice="Notice the silence of a round number of seconds."),
-    Case("client-timeout", "go", "python", "slow-server", c={"timeout": 2}, s={"slow": 5}, by="client", alert=None, sure="a timeout", also=("server-slow",), arranged="The server needs five seconds to begin, the client waits two.", notice="Notice that the server does answer in the end."),
-    Case("client-timeout", "curl", "go", "slow-server", c={"timeout": 2}, s={"slow": 5}, by="client", alert=None, sure="a timeout", also=("server-slow",), arranged="The server needs five seconds to find its certificate, the client waits two.", notice="Notice a round two seconds between the ClientHello and the client's close."),
+    Case("client-timeout", "go", "python", "slow-server", c={"timeout": 2}, s={"slow": 5}, by="client", alert=None, sure="a timeout", settle=5, also=("server-slow",), arranged="The server needs five seconds to begin, the client waits two.", notice="Notice that the server does answer in the end, to nobody."),
+    Case("client-timeout", "curl", "go", "slow-server", c={"timeout": 2}, s={"slow": 5}, by="client", alert=None, sure="a timeout", settle=5, also=("server-slow",), arranged="The server needs five seconds to find its certificate, the client waits two.", notice="Notice a round two seconds between the ClientHello and the client's close, and the server's answer to nobody later on."),
     Case(None, "openssl", "go", "tls13-slow-server", c={}, s={"slow": 2.5}, also=("server-slow",), arranged="The server needs two and a half seconds to find its certificate.", notice="Notice the time between ClientHello and ServerHello, which retransmissions do not explain."),
     Case(None, "gnutls", "go", "tls12-slow-server", c={"max": "1.2"}, s={"slow": 2.5}, also=("server-slow",), arranged="The server needs two and a half seconds to find its certificate.", notice="Notice the time between ClientHello and ServerHello, which retransmissions do not explain."),
 ]  # fmt: skip

@@ -23,7 +23,7 @@ if (role === "client") {
     const socket = tls.connect(options, () => {
       console.log("connected", socket.getProtocol(), socket.getCipher().standardName, "resumed=" + socket.isSessionReused());
       const request = "request" in o ? o.request : "GET / HTTP/1.0\r\n\r\n";
-      if (request) socket.write(request); else socket.end();
+      if (request) socket.write(request); else socket.destroy(); // as Node does when it rejects a certificate
     });
     if ("keylog" in o) socket.on("keylog", (line) => fs.appendFileSync(o.keylog, line));
     socket.on("session", (s) => { session = s; });
