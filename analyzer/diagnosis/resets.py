@@ -28,6 +28,7 @@ _FORGED, _SURE = 2, 4
 """Score from which a reset is called forged, and called so without doubt."""
 _DEVICE = 255
 """Initial TTL of network gear; servers begin with 64 or 128."""
+_HOST_TTL = 128
 _FRESH = frozenset({64, 128, 255})
 """TTLs of a packet that no router has passed on yet."""
 _COUNTER = 256
@@ -154,7 +155,9 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     if not jump or (r.ttl in elsewhere and own):
         return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
     says = f"TTL {nearest} → {r.ttl}"
-    settled = known[-1] - known[0] < _JUMP  # a sender behind a SYN proxy has two TTLs of its own
+    # a sender behind a load balancer or a SYN proxy has two TTLs of its own; one that is only known by such a SYN-ACK may
+    gear = known[-1] > _HOST_TTL and all(s.flags & TcpFlag.SYN for s in own)
+    settled = known[-1] - known[0] < _JUMP and not gear
     return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
 
 

@@ -39,6 +39,8 @@ def shows_failure(handshake: Handshake, capture_end: int, patience: int) -> bool
         return False
     if quiet < patience:
         return False
+    if handshake.stage == Stage.SERVER_HELLO and not both[1].outstanding and not both[1].vanished:
+        return False  # the client has it all, and clients answer at once or close: its next packets are not in the file
     return not any(delivery.outstanding and not delivery.repeats for delivery in both)
 
 

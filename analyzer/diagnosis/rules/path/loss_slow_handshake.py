@@ -25,9 +25,9 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.losses import Delivery, deliveries
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
+from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
 from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
@@ -56,7 +56,9 @@ class LossSlowHandshake(Rule):
         if closed - flow.first_seen < _SLOW:
             return None
         repeated = [s for s in handshake.segments if s.retransmission and not s.duplicate and s.timestamp < closed]
-        repaired = [s for s in repeated if not s.from_client or s.sequence < sent.acknowledged]
+        repaired = [s for s in repeated if s.sequence < (sent if s.from_client else received).acknowledged]
+        if received.repeats > 1 and not received.echoes and not repaired:
+            return self._gone(handshake, received)
         filled = _filled(handshake.segments, closed)
         holes = received.vanished > 0 or received.outstanding
         if len(repaired) + len(filled) < 2 or not (filled or holes or any(not s.from_client for s in repaired)):
@@ -72,6 +74,14 @@ class LossSlowHandshake(Rule):
             f"{words.span_text(closed - flow.first_seen)}) and the client gave up before the handshake was through."
         )
         return self.found("likely", summary, evidence, outcome="failed")
+
+
+    def _gone(self, handshake: Handshake, received: Delivery) -> Finding:
+        """The server's flight in vain, and not a packet of the client any more."""
+        evidence = [lost_evidence(received.tries[0].frame, "the server's flight", len(received.tries), received.span)]
+        evidence.append(Evidence(None, "no packet of the client came after it: it is gone, or the path is broken"))
+        summary = f"The flight of {words.server_text(handshake)} was never acknowledged: the client is gone, or nothing passes any more."
+        return self.found("possible", summary, evidence, outcome="failed", aborted_by="unknown")
 
 
 def _filled(segments: tuple[Segment, ...], closed: int) -> list[Segment]:

@@ -76,6 +76,8 @@ class PmtuBlackholeServerFlight(Rule):
             evidence.append(Evidence(alive[-1].frame, "the client still sends, and has not got it"))
         if large_flights_pass(handshake, context) is not None and not too_big:
             return None
+        if not alive and not too_big and first.length < path_mss(handshake):
+            return None  # the client is gone: the length need not be why
         sure = "certain" if too_big else "likely" if received.selective or alive else "possible"
         return self._found(handshake, first.length, sure == "certain", sure == "possible", evidence)
 

@@ -34,6 +34,9 @@ _SHORT = 1_000
 """Bytes of a hello whose length cannot be the reason."""
 
 
+_SOON = 500_000_000
+
+
 class SniFilterDrop(Rule):
     """A hello lost for its name: other names pass."""
 
@@ -83,7 +86,7 @@ def _others_pass(handshake: Handshake, sent: Delivery) -> Evidence | None:
     begun = sent.tries[0]
     for s in handshake.segments:
         if s.from_client and not s.duplicate and not s.length and s.timestamp > sent.tries[1].timestamp and s.sequence >= begun.sequence:
-            answer = next((e for e in sent.echoes if e.timestamp > s.timestamp), None)
+            answer = next((e for e in sent.echoes if 0 < e.timestamp - s.timestamp < _SOON and not e.length), None)
             if answer is not None:
                 return Evidence(answer.frame, f"the server answers the client's packet {s.frame}, which came after the lost ones")
     return None
