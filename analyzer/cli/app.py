@@ -15,6 +15,7 @@ from analyzer.cli.explain import explain
 from analyzer.cli.guard import guarded
 from analyzer.cli.interfaces import interfaces
 from analyzer.cli.sniff import sniff
+from analyzer.cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -52,7 +53,7 @@ def handshake(
 
 
 app.callback()(handshake)
-for _command in (analyze, sniff, explain, causes, interfaces):
+for _command in (analyze, sniff, explain, causes, verify, interfaces):
     app.command()(guarded(_command))
 
 

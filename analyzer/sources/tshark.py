@@ -87,9 +87,11 @@ class TsharkStream:
 
 _FILTER = "tls or (tcp.flags.syn == 1 and not icmp and not icmpv6)"
 _FIELDS = (
-    "tcp tcp.stream tcp.flags ip ip.src ipv6 ipv6.src text tls tls.record tls.ssl2.record tls.handshake tls.alert_message tls.change_cipher_spec "
-    "tls.handshake.type tls.handshake.version tls.handshake.ciphersuite tls.handshake.extension tls.handshake.extensions_server_name "
-    "tls.handshake.extensions.supported_version tls.alert_message.level tls.alert_message.desc"
+    "tcp tcp.stream tcp.flags ip ip.src ipv6 ipv6.src text "
+    "tls tls.record tls.ssl2.record tls.handshake tls.alert_message tls.change_cipher_spec "
+    "tls.handshake.type tls.handshake.version tls.handshake.ciphersuite tls.handshake.extension "
+    "tls.handshake.extensions_server_name tls.handshake.extensions.supported_version "
+    "tls.alert_message.level tls.alert_message.desc"
 )  # all else stays out of its output: certificates alone would make it ten times as long
 _PREFERENCES = {
     "tcp.desegment_tcp_streams": "TRUE",
@@ -150,7 +152,7 @@ def _dissect(path: str, keylog: str | None, frames: queue.Queue[Any], stop: thre
             if self._eof_reached:
                 try:
                     await asyncio.wait_for(process.wait(), 10)
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     pass
             await super()._cleanup_subprocess(process)
 
