@@ -14,7 +14,7 @@ DIALOGUE_STAGES = frozenset({Stage.DIALOGUE, Stage.CLIENT_HELLO_UNACKED, Stage.C
 AFTER_A_REFUSAL = (
     "tls-on-plaintext-port", "implicit-vs-starttls", "client-hello-no-answer", "server-fin-after-hello", "server-rst-after-hello",
     "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "non-tls-client-bytes", "unexpected-message",
-    "client-hello-unacked", "cap-ended-early",
+    "client-hello-unacked",
 )  # fmt: skip
 """What follows when TLS begins although it was refused."""
 

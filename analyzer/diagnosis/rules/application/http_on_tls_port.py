@@ -38,7 +38,7 @@ class HttpOnTlsPort(Rule):
     cause = "http-on-tls-port"
     stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.DIALOGUE})
     outcomes = frozenset({"failed", "unfinished"})
-    explains = ("non-tls-client-bytes", "proxy-connect-refused", "proxy-connect-timeout", "cap-ended-early")
+    explains = ("non-tls-client-bytes", "proxy-connect-refused", "proxy-connect-timeout")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         dialogue = handshake.dialogue

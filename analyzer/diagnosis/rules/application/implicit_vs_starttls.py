@@ -47,7 +47,7 @@ class ImplicitVsStarttls(Rule):
     )
     explains = (
         "tls-on-plaintext-port", "client-never-speaks", "connect-close-probe", "non-tls-client-bytes", "server-fin-after-hello",
-        "server-rst-after-hello", "server-closed-mid-handshake", "client-closed-mid-handshake", "lb-no-backend", "cap-ended-early",
+        "server-rst-after-hello", "server-closed-mid-handshake", "client-closed-mid-handshake", "lb-no-backend",
     )  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -36,7 +36,6 @@ class NonTlsClientBytes(Rule):
     cause = "non-tls-client-bytes"
     stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.CONNECTED, Stage.DIALOGUE})
     outcomes = frozenset({"failed", "unfinished"})
-    explains = ("cap-ended-early",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow

@@ -39,10 +39,7 @@ class TlsOnPlaintextPort(Rule):
     cause = "tls-on-plaintext-port"
     stages = frozenset({Stage.SERVER_NOT_TLS, Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED})
     outcomes = frozenset({"failed", "unfinished"})
-    explains = (
-        *_GENERAL, "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "server-fin-after-hello",
-        "cap-ended-early",
-    )  # fmt: skip
+    explains = (*_GENERAL, "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "server-fin-after-hello")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         where = words.server_text(handshake)

@@ -39,8 +39,11 @@ class CapEndedEarly(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
         closed = flow.client_fin_frame or flow.server_fin_frame or flow.client_rst_frame or flow.server_rst_frame
-        if closed or flow.one_way and handshake.stage != Stage.SYN:
+        if closed or (flow.one_way and handshake.stage != Stage.SYN):
             return None
+        dialogue = handshake.dialogue
+        if handshake.stage in (Stage.CLIENT_NOT_TLS, Stage.SERVER_NOT_TLS) or (dialogue is not None and dialogue.state == "refused"):
+            return None  # what was said in clear decides, whatever came after
         end = context.capture(handshake).last_seen
         quiet = max(0, end - flow.last_seen)
         patience = int(context.options.timeout * 1e9)
@@ -59,4 +62,6 @@ class CapEndedEarly(Rule):
         if unrepeated and quiet >= CAUTION:
             evidence.append(Evidence(None, "its last bytes were neither acknowledged nor sent again: later packets are not in the file"))
         summary = f"The capture does not show how the handshake with {words.server_text(handshake)} ended."
-        return self.found("certain" if quiet < patience or unrepeated else "likely", summary, evidence, outcome="unfinished", aborted_by="unknown")
+        return self.found(
+            "certain" if quiet < patience or unrepeated else "likely", summary, evidence, outcome="unfinished", aborted_by="unknown"
+        )
