@@ -46,6 +46,7 @@ def analyze(
     fail_on: given.FailOn = None,
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
+    cluster: given.Cluster = None,
 ) -> None:
     """Read captures and say which TLS handshakes failed, and why.
 
@@ -72,13 +73,14 @@ def analyze(
         since=since,
         until=until,
         reader=reader,
+        cluster=cluster,
     )
     from analyzer.cli.selection import Selection
-    from analyzer.pipeline.run import Run  # numpy and all below
+    from analyzer.pipeline import open_run  # numpy and all below
 
     selection = Selection(options, fail_on or ())
     select(HANDSHAKES, columns)
-    run = Run(captures, options)
+    run = open_run(captures, options)
     with contextlib.closing(run.source):
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
         if chosen == "table":

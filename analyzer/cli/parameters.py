@@ -13,7 +13,7 @@ from analyzer.errors import UsageError
 from analyzer.model.options import Options
 
 __all__ = [
-    "CaFile", "Captures", "Cause", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
+    "CaFile", "Captures", "Cause", "Cluster", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
     "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
 ]  # fmt: skip
 
@@ -33,6 +33,10 @@ ServerPort = Annotated[
     typer.Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
 ]
 Reader = Annotated[str, typer.Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster (tcp://host:8786): each capture is read by a worker."),
+]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed.")]
 Cause = Annotated[str | None, typer.Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
 Server = Annotated[
@@ -122,6 +126,7 @@ def options_from(
     since: str | None = None,
     until: str | None = None,
     reader: str = "native",
+    cluster: str | None = None,
 ) -> Options:
     """The command line's words as Options. Raises UsageError."""
     if reader not in ("native", "tshark"):
@@ -136,4 +141,5 @@ def options_from(
         since=None if since is None else read_time(since),
         until=None if until is None else read_time(until),
         reader=reader,
+        cluster=cluster,
     )
