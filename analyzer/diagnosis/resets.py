@@ -9,6 +9,7 @@ After Weaver, Sommer and Paxson, "Detecting Forged TCP Reset Packets" (NDSS 2009
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -129,7 +130,7 @@ def settle_resets(handshake: Handshake, context: Context) -> None:
 def judge_segments(
     segments: tuple[Segment, ...], flow: Flow, elsewhere: tuple[int, ...] = (), fastest: int = 0, connects: int = 0
 ) -> tuple[Reset, ...]:
-    """The signs of every reset. ``elsewhere``: TTLs the server showed in the run; ``fastest``: its shortest connect, ns, of ``connects``."""
+    """The signs of every reset. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects`` connects, ns."""
     judged = []
     for at, s in enumerate(segments):
         if s.flags & TcpFlag.RST and not s.duplicate:
@@ -180,7 +181,7 @@ def _header_signs(r: Segment, own: Sequence[Segment]) -> list[Sign]:
     numbers = [s.ip_id for s in own if s.frame < r.frame]
     counted = [n for n in numbers if n > 0]
     if counted:
-        steps = [(b - a) % 65_536 for a, b in zip(counted, counted[1:], strict=False)]
+        steps = [(b - a) % 65_536 for a, b in itertools.pairwise(counted)]
         forward = (r.ip_id - counted[-1]) % 65_536
         if 0 < forward <= _COUNTER:
             return [Sign(-_WEAK, f"its IP-ID {r.ip_id} goes on from the sender's {counted[-1]}")]
@@ -273,7 +274,7 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
     odd = sorted({s.sequence for s in volley} - natural)
     if odd and len({s.sequence for s in volley}) > 1 and not gaps:
         steps = sorted({s.sequence for s in volley})
-        step = {b - a for a, b in zip(steps, steps[1:], strict=False)}
+        step = {b - a for a, b in itertools.pairwise(steps)}
         by = f" in steps of {step.pop()}" if len(step) == 1 else ""
         signs.append(Sign(_STRONG, f"{len(volley)} resets with other sequence numbers{by}"))
     elif r.sequence not in natural and not gaps:

@@ -55,11 +55,19 @@ def missing_side(handshake: Handshake) -> bool | None:
     if flow.client_frames:
         # after a SYN the client has an acknowledgment to send only once the server has answered
         answered = flow.client_bytes or flow.client_fin_frame or _acknowledges(handshake, True)
+        if flow.retransmissions > 1 and _repeats_in_vain(handshake):
+            return None  # captured or not, nothing of the server arrived: the client says the same again
         return False if answered else None
     if not flow.server_frames:
         return None
     answered = flow.syn_ack_frame or flow.server_bytes or flow.server_fin_frame or _acknowledges(handshake, False)
     return True if answered else None
+
+
+def _repeats_in_vain(handshake: Handshake) -> bool:
+    """The client's first data was repeated, and its acknowledgments never went beyond the SYN-ACK."""
+    sent = read_delivery(handshake.segments, True)
+    return sent.repeats > 1 and all(s.acknowledgment <= 1 for s in handshake.segments if s.from_client)
 
 
 def _acknowledges(handshake: Handshake, from_client: bool) -> bool:

@@ -27,6 +27,8 @@ from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_not
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
+_ALERT = 7
+
 
 class CapDrops(Rule):
     """Bytes received that were never recorded."""
@@ -50,10 +52,14 @@ class CapDrops(Rule):
             for number, who in ((client, "the client"), (server, "the server"))
             if number
         ]
+        if _ALERT in (client, server):
+            evidence.append(Evidence(None, f"{_ALERT} bytes are the length of an alert in the clear"))
         lost = context.capture(handshake).drops
         if lost:
             evidence.append(Evidence(None, f"the capture says it lost {words.count_text(lost, 'packet')}"))
         if completed or is_proved(handshake) or handshake.stage == Stage.ESTABLISHED:
             return as_note(self.found("certain", "Packets of this connection are missing from the capture.", evidence))
-        summary = f"Packets between the client and {words.server_text(handshake)} are missing from the capture: what ended it may have been in them."
+        summary = (
+            f"Packets of the handshake with {words.server_text(handshake)} are missing from the capture: its end may have been in them."
+        )
         return self.found("certain", summary, evidence, outcome="unfinished", aborted_by="unknown")

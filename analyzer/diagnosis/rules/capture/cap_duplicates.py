@@ -1,7 +1,8 @@
 """Packets are in the capture twice.
 
 Seen:
-    Copies of frames: the same addresses, numbers and IP-ID within a millisecond, with the same TTL or one less (before and after a router).
+    Copies of frames: the same addresses, numbers and IP-ID within a millisecond, with the same TTL or one less (before and after a
+    router).
 
 Means:
     The mirror port copies both on entry and on exit, or the recording listens on several interfaces ("any") that a packet passes. They

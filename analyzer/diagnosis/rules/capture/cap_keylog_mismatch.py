@@ -4,8 +4,8 @@ Seen:
     A key log was given and opens nothing of this handshake: its client random is not in it, or what it says does not fit the records.
 
 Means:
-    The log is of another run, of the other side's process, or was written by a program that ended before its keys were (OpenSSL does not call
-    back when a handshake dies early). What is encrypted stays so.
+    The log is of another run, of the other side's process, or was written by a program that ended before its keys were (OpenSSL does
+    not call back when a handshake dies early). What is encrypted stays so.
 
 Remedy:
     Record both anew together: SSLKEYLOGFILE=keys.log set for the client's process itself, before it starts. Go: tls.Config.KeyLogWriter;

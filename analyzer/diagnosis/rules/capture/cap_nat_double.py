@@ -4,8 +4,8 @@ Seen:
     Two connections with other addresses carry the same ClientHello, random for random, at the same time.
 
 Means:
-    The recording was made on a firewall, a router or a load balancer that changes addresses, on both of its sides. It is one TLS session: what
-    happened to it happened once. (A proxy that ends TLS would show another random.)
+    The recording was made on a firewall, a router or a load balancer that changes addresses, on both of its sides. It is one TLS
+    session: what happened to it happened once. (A proxy that ends TLS would show another random.)
 
 Remedy:
     Count it once: look at one side. Where the two sides differ (a packet that came in and did not go out) is where it died.
@@ -45,4 +45,6 @@ class CapNatDouble(Rule):
                 f"the same ClientHello as in stream {twin.stream} ({twin.client_address} to {twin.server_address}:{twin.server_port})",
             )
         ]
-        return as_note(self.found("certain", f"This connection is also stream {twin.stream}, on the other side of an address translator.", evidence))
+        return as_note(
+            self.found("certain", f"This connection is also stream {twin.stream}, on the other side of an address translator.", evidence)
+        )

@@ -42,7 +42,9 @@ class CapOffload(Rule):
             return None
         hello = handshake.client_hello
         if hello is not None and handshake.client_hello_segments == 1 and hello.length > allowed and handshake.dialogue is None:
-            evidence = [Evidence(handshake.client_hello_frame, f"a ClientHello of {hello.length} bytes in one segment, where {allowed} are allowed")]
+            evidence = [
+                Evidence(handshake.client_hello_frame, f"a ClientHello of {hello.length} bytes in one segment, where {allowed} are allowed")
+            ]
             return as_note(self.found("certain", "Segments of the client were recorded before the network card split them.", evidence))
         longest = max(handshake.segments, key=lambda s: s.length, default=None)
         if longest is None or longest.length <= allowed:

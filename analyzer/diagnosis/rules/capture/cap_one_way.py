@@ -24,7 +24,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note, is_proved
 from analyzer.diagnosis.silence import missing_side
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -40,7 +40,7 @@ class CapOneWay(Rule):
         if not flow.one_way:
             return None
         missing = missing_side(handshake)
-        sure = "certain"
+        sure: Confidence = "certain"
         if missing is None:
             # SYNs alone: one way only where the whole capture is
             facts = context.capture(handshake)
@@ -60,7 +60,9 @@ class CapOneWay(Rule):
         if is_proved(handshake):
             note = self.found("certain", f"Of {words.server_text(handshake)} only {words.peer_of(missing)} was captured.", evidence)
             return as_note(note)
-        summary = f"The capture holds only {words.peer_of(missing)}'s packets to {words.server_text(handshake)}: what {who} did cannot be told."
+        summary = (
+            f"The capture holds only {words.peer_of(missing)}'s packets to {words.server_text(handshake)}: what {who} did cannot be told."
+        )
         if missing:
             summary = f"The capture holds only the packets of {words.server_text(handshake)}: what the client did cannot be told."
         return self.found(sure, summary, evidence, outcome="unfinished", aborted_by="unknown")

@@ -49,5 +49,7 @@ class CapSnaplen(Rule):
             return as_note(self.found("certain", "The capture cut the connection's packets short.", evidence))
         if handshake.segments and cut is None:
             return None
-        summary = f"The packets of the handshake with {words.server_text(handshake)} were recorded only in part: how it went cannot be told."
+        summary = (
+            f"The packets of the handshake with {words.server_text(handshake)} were recorded only in part: how it went cannot be told."
+        )
         return self.found("certain", summary, evidence, outcome="unfinished", aborted_by="unknown")

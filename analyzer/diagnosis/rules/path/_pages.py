@@ -38,7 +38,9 @@ def read_page(handshake: Handshake) -> Page | None:
     status = int(match[1])
     # the words of the status line say nothing: "403 Forbidden" is any server's
     rest = data[data.find(b"\n") + 1 :]
-    return Page(status, location[1].decode("latin-1") if location else "", bool(_PORTAL.search(rest)), bool(_BLOCK.search(rest)) or status == 451)
+    return Page(
+        status, location[1].decode("latin-1") if location else "", bool(_PORTAL.search(rest)), bool(_BLOCK.search(rest)) or status == 451
+    )
 
 
 def other_sender(handshake: Handshake) -> tuple[Segment, str] | None:

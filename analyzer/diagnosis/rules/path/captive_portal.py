@@ -1,7 +1,8 @@
 """A captive portal holds the connection until somebody logs in.
 
 Seen:
-    A redirect in plain HTTP (30x, or status 511) in reply to a ClientHello, to another host, often a login page; the same for every server.
+    A redirect in plain HTTP (30x, or status 511) in reply to a ClientHello, to another host, often a login page; the same for every
+    server.
 
 Means:
     The network (hotel, train, guest Wi-Fi) takes every connection and sends to its login page. No server that speaks HTTP could have read
@@ -26,7 +27,7 @@ from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._pages import read_page
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -39,7 +40,15 @@ class CaptivePortal(Rule):
     cause = "captive-portal"
     stages = frozenset({Stage.SERVER_NOT_TLS})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
-    explains = ("tls-on-plaintext-port", "unexpected-message", "decode-error", "record-overflow", "proxy-connect-refused", *CLOSES, *GUESSES)
+    explains = (
+        "tls-on-plaintext-port",
+        "unexpected-message",
+        "decode-error",
+        "record-overflow",
+        "proxy-connect-refused",
+        *CLOSES,
+        *GUESSES,
+    )
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
@@ -59,5 +68,5 @@ class CaptivePortal(Rule):
         if others:
             evidence.append(Evidence(None, f"{words.count_text(len(others), 'other server')} answered the same client the same way"))
         summary = f"A captive portal answered in the place of {words.server_text(handshake)} with a redirect{where}."
-        sure = "likely" if page.status == _REQUIRED or page.portal or others else "possible"
+        sure: Confidence = "likely" if page.status == _REQUIRED or page.portal or others else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox")

@@ -39,15 +39,20 @@ class ClientHelloUnacked(Rule):
     """A hello sent in vain: the general answer of this family."""
 
     cause = "client-hello-unacked"
-    stages = frozenset({Stage.CLIENT_HELLO_UNACKED})
+    stages = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
     explains = (*CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         sent, received = deliveries(handshake, context)
-        if handshake.closing_alert is not None or not handshake.flow.server_frames or handshake.aborted_by in ("server", "middlebox"):
+        if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox"):
             return None
-        if not sent.outstanding or not sent.repeats or (sent.repeats < _TRIES and sent.span < _SPAN):
+        if (
+            sent.acknowledged >= handshake.client_hello_end
+            or not sent.outstanding
+            or not sent.repeats
+            or (sent.repeats < _TRIES and sent.span < _SPAN)
+        ):
             return None
         first = sent.tries[0]
         evidence = [

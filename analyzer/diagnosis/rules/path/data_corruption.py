@@ -62,7 +62,7 @@ class DataCorruption(Rule):
                 continue
             who = words.side(fault.from_client)
             evidence = [Evidence(fault.frame, f"the same bytes of {who}'s stream came twice and differ"), *handshake.closing_evidence]
-            summary = f"Bytes from {who} were changed on the way to the {receiver}, which refused what it read from {words.server_text(handshake)}."
+            summary = f"Bytes of {words.server_text(handshake)} were changed on the way to the client, which refused what it read."
             if receiver == "server":
                 summary = f"Bytes from the client were changed on the way to {words.server_text(handshake)}, which refused what it read."
             return self.found("likely" if alert is not None else "possible", summary, evidence, outcome="failed")

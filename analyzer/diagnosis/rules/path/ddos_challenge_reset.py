@@ -26,7 +26,7 @@ from analyzer.diagnosis.resets import forged_reset, reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import same_path
 from analyzer.model.batches import TcpFlag
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 
 _SOON = 10 * 10**9
@@ -39,8 +39,8 @@ class DdosChallengeReset(Rule):
     cause = "ddos-challenge-reset"
     stages = stages_from(Stage.SYN, Stage.CONNECTED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake"})
-    explains = ("tcp-syn-refused", "tcp-syn-rst-middlebox", "middlebox-rst-injection", "tcp-syn-unanswered", "port-scan", "connect-close-probe",
-                "client-never-speaks")  # fmt: skip
+    explains = ("tcp-syn-refused", "tcp-syn-rst-middlebox", "middlebox-rst-injection", "tcp-syn-unanswered", "port-scan",
+                "connect-close-probe", "client-never-speaks")  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
@@ -63,7 +63,7 @@ class DdosChallengeReset(Rule):
             Evidence(None, f"the same client got through {words.span_text(later.time - flow.first_seen)} later, in stream {later.stream}")
         )
         summary = f"A device before {words.server_text(handshake)} tested the client with a reset; its next attempt passed."
-        sure = "likely" if wrong is not None else "possible"
+        sure: Confidence = "likely" if wrong is not None else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox", reset_class=reset_class(handshake))
 
 

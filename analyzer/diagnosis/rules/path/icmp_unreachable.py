@@ -8,8 +8,8 @@ Means:
     The device that sent the message will not or cannot pass the packets on. Its address is in the message: that is where to look.
 
 Remedy:
-    Code 9, 10 or 13 (ICMPv6 1): a filter refuses, change its rule. Code 0 or 6 (ICMPv6 0): no route there. Code 1 or 7 (ICMPv6 3): the host does not
-    answer on its own network: down, or the wrong address. Code 3 from the server itself: its firewall rejects the port.
+    Code 9, 10 or 13 (ICMPv6 1): a filter refuses, change its rule. Code 0 or 6 (ICMPv6 0): no route there. Code 1 or 7 (ICMPv6 3): the
+    host does not answer on its own network: down, or the wrong address. Code 3 from the server itself: its firewall rejects the port.
     A loop (type 11): two routers send the packet to each other; correct their routes.
 
 Confirm:
@@ -26,7 +26,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES
 from analyzer.model.batches import IcmpError
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _V4 = {
@@ -48,8 +48,8 @@ class IcmpUnreachable(Rule):
     cause = "icmp-unreachable"
     stages = stages_from(Stage.SYN, Stage.CLIENT_HELLO)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake", "failed", "unfinished"})
-    explains = ("tcp-syn-unanswered", "client-hello-unacked", "tcp-synack-unacked", "cap-ended-early", "sni-filter-drop", "client-never-speaks",
-                "tcp-option-intolerance", *CLOSES)  # fmt: skip
+    explains = ("tcp-syn-unanswered", "client-hello-unacked", "tcp-synack-unacked", "cap-ended-early", "sni-filter-drop",
+                "client-never-speaks", "tcp-option-intolerance", *CLOSES)  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         told = [(error, text) for error in handshake.icmp if (text := _text(error))]
@@ -65,8 +65,8 @@ class IcmpUnreachable(Rule):
         evidence.append(Evidence(error.frame, f"ICMP from {who}: {text} (type {error.type}, code {error.code})"))
         if len(told) > 1:
             evidence.append(Evidence(told[-1][0].frame, f"said {len(told)} times"))
-        summary = f"{who.capitalize() if server else 'The device ' + error.reporter} says that {words.server_text(handshake)} cannot be reached: {text}."
-        sure = "likely" if flow.syn_ack_frame else "certain"
+        summary = f"{who[0].upper()}{who[1:]} says that {words.server_text(handshake)} cannot be reached: {text}."
+        sure: Confidence = "likely" if flow.syn_ack_frame else "certain"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="server" if server else "middlebox")
 
 

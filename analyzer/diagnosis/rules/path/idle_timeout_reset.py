@@ -1,17 +1,17 @@
 """The connection was idle for so long that a device on the way had forgotten it.
 
 Seen:
-    TCP was connected (or the dialogue before TLS spoken), nothing happened for a minute or more, and then the ClientHello is answered by a
-    reset, or by nothing at all.
+    TCP was connected (or the dialogue before TLS spoken), nothing happened for a minute or more, and then the ClientHello is answered
+    by a reset, or by nothing at all.
 
 Means:
-    A NAT gateway, a load balancer or a firewall dropped the connection from its table after its idle time: 350 s for an AWS NLB, 4 minutes for
-    Azure, 10 minutes for Google Cloud, 60 s for an AWS ALB. Clients that open connections beforehand, and pools, meet it.
+    A NAT gateway, a load balancer or a firewall dropped the connection from its table after its idle time: 350 s for an AWS NLB, 4
+    minutes for Azure, 10 minutes for Google Cloud, 60 s for an AWS ALB. Clients that open connections beforehand, and pools, meet it.
 
 Remedy:
     Send TCP keepalives more often than the device's idle time, or close pooled connections earlier:
-    net.ipv4.tcp_keepalive_time below it, with SO_KEEPALIVE; Go: net.Dialer.KeepAlive; Java: jdk.net TCP_KEEPIDLE, the pool's maximum idle time;
-    nginx: keepalive_timeout, so_keepalive=on; Envoy: tcp_keepalive, idle_timeout; HAProxy: option clitcpka and srvtcpka.
+    net.ipv4.tcp_keepalive_time below it, with SO_KEEPALIVE; Go: net.Dialer.KeepAlive; Java: jdk.net TCP_KEEPIDLE, the pool's maximum
+    idle time; nginx: keepalive_timeout, so_keepalive=on; Envoy: tcp_keepalive, idle_timeout; HAProxy: option clitcpka and srvtcpka.
 
 Confirm:
     The pause before the reset, against the device's idle time:
@@ -55,7 +55,9 @@ class IdleTimeoutReset(Rule):
         woke, pause = paused
         after = [s for s in handshake.segments if s.frame > woke.frame and not s.duplicate]
         reset = next((s for s in after if s.flags & TcpFlag.RST), None)
-        heard = [s for s in after if s.from_client != woke.from_client and not s.flags & TcpFlag.RST and (reset is None or s.frame < reset.frame)]
+        heard = [
+            s for s in after if s.from_client != woke.from_client and not s.flags & TcpFlag.RST and (reset is None or s.frame < reset.frame)
+        ]
         if heard:
             return None
         evidence = [Evidence(woke.frame, f"{words.side(woke.from_client)} speaks again after {words.span_text(pause)} without a packet")]
@@ -64,11 +66,12 @@ class IdleTimeoutReset(Rule):
             end = "and was reset"
         else:
             delivery = deliveries(handshake, context)[0 if woke.from_client else 1]
-            if reset is not None and reset.from_client != woke.from_client or delivery.repeats < 2:
+            if (reset is not None and reset.from_client != woke.from_client) or delivery.repeats < 2:
                 return None
             evidence.append(Evidence(None, f"sent {words.count_text(len(delivery.tries), 'time')} and not acknowledged"))
             end = "and was not heard any more"
-        summary = f"The connection to {words.server_text(handshake)} had been idle for {words.span_text(pause)} {end}: something on the way had forgotten it."
+        where = words.server_text(handshake)
+        summary = f"The connection to {where} had been idle for {words.span_text(pause)} {end}: something on the way had forgotten it."
         return self.found("likely", summary, evidence, outcome="failed", reset_class=reset_class(handshake))
 
 

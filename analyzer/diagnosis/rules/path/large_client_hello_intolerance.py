@@ -11,8 +11,9 @@ Means:
 
 Remedy:
     Update the server or the device: it has to read until the record is complete. Until then send smaller hellos to it:
-    OpenSSL Groups = X25519:P-256; Go GODEBUG=tlsmlkem=0; Chrome PostQuantumKeyAgreementEnabled=false; Firefox security.tls.enable_kyber=false;
-    Java -Djdk.tls.namedGroups=x25519,secp256r1; nginx as a proxy: proxy_ssl_conf_command Groups X25519:P-256.
+    OpenSSL Groups = X25519:P-256; Go GODEBUG=tlsmlkem=0; Chrome PostQuantumKeyAgreementEnabled=false; Firefox
+    security.tls.enable_kyber=false; Java -Djdk.tls.namedGroups=x25519,secp256r1; nginx as a proxy: proxy_ssl_conf_command Groups
+    X25519:P-256.
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519MLKEM768 </dev/null
@@ -30,7 +31,7 @@ from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import reset_class
 from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, is_post_quantum
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
 _VAGUE = frozenset({10, 20, 22, 40, 47, 50, 80})
@@ -80,11 +81,13 @@ class LargeClientHelloIntolerance(Rule):
         if read_others:
             evidence.append(Evidence(None, "others like it were read: it depends on how the segments come in"))
         if smaller is not None and smaller.hello is not None:
-            evidence.append(Evidence(None, f"a ClientHello of {smaller.hello.length} bytes in one segment (stream {smaller.stream}) was answered"))
-        if not early and (smaller is None or handshake.aborted_by == "client" and close):
+            evidence.append(
+                Evidence(None, f"a ClientHello of {smaller.hello.length} bytes in one segment (stream {smaller.stream}) was answered")
+            )
+        if not early and (smaller is None or (handshake.aborted_by == "client" and close)):
             return None  # nothing says that it was the length
         summary = f"{words.server_text(handshake)} does not stand a ClientHello that comes in {parts} segments."
-        sure = "likely" if not read_others and (early or smaller is not None) and close else "possible"
+        sure: Confidence = "likely" if not read_others and (early or smaller is not None) and close else "possible"
         finding = self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))
         if not early and smaller is None and alert is None:
             finding.kind = "also"  # a close after the whole hello, and nothing to compare it with: any reason may be behind it

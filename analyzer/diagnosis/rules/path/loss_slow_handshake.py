@@ -75,7 +75,6 @@ class LossSlowHandshake(Rule):
         )
         return self.found("likely", summary, evidence, outcome="failed")
 
-
     def _gone(self, handshake: Handshake, received: Delivery) -> Finding:
         """The server's flight in vain, and not a packet of the client any more."""
         evidence = [lost_evidence(received.tries[0].frame, "the server's flight", len(received.tries), received.span)]

@@ -28,7 +28,7 @@ from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._pages import other_sender, read_page
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -38,8 +38,8 @@ class MiddleboxBlockPage(Rule):
     cause = "middlebox-block-page"
     stages = frozenset({Stage.SERVER_NOT_TLS})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
-    explains = ("tls-on-plaintext-port", "middlebox-rst-injection", "sni-filter-rst", "captive-portal", "unexpected-message", "decode-error",
-                "record-overflow", "proxy-connect-refused", *CLOSES, *GUESSES)  # fmt: skip
+    explains = ("tls-on-plaintext-port", "middlebox-rst-injection", "sni-filter-rst", "captive-portal", "unexpected-message",
+                "decode-error", "record-overflow", "proxy-connect-refused", *CLOSES, *GUESSES)  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if handshake.client_hello is None or handshake.server_bytes_frame < handshake.client_hello_first_frame:
@@ -50,7 +50,10 @@ class MiddleboxBlockPage(Rule):
         if other is None and page.portal and not page.block:
             return None
         line = words.shown(handshake.server_bytes.split(b"\r\n", 1)[0].decode("latin-1"))
-        evidence = [hello_evidence(handshake, "the ClientHello"), Evidence(handshake.server_bytes_frame, f"answered by {line!r} in plain text")]
+        evidence = [
+            hello_evidence(handshake, "the ClientHello"),
+            Evidence(handshake.server_bytes_frame, f"answered by {line!r} in plain text"),
+        ]
         if page.location:
             evidence.append(Evidence(handshake.server_bytes_frame, f"a redirect to {words.shown(page.location)}"))
         if other is not None:
@@ -58,5 +61,5 @@ class MiddleboxBlockPage(Rule):
         if page.block:
             evidence.append(Evidence(handshake.server_bytes_frame, "the page speaks of blocking"))
         summary = f"A device on the path answered in the place of {words.server_text(handshake)} with a page in plain HTTP."
-        sure = "likely" if other is not None else "possible"
+        sure: Confidence = "likely" if other is not None else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox")

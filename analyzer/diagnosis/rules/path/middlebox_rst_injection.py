@@ -12,8 +12,8 @@ Means:
 Remedy:
     Find the device: capture at both ends (the reset arrives at both and is sent by neither), compare the TTL with the hops of a
     traceroute. Then read its log and its policy for these addresses and this name.
-    Palo Alto: threat and URL logs, action reset-both; Fortinet: SSL inspection profile; Cisco Firepower: snort "drop with reset"; Suricata
-    in IPS mode: rules with reject; Symantec SSL Visibility spoofs resets to both ends.
+    Palo Alto: threat and URL logs, action reset-both; Fortinet: SSL inspection profile; Cisco Firepower: snort "drop with reset";
+    Suricata in IPS mode: rules with reject; Symantec SSL Visibility spoofs resets to both ends.
 
 Confirm:
     On both ends at once:

@@ -13,7 +13,8 @@ Remedy:
     Clamp the MSS where the tunnel begins, and let the ICMP messages through:
     iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
     Or lower the MTU of the client, or let TCP find out: sysctl net.ipv4.tcp_mtu_probing=1.
-    Until then a smaller hello gets through: OpenSSL Groups = X25519:P-256; Go GODEBUG=tlsmlkem=0; Chrome PostQuantumKeyAgreementEnabled=false.
+    Until then a smaller hello gets through: OpenSSL Groups = X25519:P-256; Go GODEBUG=tlsmlkem=0; Chrome
+    PostQuantumKeyAgreementEnabled=false.
 
 Confirm:
     $ ping -M do -s 1472 -c 3 {address}
@@ -30,7 +31,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, is_post_quantum, lost_evidence, too_big_evidence
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -54,7 +55,10 @@ class PmtuBlackholeClientHello(Rule):
             return None
         smaller = self._smaller(handshake, context, first.length)
         shorter_passed = sent.selective and any(s.length < first.length for s in sent.waiting[1:])
-        evidence = [lost_evidence(first.frame, f"a segment of {first.length} bytes of the ClientHello", len(sent.tries), sent.span), *too_big]
+        evidence = [
+            lost_evidence(first.frame, f"a segment of {first.length} bytes of the ClientHello", len(sent.tries), sent.span),
+            *too_big,
+        ]
         if shorter_passed:
             echo = sent.echoes[0]
             evidence.append(Evidence(echo.frame, "the server acknowledges a shorter, later part (SACK) and not the full segment"))
@@ -65,7 +69,7 @@ class PmtuBlackholeClientHello(Rule):
             return None  # others' large hellos pass
         size = first.length + 40
         summary = f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: the large ClientHello is lost every time."
-        sure = "certain" if too_big else "likely" if shorter_passed or smaller else "possible"
+        sure: Confidence = "certain" if too_big else "likely" if shorter_passed or smaller else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _smaller(self, handshake: Handshake, context: Context, length: int) -> list[Evidence]:

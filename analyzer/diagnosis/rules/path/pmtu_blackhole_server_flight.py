@@ -14,7 +14,8 @@ Remedy:
     Clamp the MSS where the tunnel begins, and let the ICMP messages through:
     iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
     Or lower the MTU of the interface, or let TCP find out by itself: sysctl net.ipv4.tcp_mtu_probing=1 on the server.
-    Kubernetes and clouds: set the overlay's MTU (Calico, Flannel, Cilium) below the network's; AWS: allow ICMP type 3 in the security group.
+    Kubernetes and clouds: set the overlay's MTU (Calico, Flannel, Cilium) below the network's; AWS: allow ICMP type 3 in the security
+    group.
 
 Confirm:
     $ ping -M do -s 1472 -c 3 {address}
@@ -34,7 +35,7 @@ from analyzer.diagnosis.losses import Delivery, data_after, deliveries, path_mss
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, large_flights_pass, lost_evidence, too_big_evidence
 from analyzer.model.batches import TcpFlag
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _LONG = 1_500_000_000
@@ -71,7 +72,9 @@ class PmtuBlackholeServerFlight(Rule):
         what = f"a segment of {first.length} bytes of the server's flight"
         evidence = [lost_evidence(first.frame, what, len(received.tries), received.span), *too_big]
         if received.selective:
-            evidence.append(Evidence(alive[0].frame if alive else None, "the client acknowledges what comes after it (SACK) and not the full segment"))
+            evidence.append(
+                Evidence(alive[0].frame if alive else None, "the client acknowledges what comes after it (SACK) and not the full segment")
+            )
         elif alive:
             evidence.append(Evidence(alive[-1].frame, "the client still sends, and has not got it"))
         if large_flights_pass(handshake, context) is not None and not too_big:
@@ -107,6 +110,8 @@ class PmtuBlackholeServerFlight(Rule):
         return self._found(handshake, min(missing, mss) if mss else missing, False, not sure, evidence)
 
     def _found(self, handshake: Handshake, length: int, certain: bool, unsure: bool, evidence: list[Evidence]) -> Finding:
-        summary = f"Packets of {length + 40} bytes from {words.server_text(handshake)} do not pass: its certificate flight is lost every time."
-        sure = "certain" if certain else "possible" if unsure else "likely"
+        summary = (
+            f"Packets of {length + 40} bytes from {words.server_text(handshake)} do not pass: its certificate flight is lost every time."
+        )
+        sure: Confidence = "certain" if certain else "possible" if unsure else "likely"
         return self.found(sure, summary, [*evidence, *handshake.closing_evidence], outcome="failed", aborted_by="unknown")

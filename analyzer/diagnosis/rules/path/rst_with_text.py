@@ -8,8 +8,8 @@ Means:
     What the text says, said by the device that reset: a load balancer or a firewall, in front of the server or as the server.
 
 Remedy:
-    Follow the text. F5: "No local listener" no virtual server for the address and port; "SSL handshake timeout exceeded" the handshake-timeout of
-    the SSL profile; "No pool member available" all members down; "handshake failed" see /var/log/ltm with log.ssl at debug.
+    Follow the text. F5: "No local listener" no virtual server for the address and port; "SSL handshake timeout exceeded" the handshake-
+    timeout of the SSL profile; "No pool member available" all members down; "handshake failed" see /var/log/ltm with log.ssl at debug.
 
 Confirm:
     On an F5 BIG-IP:
@@ -26,7 +26,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.resets import judge_resets, reset_class
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import AbortedBy, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
 _READABLE = 0.9
@@ -52,12 +52,12 @@ class RstWithText(Rule):
         if closed:
             return None
         evidence = [Evidence(frame, f"the reset carries the text {words.shown(text, 200)!r}")]
-        device = judged is not None and judged.forged or "BIG-IP" in text
+        device = (judged is not None and judged.forged) or "BIG-IP" in text
         if judged is not None and judged.forged:
             evidence += judged.evidence[1:]
         who = "A device on the path" if device else words.side(handshake.reset_text_from_client).capitalize()
         summary = f"{who} reset the connection to {words.server_text(handshake)} and says why: {words.shown(text, 120)}"
-        aborted = "middlebox" if device else "client" if handshake.reset_text_from_client else "server"
+        aborted: AbortedBy = "middlebox" if device else "client" if handshake.reset_text_from_client else "server"
         kind = reset_class(handshake, frame)
         return self.found("certain", summary, evidence, outcome="failed", aborted_by=aborted, reset_class=kind)
 

@@ -60,11 +60,15 @@ class SniFilterDrop(Rule):
             evidence = [lost, passed]
             if others > 1:
                 evidence.append(Evidence(None, f"{others} hellos for this name were lost, and none was answered"))
-            summary = f"A device on the path to {words.server_text(handshake)} drops hellos that ask for {words.shown(name)}: other names pass."
+            summary = (
+                f"A device on the path to {words.server_text(handshake)} drops hellos that ask for {words.shown(name)}: other names pass."
+            )
             return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
         through = _others_pass(handshake, sent)
         if through is not None and hello.length < _SHORT and sent.repeats > 2:
-            summary = f"Something on the path to {words.server_text(handshake)} drops the ClientHello and nothing else, most likely for its name."
+            summary = (
+                f"Something on the path to {words.server_text(handshake)} drops the ClientHello and nothing else, most likely for its name."
+            )
             return self.found("possible", summary, [lost, through], outcome="failed", aborted_by="unknown")
         return None
 

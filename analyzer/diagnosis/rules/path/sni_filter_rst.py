@@ -29,9 +29,8 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.resets import forged_reset, reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import same_path
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
-
 
 _TELLS = 2_000_000
 """ns: from a shorter round trip nothing can be told."""
@@ -82,5 +81,5 @@ class SniFilterRst(Rule):
             f"A device on the path reset the connection when the client asked for {words.shown(name)} at "
             f"{handshake.flow.server_address}:{handshake.flow.server_port} ({reset.says})."
         )
-        sure = "likely" if passed or len(again) > 1 or reset.confidence == "certain" else "possible"
+        sure: Confidence = "likely" if passed or len(again) > 1 or reset.confidence == "certain" else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox", reset_class=kind)

@@ -64,7 +64,8 @@ class TcpOptionIntolerance(Rule):
             Evidence(flow.syn_ack_frame, "answered at once"),
             *handshake.closing_evidence,
         ]
-        summary = f"A device on the path to {words.server_text(handshake)} drops SYNs that offer {names}; the client lost {words.span_text(lost)} and gave up."
+        where = words.server_text(handshake)
+        summary = f"A device on the path to {where} drops SYNs that offer {names}; the client lost {words.span_text(lost)} and gave up."
         return self.found("likely", summary, evidence, outcome="failed")
 
     def _gave_up(self, handshake: Handshake) -> bool:

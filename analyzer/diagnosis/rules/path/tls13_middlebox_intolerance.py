@@ -1,8 +1,8 @@
 """A device on the path does not let TLS 1.3 through.
 
 Seen:
-    A ClientHello that offers TLS 1.3 is answered by nothing that arrives, or by a reset that is not the server's, while the same client gets
-    its ServerHello from the same server as soon as it offers TLS 1.2 only.
+    A ClientHello that offers TLS 1.3 is answered by nothing that arrives, or by a reset that is not the server's, while the same client
+    gets its ServerHello from the same server as soon as it offers TLS 1.2 only.
 
 Means:
     A firewall or an inspection device follows TLS up to 1.2 and drops or resets what it does not understand: a ServerHello with
@@ -10,8 +10,8 @@ Means:
     its own packets: that is version-intolerance.)
 
 Remedy:
-    Update the device, or exempt the server from inspection: old Cisco Firepower, Palo Alto before 8, Blue Coat ProxySG, some bank and school
-    filters. Until then offer TLS 1.2 to that path only:
+    Update the device, or exempt the server from inspection: old Cisco Firepower, Palo Alto before 8, Blue Coat ProxySG, some bank and
+    school filters. Until then offer TLS 1.2 to that path only:
     curl --tls-max 1.2; OpenSSL MaxProtocol = TLSv1.2; Java -Djdk.tls.client.protocols=TLSv1.2; Go tls.Config.MaxVersion.
 
 Confirm:
@@ -31,7 +31,7 @@ from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import forged_reset, reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, same_path
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _TLS13 = 0x0304
@@ -75,13 +75,16 @@ class Tls13MiddleboxIntolerance(Rule):
                 evidence.append(Evidence(None, f"the server had sent {received.vanished} bytes that never arrived"))
         later = "afterwards" if older.time > handshake.flow.first_seen else "before"
         evidence.append(
-            Evidence(None, f"{later}, in stream {older.stream}, the same client offered {words.offered_versions_text(older.hello)} and got a ServerHello")
+            Evidence(
+                None,
+                f"{later}, in stream {older.stream}, it offered {words.offered_versions_text(older.hello)} and got a ServerHello",
+            )
         )
         summary = f"TLS 1.3 to {words.server_text(handshake)} does not pass a device on the path; TLS 1.2 does."
         if reset is not None:
             kind = reset_class(handshake, reset.segment.frame)
             return self.found("likely", summary, evidence, outcome="failed", aborted_by="middlebox", reset_class=kind)
-        sure = "likely" if received.vanished or later == "afterwards" else "possible"
+        sure: Confidence = "likely" if received.vanished or later == "afterwards" else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _waited(self, handshake: Handshake, context: Context) -> int:

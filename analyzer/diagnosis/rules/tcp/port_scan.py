@@ -11,7 +11,8 @@ Remedy:
     None for TLS. Block the address at the edge, or name your own scanner so that it can be left out of failure rates.
 
 Confirm:
-    $ tshark -r CAPTURE -Y 'ip.src == {client} && tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e ip.dst -e tcp.dstport | sort -u | wc -l
+    How many hosts and ports it tried:
+    $ tshark -r CAPTURE -Y 'ip.src == {client} && tcp.flags == 2' -T fields -e ip.dst -e tcp.dstport | sort -u | wc -l
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.batches import TcpFlag, TcpOption
+from analyzer.model.batches import TcpOption
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 
@@ -58,7 +59,9 @@ class PortScan(Rule):
         if half_open:
             evidence.append(Evidence(flow.client_rst_frame, "the client reset in answer to the SYN-ACK"))
         if len(targets) > 1:
-            evidence.append(Evidence(None, f"{words.count_text(len(targets), 'port')} or hosts tried within a minute, and no byte sent to any"))
+            evidence.append(
+                Evidence(None, f"{words.count_text(len(targets), 'port')} or hosts tried within a minute, and no byte sent to any")
+            )
         strength = (half_open and not flow.client_fin_frame) + bool(tool) + 2 * (len(targets) >= _MANY) + (len(targets) >= _SOME)
         if strength < 2 or talked > len(targets):
             return None

@@ -27,7 +27,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries, vantage_of
 from analyzer.diagnosis.rule import Rule
 from analyzer.model.batches import TcpFlag
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
@@ -65,7 +65,13 @@ class TcpAcceptQueueFull(Rule):
         if flow.client_bytes:
             evidence.append(Evidence(handshake.client_hello_first_frame or None, f"the client sent {flow.client_bytes} bytes in vain"))
         summary = f"{words.server_text(handshake)} does not accept: it repeats its SYN-ACK although the client has acknowledged it."
-        sure = "certain" if len(again) > 1 and vantage_of(handshake) == "server" else "likely" if len(again) > 1 or flow.client_bytes else "possible"
+        sure: Confidence = (
+            "certain"
+            if len(again) > 1 and vantage_of(handshake) == "server"
+            else "likely"
+            if len(again) > 1 or flow.client_bytes
+            else "possible"
+        )
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _beside_others(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -80,9 +86,16 @@ class TcpAcceptQueueFull(Rule):
             if not same or attempt.stage != Stage.CLIENT_HELLO or attempt.server_port != handshake.flow.server_port:
                 continue
             evidence = [
-                Evidence(sent.tries[0].frame, f"the ClientHello was sent {len(sent.tries)} times and not acknowledged, though the SYN was answered"),
-                Evidence(None, f"the same hello in stream {attempt.stream} was acknowledged, so the path carries it, and was never answered"),
+                Evidence(
+                    sent.tries[0].frame,
+                    f"the ClientHello was sent {len(sent.tries)} times and not acknowledged, though the SYN was answered",
+                ),
+                Evidence(
+                    None, f"the same hello in stream {attempt.stream} was acknowledged, so the path carries it, and was never answered"
+                ),
             ]
-            summary = f"{words.server_text(handshake)} takes connections and its program does not: what comes after a full queue is dropped."
+            summary = (
+                f"{words.server_text(handshake)} takes connections and its program does not: what comes after a full queue is dropped."
+            )
             return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
         return None

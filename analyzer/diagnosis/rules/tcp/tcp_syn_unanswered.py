@@ -22,6 +22,7 @@ Confirm:
 
 from __future__ import annotations
 
+import itertools
 from typing import ClassVar
 
 from analyzer.diagnosis import words
@@ -29,7 +30,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.silence import CAUTION, missing_side
 from analyzer.model.batches import TcpFlag
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -51,12 +52,12 @@ class TcpSynUnanswered(Rule):
             return None
         evidence = [Evidence(flow.syn_frame, "the SYN")]
         if tries > 1:
-            pauses = [words.span_text(b.timestamp - a.timestamp) for a, b in zip(syns, syns[1:], strict=False)]
+            pauses = [words.span_text(b.timestamp - a.timestamp) for a, b in itertools.pairwise(syns)]
             evidence.append(Evidence(syns[-1].frame, f"sent again after {words.list_text(pauses)}"))
         evidence.append(Evidence(None, f"no packet of the server in {words.span_text(waited)}"))
         connected = context.server(handshake).connects
         if connected:
             evidence.append(Evidence(None, f"the same server took {words.count_text(connected, 'other connection')}"))
         summary = f"{words.server_text(handshake)} never answered the client's {words.count_text(tries, 'SYN')}."
-        sure = "possible" if tries == 1 else "certain" if tries > 2 and context.capture(handshake).syn_acks else "likely"
+        sure: Confidence = "possible" if tries == 1 else "certain" if tries > 2 and context.capture(handshake).syn_acks else "likely"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
