@@ -61,6 +61,8 @@ def row(cause: str, client: str, version: str, server: str = "", leaf: str = "",
     }[version]
     if client == "chromium":
         more["stream"] = -1
+    if more.pop("two_names", False):
+        return Case(cause, client, server, tag, c=({**c, "name": "other.test"}, c), s=s, by="client", stream=1, also=("cert-name-mismatch",), arranged=arranged, **{"notice": notice, **more})
     return Case(cause, client, server, tag, c=c, s=s, by="client", arranged=arranged, **{"notice": notice, **more})
 
 
@@ -100,9 +102,9 @@ CASES += [
     row("cert-chain-constraint", "go", "1.3", "nginx", "name-constraint", "names", "has a name its CA may not issue"),
     row("cert-chain-constraint", "rustls", "1.2", "nginx", "ca-leaf", "ca-as-leaf", "is marked as a CA's"),
     row("cert-bad-purpose", "curl", "1.2", "nginx", "code-signing", "code-signing", "is for signing code only"),
-    row("sni-default-cert", "openssl", "1.2", "nginx", "other-host", "", "is the default one, of another host, since the server has none for this name"),
-    row("sni-default-cert", "go", "1.2", "apache", "other-host", "", "is the default one, of another host, since the server has none for this name"),
-    row("sni-default-cert", "python", "1.3", "haproxy", "other-host", "", "is the default one, of another host, since the server has none for this name"),
+    row("sni-default-cert", "openssl", "1.2", "nginx", "other-host", "", "is the default one, of another host that the client reached just before, since the server has none for this name", two_names=True),
+    row("sni-default-cert", "go", "1.2", "apache", "other-host", "", "is the default one, of another host that the client reached just before, since the server has none for this name", two_names=True),
+    row("sni-default-cert", "python", "1.3", "haproxy", "other-host", "", "is the default one, of another host that the client reached just before, since the server has none for this name", two_names=True),
 ]  # fmt: skip
 
 # Revocation: the client has a list, or gets a stapled answer.
