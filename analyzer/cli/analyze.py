@@ -22,6 +22,7 @@ from analyzer.schema.columns import HANDSHAKES
 if TYPE_CHECKING:
     from analyzer.cli.selection import Selection
     from analyzer.model.handshake import Handshake
+    from analyzer.pipeline.distributed import DistributedRun
     from analyzer.pipeline.run import Run
 
 __all__ = ["analyze"]
@@ -126,7 +127,7 @@ def _is_folder(output: str | None, kind: str) -> bool:
 class _Watched:
     """A run with its filters, its warnings, its progress bar and the count for ``--fail-on``."""
 
-    def __init__(self, run: Run, selection: Selection, quiet: bool, streaming: bool) -> None:
+    def __init__(self, run: Run | DistributedRun, selection: Selection, quiet: bool, streaming: bool) -> None:
         self.run, self.streaming = run, streaming
         self.matched = 0
         self.tls_flows: set[int] = set()
