@@ -55,8 +55,8 @@ def missing_side(handshake: Handshake) -> bool | None:
     if flow.client_frames:
         # after a SYN the client has an acknowledgment to send only once the server has answered
         answered = flow.client_bytes or flow.client_fin_frame or _acknowledges(handshake, True)
-        if flow.retransmissions > 1 and _repeats_in_vain(handshake):
-            return None  # captured or not, nothing of the server arrived: the client says the same again
+        if flow.retransmissions > 1 and (flow.client_fin_frame or flow.client_rst_frame) and _repeats_in_vain(handshake):
+            return None  # captured or not, nothing of the server arrived: the client says the same again, and gives up
         return False if answered else None
     if not flow.server_frames:
         return None
