@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conversations import RST, Wire, alert, data, finished_flights, hello, server_hello, verdict
+from conversations import RST, Conversation, Wire, alert, data, finished_flights, hello, server_hello, verdict
 
 
 @pytest.fixture
@@ -84,6 +84,14 @@ def test_loser_of_a_race_between_versions_of_ip(wire):
     loser.close(True)
     winner.client(hello()).server(server_hello())
     assert judged(wire)[0] == "happy-eyeballs-loser"
+
+
+def test_answer_that_came_when_the_race_was_over(wire):
+    slow = Conversation(wire, client="2001:db8::1", server="2001:db8:1::2").packet(True, 2)
+    wire.pause(0.2)
+    wire.connect().client(hello()).server(server_hello())
+    slow.packet(False, 18).reset(True, wait=0.1, ack=False)
+    assert judged(wire) == ("happy-eyeballs-loser", "likely", "no-handshake", "client")
 
 
 def test_check_beside_the_traffic_of_others_is_no_race(wire):

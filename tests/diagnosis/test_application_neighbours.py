@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conversations import FIN, RST, Wire, alert, data, finished_flights, hello, server_hello, verdict
+from conversations import FIN, RST, Conversation, Wire, alert, data, finished_flights, hello, server_hello, verdict
 
 from analyzer.model.options import Options
 from analyzer.pipeline.run import Run
@@ -119,10 +119,7 @@ def test_another_hello_is_refused_for_itself(wire):
 
 
 def refused(wire, **how):
-    talk = wire.connect.__self__
-    conversation = __import__("conversations").Conversation(talk, **how)
-    conversation.packet(True, 2)
-    conversation.packet(False, RST | 16, wait=20)
+    Conversation(wire, **how).packet(True, 2).packet(False, RST | 16, wait=20)
 
 
 def test_restart_told_by_the_refusals_after_it(wire):

@@ -1,8 +1,9 @@
 """The losing one of two connections that a client opened to race each other.
 
 Seen:
-    A connection closed with no byte, or right after its ClientHello, while another attempt of the same client, begun within half a
-    second to another address (IPv6 and IPv4, or two addresses of one name), went on.
+    A connection closed with no byte (or a SYN-ACK that comes when nobody wants it any more), or right after its ClientHello, while
+    another attempt of the same client, begun within half a second to another address (IPv6 and IPv4, or two addresses of one
+    name), went on.
 
 Means:
     Nothing failed: browsers, curl, Go, .NET and Java open connections to several addresses and keep the first (RFC 8305).
@@ -34,7 +35,7 @@ class HappyEyeballsLoser(Rule):
     """The rival went on."""
 
     cause = "happy-eyeballs-loser"
-    stages = frozenset({Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO})
+    stages = frozenset({Stage.SYN, Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO})
     outcomes = frozenset({"failed", "no-handshake"})
     explains = ("connect-close-probe", "client-never-speaks", "client-closed-mid-handshake", "client-timeout")
 
