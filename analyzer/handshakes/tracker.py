@@ -55,6 +55,8 @@ class Tracker:
         self._icmp_waiting: list[IcmpError] = []
         self._reset_texts: dict[int, tuple[int, int, bytes]] = {}
         self._tls_servers: set[tuple[str, int]] = set()
+        self._tls_at_once: set[tuple[str, int]] = set()
+        """Those of them where TLS began with the first byte, not after a dialogue in the clear."""
         self._plain: dict[int, Connection] = {}
         self._watched: set[int] = set()
         ports = np.zeros(65_536, np.bool_)
@@ -349,7 +351,10 @@ class Tracker:
         for row in rows.tolist():
             connection = self._connections.get(row)
             if connection is not None and connection.is_tls:
-                self._tls_servers.add(self._server_of(row))
+                server = self._server_of(row)
+                self._tls_servers.add(server)
+                if not any(connection.tls_offsets):
+                    self._tls_at_once.add(server)
         wanted = self._attempts(rows)
         c["state"][rows] = FlowState.GONE
         result: list[Handshake] = []
@@ -408,7 +413,9 @@ class Tracker:
             if connection is not None and (connection.is_tls or _asked_for_tls(connection)):
                 wanted[index] = True
             elif began[index] and self._tls_servers and c["client"][row] >= 0:
-                wanted[index] = self._server_of(row) in self._tls_servers
+                server = self._server_of(row)
+                spoke = bool(c["bytes"][row].any())  # in the clear: no attempt where TLS has to be asked for
+                wanted[index] = server in (self._tls_at_once if spoke else self._tls_servers)
         return wanted
 
 

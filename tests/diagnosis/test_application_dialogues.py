@@ -67,6 +67,20 @@ def test_mail_that_nobody_asked_tls_for_is_no_attempt(wire, port, turns):
     assert wire.read() == []
 
 
+def test_plain_sessions_beside_encrypted_ones_are_no_attempts(wire):
+    talk(wire, 25, *SMTP_TLS, b"STARTTLS\r\n", b"220 go ahead\r\n", hello()).server(alert(40)).close(False)
+    talk(wire, 25, *SMTP_TLS, b"MAIL FROM:<a@b.example>\r\n", b"250 ok\r\n").close(True)
+    talk(wire, 3128, b"", CONNECT, b"HTTP/1.1 200 OK\r\n\r\n", hello()).server(alert(40)).close(False)
+    talk(wire, 3128, b"", b"GET http://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").close(False)
+    assert [handshake.flow.stream for handshake in wire.read()] == [0, 2]
+
+
+def test_plain_bytes_where_tls_began_at_once_are_one(wire):
+    wire.connect(port=10_443).client(hello()).server(alert(40)).close(False)
+    wire.connect(port=10_443).client(b"GET / HTTP/1.1\r\n\r\n").close(False)
+    assert [verdict(h)[0] for h in wire.read()][1] == "http-on-tls-port"
+
+
 def test_list_of_capabilities_is_evidence(wire):
     talk(wire, 587, *SMTP, b"QUIT\r\n").close(True)
     (handshake,) = wire.read()
