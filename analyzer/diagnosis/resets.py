@@ -275,8 +275,9 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
     if odd and len({s.sequence for s in volley}) > 1 and not gaps:
         steps = sorted({s.sequence for s in volley})
         step = {b - a for a, b in itertools.pairwise(steps)}
-        by = f" in steps of {step.pop()}" if len(step) == 1 else ""
-        signs.append(Sign(_STRONG, f"{len(volley)} resets with other sequence numbers{by}"))
+        even = len(step) == 1
+        by = f" in steps of {step.pop()}" if even else ""
+        signs.append(Sign(_STRONG + (even and len(odd) > 1), f"{len(volley)} resets with other sequence numbers{by}"))
     elif r.sequence not in natural and not gaps:
         if r.sequence < top:
             signs.append(Sign(_STRONG, f"its sequence number lies {top - r.sequence} bytes behind what the sender had sent"))

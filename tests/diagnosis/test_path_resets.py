@@ -1,0 +1,293 @@
+"""Whose reset it was: forged ones by every sign, and hosts' own that must never be called so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packet_building import Talk, cause, found, judge, verdict
+
+from analyzer.diagnosis.resets import judge_segments, reset_class
+
+
+def signs(talk, **how):
+    h = talk.handshake()
+    return judge_segments(h.segments, h.flow, **how)
+
+
+def greeted(**how):
+    return Talk(**how).connect().greet()
+
+
+# -- hosts' own ---------------------------------------------------------------------------------------
+
+
+def closed_with_unread_data():
+    """Linux: RST with ACK, timestamps, the socket's own IP-ID, right after the acknowledgment."""
+    talk = greeted()
+    talk.server(0.040)
+    talk.server(0.001, "RA")
+    return talk
+
+
+def without_a_socket():
+    """Linux: a bare RST, IP-ID 0, no timestamps, numbered as the client acknowledged."""
+    talk = greeted()
+    talk.server(0.040, "R", ip_id=0, options=0, window=0)
+    return talk
+
+
+def alert_then_reset():
+    talk = greeted()
+    talk.alert(40)
+    talk.server(0.0001, "FA")
+    talk.client(0.040)
+    talk.client(0.0001, "FA")
+    talk.server(0.040, "R", ip_id=0, options=0, window=0)
+    return talk
+
+
+def windows():
+    """No timestamps anywhere, one counter for all connections, RST with ACK and a window of zero."""
+    talk = Talk(server_ttl=117)
+    talk.client(flags="S")
+    talk.server(0.040, "SA", ip_id=20_000, options=7)
+    talk.client(0.0001, options=0)
+    talk.hello = None
+    talk.greet()
+    talk.segments[-1] = talk.segments[-1]._replace(options=0)
+    talk.server(0.040, "A", ip_id=20_011, options=0)
+    talk.server(0.002, "RA", ip_id=20_060, options=0, window=0)
+    return talk
+
+
+def several_answers():
+    """A client that goes on sending to a closed port gets one reset for each packet, each numbered as it acknowledged."""
+    talk = greeted().answer()
+    talk.client(0.001, sequence=talk.next[True])
+    segment = talk.client(0.010, "PA", 300)
+    talk.repeat(segment, 0.2)
+    talk.server(0.040, "R", ip_id=0, options=0, window=0, sequence=segment.acknowledgment)
+    talk.server(0.001, "R", ip_id=0, options=0, window=0, sequence=segment.acknowledgment)
+    return talk
+
+
+def behind_a_balancer():
+    """The balancer's SYN-ACK begins with TTL 255; the server behind it resets with its own."""
+    talk = Talk(server_ttl=245)
+    talk.connect().greet()
+    talk.server(0.040, "R", ip_id=0, options=0, window=0, ttl=54)
+    return talk
+
+
+@pytest.mark.parametrize("own", [closed_with_unread_data, without_a_socket, alert_then_reset, windows, several_answers, behind_a_balancer])
+def test_a_reset_by_the_hosts_own_stack_is_never_forged(own):
+    judged = signs(own())
+    assert judged
+    assert not any(reset.forged for reset in judged), judged
+    assert judge(own().handshake()).aborted_by != "middlebox"
+
+
+def test_at_the_servers_own_tap_a_round_trip_tells_nothing():
+    talk = Talk(rtt=0.00005, server_ttl=64, client_ttl=52).connect()
+    talk.segments[2] = talk.segments[2]._replace(timestamp=talk.segments[2].timestamp + 40_000_000)
+    talk.now += 40_000_000
+    talk.greet()
+    talk.server(0.00002)
+    talk.server(0.00001, "RA")
+    assert not any(reset.forged for reset in signs(talk))
+
+
+def test_a_late_segment_is_not_the_sender_going_on():
+    """Data that was sent before the reset and seen after it, within a millisecond."""
+    talk = greeted()
+    talk.server(0.040, "RA", sequence=1401, acknowledgment=518)
+    talk.server(0.0002, "PA", 1400, sequence=1)
+    assert not any(reset.forged for reset in signs(talk))
+
+
+@given(
+    ttl=st.sampled_from([41, 52, 64, 115, 128, 250]),
+    flags=st.sampled_from(["R", "RA"]),
+    ip_id=st.sampled_from([0, None]),
+    window=st.integers(0, 65_535),
+    late=st.floats(0.04, 3),
+    timestamps=st.booleans(),
+    data=st.integers(0, 3),
+)
+def test_same_ttl_and_right_numbers_are_never_forged(ttl, flags, ip_id, window, late, timestamps, data):
+    talk = Talk(server_ttl=ttl).connect().greet()
+    for _ in range(data):
+        talk.server(0.04, "PA", 1000)
+    talk.server(late, flags, ip_id=ip_id, window=window, options=0x10 if timestamps else 0)
+    assert not any(reset.forged for reset in signs(talk))
+
+
+# -- forged -------------------------------------------------------------------------------------------
+
+
+def test_another_ttl_and_faster_than_the_round_trip():
+    talk = greeted()
+    talk.server(0.003, "RA", ttl=118, ip_id=0, options=0)
+    h = judge(talk.handshake())
+    (reset,) = signs(talk)
+    assert reset.confidence == "certain"
+    assert "TTL 52 → 118" in reset.says
+    assert "RST 3 ms after what it acknowledges while the RTT is 40 ms" in reset.says
+    assert (h.outcome, h.aborted_by, found(h).reset_class) == ("failed", "middlebox", "post-psh")
+
+
+def test_another_ttl_alone_is_likely():
+    talk = greeted()
+    talk.server(0.040)
+    talk.server(0.001, "RA", ttl=119, ip_id=0)
+    (reset,) = signs(talk)
+    assert (reset.forged, reset.confidence) == (True, "likely")
+
+
+def test_a_hop_more_or_less_is_not_enough():
+    talk = greeted()
+    talk.server(0.040)
+    talk.server(0.001, "RA", ttl=51, ip_id=0)
+    assert not any(reset.forged for reset in signs(talk))
+
+
+def test_the_sender_goes_on_after_it():
+    talk = greeted()
+    talk.server(0.040, "RA")
+    talk.server(0.005, "PA", 1400)
+    talk.server(0.001, "PA", 900)
+    (reset,) = signs(talk)
+    assert reset.forged
+    assert "went on sending" in reset.says
+
+
+def test_a_volley_in_steps():
+    talk = greeted().answer(length=500)
+    for step in (0, 1460, 2920):
+        talk.server(0.0005, "R", sequence=501 + step, ip_id=0, options=0)
+    judged = signs(talk)
+    assert judged[0].forged
+    assert "in steps of 1460" in judged[0].says
+
+
+def test_a_stale_sequence_number_with_another_ip_id():
+    talk = greeted()
+    talk.server(0.040)
+    talk.server(0.001, "PA", 1400)
+    talk.server(0.001, "PA", 1400)
+    talk.client(0.001)
+    talk.server(0.030, "R", sequence=701, ip_id=40_000, options=0)
+    (reset,) = signs(talk)
+    assert reset.forged
+    assert "behind what the sender had sent" in reset.says
+
+
+def test_it_acknowledges_what_was_never_sent():
+    talk = greeted()
+    talk.server(0.040, "RA", acknowledgment=5000, ip_id=40_000, options=0)
+    (reset,) = signs(talk)
+    assert reset.forged
+
+
+def test_the_client_s_name_can_be_misused_too():
+    """Seen at the server: a reset in the client's name with a device's TTL, while the client goes on."""
+    talk = Talk(rtt=0.00005, server_ttl=64, client_ttl=52).connect().greet().answer(0.001)
+    talk.client(0.004, "RA", ttl=31, ip_id=0, options=0)
+    talk.client(0.030)
+    h = judge(talk.handshake())
+    assert h.aborted_by == "middlebox"
+    assert "in the name of the client" in found(h).evidence[0].says
+
+
+def test_a_capture_with_copies_is_no_forgery():
+    talk = closed_with_unread_data()
+    doubled = []
+    for s in talk.segments:
+        doubled += [s, s._replace(frame=s.frame * 2, ttl=s.ttl - 1, timestamp=s.timestamp + 30_000, duplicate=True)]
+    talk.segments = [s._replace(frame=n) for n, s in enumerate(doubled, 1)]
+    talk.hello_frames = [next(s.frame for s in talk.segments if s.length)]
+    assert not any(reset.forged for reset in signs(talk))
+
+
+def test_the_order_of_signs_does_not_depend_on_the_order_of_copies():
+    talk = greeted()
+    talk.server(0.003, "RA", ttl=118, ip_id=0, options=0)
+    plain = [reset.score for reset in signs(talk)]
+    generator = Random(4)
+    copies = [s._replace(duplicate=True) for s in generator.sample(talk.segments, 3)]
+    talk.segments = sorted([*talk.segments, *copies], key=lambda s: s.frame)
+    assert [reset.score for reset in signs(talk)] == plain
+
+
+# -- SYN ----------------------------------------------------------------------------------------------
+
+
+def test_a_reset_for_a_syn_and_then_the_server_s_own_answer():
+    talk = Talk()
+    talk.client(flags="S")
+    talk.server(0.002, "RA", sequence=0, ttl=119, ip_id=0, options=0)
+    talk.server(0.038, "SA")
+    talk.client(0.0001, "R", ip_id=0, options=0)
+    h = judge(talk.handshake())
+    assert verdict(h) == ("tcp-syn-rst-middlebox", "failed", "middlebox")
+    assert found(h).reset_class == "post-syn"
+
+
+def test_a_syn_refused_much_faster_than_the_server_answers_others():
+    talk = Talk()
+    talk.client(flags="S")
+    talk.server(0.003, "RA", ttl=60, ip_id=0, options=0)
+    other = Talk(frame=100, client_port=41000).connect().greet().completed()
+    assert verdict(judge(talk.handshake(), other)) == ("tcp-syn-rst-middlebox", "failed", "middlebox")
+
+
+def test_a_syn_refused_by_a_device_on_the_client_s_own_link():
+    talk = Talk(server_ttl=255)
+    talk.client(flags="S")
+    talk.server(0.00002, "RA", ip_id=0, options=0)
+    assert verdict(judge(talk.handshake())) == ("tcp-syn-rst-middlebox", "failed", "middlebox")
+    near = Talk(server_ttl=255, server="192.0.2.77")
+    near.client(flags="S")
+    near.server(0.00002, "RA", ip_id=0, options=0)
+    assert cause(judge(near.handshake())) == "tcp-syn-refused"
+
+
+def test_earlier_forged_resets_do_not_pass_for_the_server_s_own():
+    """Two refused attempts with a device's TTL must not vouch for each other."""
+    tries = []
+    for number in range(3):
+        talk = Talk(frame=1 + number * 10, client_port=40000 + number)
+        talk.client(flags="S")
+        talk.server(0.002, "RA", ttl=119, ip_id=0, options=0)
+        tries.append(talk.handshake())
+    good = Talk(frame=100, client_port=42000).connect().greet().completed()
+    assert cause(judge(*tries, good)) == "tcp-syn-rst-middlebox"
+
+
+# -- classes ------------------------------------------------------------------------------------------
+
+
+def test_classes_of_resets():
+    syn = Talk()
+    syn.client(flags="S")
+    syn.server(0.04, "RA")
+    connected = Talk().connect()
+    connected.server(0.04, "RA")
+    hello = greeted()
+    hello.server(0.04, "RA")
+    later = greeted().answer()
+    later.server(0.04, "RA")
+    nothing = greeted()
+    classes = [reset_class(talk.handshake()) for talk in (syn, connected, hello, later, nothing)]
+    assert classes == ["post-syn", "post-ack", "post-psh", "later-data", None]
+
+
+def test_a_reset_of_a_connection_without_anything_else():
+    h = Talk()
+    h.server(0, "R")
+    handshake = h.handshake()
+    assert judge_segments(handshake.segments, replace(handshake.flow)) != ()
