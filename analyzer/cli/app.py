@@ -11,6 +11,7 @@ import typer
 
 from analyzer.cli.analyze import analyze
 from analyzer.cli.causes import causes
+from analyzer.cli.compare import compare
 from analyzer.cli.explain import explain
 from analyzer.cli.guard import guarded
 from analyzer.cli.interfaces import interfaces
@@ -53,7 +54,7 @@ def handshake(
 
 
 app.callback()(handshake)
-for _command in (analyze, sniff, explain, causes, verify, interfaces):
+for _command in (analyze, sniff, explain, compare, causes, verify, interfaces):
     app.command()(guarded(_command))
 
 

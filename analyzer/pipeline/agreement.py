@@ -136,6 +136,8 @@ def _explain(h: Handshake, only_here: _Told, only_there: _Told, opened: _Told, r
     flow = h.flow
     if h.dialogue is not None and not read:
         explained[WRAPPED] += _take(only_here)
+    if flow.out_of_order or flow.retransmissions:
+        explained[MOVED] += _cancel(only_here, only_there)
     for key in list(only_here):
         closed = only_here[key] & opened.get(key, Counter())
         only_here[key] -= closed
@@ -143,8 +145,6 @@ def _explain(h: Handshake, only_here: _Told, only_there: _Told, opened: _Told, r
         explained[OPENED] += closed.total()
         if h.resumption is not None:
             explained[RESUMED] += _match_closed(only_here[key], only_there[key])
-    if flow.out_of_order or flow.retransmissions:
-        explained[MOVED] += _cancel(only_here, only_there)
     if flow.truncated:
         explained[CUT] += _take(only_here)
     if flow.client_gaps or flow.server_gaps:
