@@ -86,6 +86,10 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
         return _refusal(handshake, True) if alert is not None and _speaks_of_an_unseen_chain(handshake, alert) else None
     if handshake.stage not in (Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT, Stage.FINISHED):
         return None
+    flow = handshake.flow
+    left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
+    if left and left < handshake.server_hello_frame:
+        return None  # it had gone before the answer came
     if alert is not None and any(
         message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
     ):

@@ -175,8 +175,6 @@ FAMILY = (
 )  # fmt: skip
 
 UNKNOWABLE = {
-    "client-timeout--curl-go-slow-server": "the server's late answer is not in the capture: it looks like no answer",
-    "client-timeout--go-python-slow-server": "the server's late answer is not in the capture: it looks like no answer",
     "implicit-vs-starttls--python-haproxy-waiting-for-a-banner": "the client's FIN comes first",
     "http2-inadequate-security--chromium-nginx-tls12": "named all the same, as possible",
 }
