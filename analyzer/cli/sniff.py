@@ -114,7 +114,7 @@ def sniff(
     from analyzer.cli.selection import Selection
     from analyzer.pipeline.live import LiveRun
     from analyzer.sources.live import open_live
-    from analyzer.sources.privileges import target_user
+    from analyzer.sources.privileges import forbid_new_privileges, target_user
 
     selection = Selection(options, fail_on or ())
     who = target_user(user)
@@ -128,13 +128,17 @@ def sniff(
         watch = _Watch(run, selection, name, quiet)
         try:
             watch.open(chosen, output, columns, write, write_all, size, period, keep, who)
-            if metrics is not None:
-                watch.serve(metrics)
+            forbid_new_privileges()
+            address = watch.address(metrics)
+            if address is not None and address[1] < 1024:
+                watch.serve(address)  # only root can; in every other case its thread starts without a privilege
             watch.prepare()
             _load_all()
             run.warm_up()
             source.start()
             _become(who, watch.files)
+            if address is not None and address[1] >= 1024:
+                watch.serve(address)
             watch.go(seconds, count)
         finally:
             watch.close()
@@ -263,11 +267,21 @@ class _Watch:
         self.files.append(file)
         return file
 
-    def serve(self, address: str) -> None:
-        """Answer Prometheus."""
-        from analyzer.pipeline.metrics import read_address, serve_metrics
+    def address(self, metrics: str | None) -> tuple[str, int] | None:
+        """Where to answer Prometheus; what that needs is loaded. Raises UsageError, MissingExtra."""
+        if metrics is None:
+            return None
+        from analyzer.pipeline.metrics import load_client, read_address
 
-        self._metrics, self._server = serve_metrics(self.run, read_address(address))
+        address = read_address(metrics)
+        load_client()
+        return address
+
+    def serve(self, address: tuple[str, int]) -> None:
+        """Answer Prometheus."""
+        from analyzer.pipeline.metrics import serve_metrics
+
+        self._metrics, self._server = serve_metrics(self.run, address)
 
     def prepare(self) -> None:
         """Make the view, on a terminal."""

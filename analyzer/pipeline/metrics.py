@@ -17,7 +17,7 @@ from analyzer.model.handshake import Handshake
 if TYPE_CHECKING:
     from analyzer.pipeline.live import LiveRun
 
-__all__ = ["Metrics", "read_address", "serve_metrics"]
+__all__ = ["Metrics", "load_client", "read_address", "serve_metrics"]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the histogram of durations, seconds."""
@@ -147,12 +147,26 @@ def read_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  a port alone means every address, as the help says
 
 
-def serve_metrics(run: LiveRun, address: tuple[str, int]) -> tuple[Metrics, Any]:
-    """Answer scrapes from a thread; (metrics to count into, server with ``shutdown``). Raises MissingExtra, AnalyzerError."""
+def load_client() -> None:
+    """Load what answering needs, while it may be read; an answer is put together to that end. Raises MissingExtra."""
     try:
-        from prometheus_client import CollectorRegistry, start_http_server
+        import http.server
+        import wsgiref.simple_server
+
+        from prometheus_client import CollectorRegistry, generate_latest, openmetrics
+        from prometheus_client.openmetrics import exposition
     except ImportError as error:
         raise MissingExtra("--metrics", "metrics") from error
+    assert http.server and wsgiref.simple_server and openmetrics  # noqa: PT018
+    generate_latest(CollectorRegistry())
+    exposition.generate_latest(CollectorRegistry())
+
+
+def serve_metrics(run: LiveRun, address: tuple[str, int]) -> tuple[Metrics, Any]:
+    """Answer scrapes from a thread; (metrics to count into, server with ``shutdown``). Raises MissingExtra, AnalyzerError."""
+    load_client()
+    from prometheus_client import CollectorRegistry, start_http_server
+
     metrics = Metrics(run)
     registry = CollectorRegistry()
     registry.register(metrics)

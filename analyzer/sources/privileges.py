@@ -12,7 +12,7 @@ import sys
 
 from analyzer.errors import UsageError
 
-__all__ = ["drop_privileges", "permission_hint", "target_user"]
+__all__ = ["drop_privileges", "forbid_new_privileges", "permission_hint", "target_user"]
 
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -43,7 +43,7 @@ def target_user(wanted: str | None) -> tuple[str, int, int] | None:
 
 
 def drop_privileges(user: tuple[str, int, int] | None) -> None:
-    """Become ``user`` for good (all groups, all threads), drop every capability, and never gain one again."""
+    """Become ``user`` for good (all groups, all threads) and drop every capability."""
     if user is not None:
         _, uid, gid = user
         os.setgroups([])
@@ -58,7 +58,12 @@ def drop_privileges(user: tuple[str, int, int] | None) -> None:
         libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
         header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
         libc.capset(header, struct.pack("=6I", 0, 0, 0, 0, 0, 0))
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def forbid_new_privileges() -> None:
+    """From here on neither this thread nor any it starts can gain a privilege by running a program."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def permission_hint(interface: str) -> str:
