@@ -86,6 +86,8 @@ def analyze(
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
         if chosen == "table":
             _show(watched, columns, output)
+        elif chosen == "html":
+            _report(watched, columns, output)
         elif chosen in ("sqlite", "sql") or _is_folder(output, chosen):
             _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
         else:
@@ -223,6 +225,23 @@ def _show(watched: _Watched, columns: list[str] | None, output: str | None) -> N
         done = True
     finally:
         staged.commit() if done else staged.discard()
+
+
+def _report(watched: _Watched, columns: list[str] | None, output: str | None) -> None:
+    """The report as one page."""
+    from analyzer.export import html
+    from analyzer.export.report import Report
+
+    if columns is not None:
+        raise UsageError("--fields cannot be used with html: a report has all it needs")
+    html.check_parts()  # before the captures are read, which may take long
+    run = watched.run
+    report = Report(run.captures)
+    for handshake in watched.handshakes():
+        report.add(handshake)
+    html.write_report(
+        output or "-", report, run.totals, prevention=run.prevention(), warnings=run.warnings, filtered=watched.filtered
+    )
 
 
 def _text(watched: _Watched, columns: list[str] | None, style: Style, terminal: bool) -> Iterator[str]:

@@ -15,6 +15,7 @@ from analyzer.cli.compare import compare
 from analyzer.cli.explain import explain
 from analyzer.cli.guard import guarded
 from analyzer.cli.interfaces import interfaces
+from analyzer.cli.report import report
 from analyzer.cli.sniff import sniff
 from analyzer.cli.verify import verify
 
@@ -49,12 +50,13 @@ def handshake(
     handshake analyze trace.pcapng          what failed, and why
     handshake sniff eth0                    the same, live
     handshake explain trace.pcapng 17       one handshake, message by message
+    handshake report trace.pcapng           all of it as one page of HTML
     handshake explain cert-expired          what a cause means and what to do
     """
 
 
 app.callback()(handshake)
-for _command in (analyze, sniff, explain, compare, causes, verify, interfaces):
+for _command in (analyze, report, sniff, explain, compare, causes, verify, interfaces):
     app.command()(guarded(_command))
 
 

@@ -49,7 +49,7 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before then.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs. Default: from -o, else table."),
+    typer.Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs, html. Default: by -o, else table."),
 ]
 OutputPath = Annotated[
     str | None,

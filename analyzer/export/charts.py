@@ -21,7 +21,7 @@ __all__ = ["chart_causes", "chart_cipher_suites", "chart_timeline", "chart_versi
 COLOURS = {"completed": "#2f8f6b", "failed": "#d1503f", "unfinished": "#b58a1c", "no-handshake": "#7d8794"}
 """A colour for each outcome that can be told from its neighbours on light and dark grounds."""
 _PLAIN = "#3f7fc1"
-_BARS = 15
+_BARS = 20
 _WIDTH = 660
 _LABELS = 320
 _FONT = "system-ui, -apple-system, Segoe UI, Roboto, Cantarell, DejaVu Sans, sans-serif"
@@ -118,16 +118,16 @@ def _altair() -> Any:
 
 
 def _bars(counts: Counter[str], what: str, of: str, colour: str, most: int) -> alt.Chart:
-    """Bars from the longest down, each with its number; what is beyond ``most`` is one bar."""
+    """Bars from the longest down, each with its number; what is beyond ``most`` is one number, whose bar would dwarf the others."""
     alt = _altair()
     shown = counts.most_common()
     rest = sum(count for _, count in shown[most:])
-    values = [{what: name, of: count} for name, count in shown[:most]]
+    values = [{what: name, of: count, "bar": count} for name, count in shown[:most]]
     if rest:
-        values.append({what: f"{len(shown) - most} others", of: rest})
+        values.append({what: f"{len(shown) - most} others", of: rest, "bar": 0})
     base = alt.Chart(alt.Data(values=values), width=_WIDTH - _LABELS, height=alt.Step(22)).encode(
         y=alt.Y(f"{what}:N", sort=None, title=None, axis=alt.Axis(labelLimit=_LABELS, minExtent=_LABELS, ticks=False, domain=False)),
-        x=alt.X(f"{of}:Q", title=None, axis=None, scale=alt.Scale(domainMin=0, nice=False)),
+        x=alt.X("bar:Q", title=None, axis=None, scale=alt.Scale(domainMin=0, nice=False)),
         tooltip=[f"{what}:N", f"{of}:Q"],
     )
     numbers = base.mark_text(align="left", dx=4, color="currentColor").encode(text=alt.Text(f"{of}:Q", format=","))

@@ -28,7 +28,7 @@ from analyzer.tables.rows import Row
 if TYPE_CHECKING:
     from analyzer.model.finding import Finding
 
-__all__ = ["draw_page", "write_report"]
+__all__ = ["check_parts", "draw_page", "write_report"]
 
 _FIRST = 50
 _SERVERS = 200
@@ -42,7 +42,6 @@ _COLUMNS = (
     ("version", "Version", "wide"),
     ("outcome", "Outcome", ""),
     ("cause", "Cause", "why"),
-    ("ended_by", "Ended by", "wide"),
     ("milliseconds", "ms", "number wide"),
 )
 _NUMBERS = ("number", "stream", "began", "milliseconds")
@@ -54,6 +53,14 @@ class Totals(Protocol):
     frames: int
     bytes: int
     flows: int
+
+
+def check_parts() -> None:
+    """Raise MissingExtra when what a report is made with is not installed."""
+    from importlib.util import find_spec
+
+    if not all(map(find_spec, ("jinja2", "altair", "vl_convert"))):
+        raise MissingExtra("the report", "report")
 
 
 def write_report(
@@ -90,6 +97,7 @@ def draw_page(
     report: Report, totals: Totals, *, prevention: Iterable[Finding] = (), warnings: Sequence[str] = (), filtered: bool = False
 ) -> str:
     """The page of a finished report as text. Raises MissingExtra."""
+    check_parts()
     environment, markup = _environment()
     style, script = (_part(name) for name in ("page.css", "page.js"))
     lines = report.lines
@@ -128,11 +136,8 @@ def draw_page(
 
 
 def _environment() -> tuple[Any, Any]:
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ModuleNotFoundError:
-        raise MissingExtra("the report", "report") from None
+    import jinja2
+    from markupsafe import Markup
 
     def printable(value: object) -> object:
         """Control characters, bidirectional marks and the like are made visible before markup is escaped."""
@@ -216,7 +221,7 @@ def _facts(report: Report, totals: Totals, prevention: list[Finding], warnings: 
     facts: dict[str, Any] = {
         "title": f"TLS handshakes: {failed:,} of {total:,} failed",
         "lead": _lead(report),
-        "captures": [cut(name, 200) for name in report.captures],
+        "captures": [cut(name, 120) for name in report.captures],
         "period": f"{_moment(census.first_seen, 19)} to {_moment(census.last_seen, 19)} UTC" if total else "No attempt at TLS was seen",
         "seen": f"{words.count_text(totals.frames, 'frame')}, {words.count_text(totals.flows, 'connection')}",
         "tiles": [

@@ -25,8 +25,8 @@ __all__ = ["FORMATS", "Row", "TableWriters", "Target", "Writer", "format_of", "i
 Row = Mapping[str, object]
 Target = str | Path | TextIO | BinaryIO
 
-FORMATS: tuple[str, ...] = ("table", "csv", "jsonl", "parquet", "sqlite", "zeek", "ecs")
-"""Names that ``--format`` knows. A SQLAlchemy URL as output is the format ``sql``."""
+FORMATS: tuple[str, ...] = ("table", "csv", "jsonl", "parquet", "sqlite", "zeek", "ecs", "html")
+"""Names that ``--format`` knows. A SQLAlchemy URL as output is the format ``sql``; ``html`` is a report, not a table of rows."""
 
 _SUFFIXES = {
     ".txt": "table",

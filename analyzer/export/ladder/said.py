@@ -10,7 +10,7 @@ from analyzer.export.lines import cut
 from analyzer.model.handshake import Handshake, Message
 from analyzer.model.hello import Alert, Certificate, ClientHello, ServerHello
 
-__all__ = ["alert_title", "details_of", "first_line", "title_of"]
+__all__ = ["agreed_text", "alert_title", "details_of", "first_line", "title_of"]
 
 _LINE = 200
 _NAME = 64
@@ -74,6 +74,13 @@ def details_of(h: Handshake, message: Message, seen: dict[str, int]) -> tuple[st
     return ()
 
 
+def agreed_text(hello: ServerHello) -> str:
+    """'TLS 1.3, TLS_AES_128_GCM_SHA256'; less of a hello that could not be read to its end (version 0, suite -1)."""
+    version = registries.name_of_version(hello.selected_version) if hello.selected_version > 0 else ""
+    suite = registries.name_of_cipher_suite(hello.cipher_suite) if hello.cipher_suite >= 0 else ""
+    return ", ".join(part for part in (version, suite) if part)
+
+
 def first_line(data: bytes) -> str:
     """The first line of bytes that are not TLS, for showing; '' when it is not text."""
     line = data.split(b"\n", 1)[0].rstrip(b"\r")[:200]
@@ -120,8 +127,8 @@ def _second_hello(hello: ClientHello) -> tuple[str, ...]:
 
 
 def _answer(hello: ServerHello) -> tuple[str, ...]:
-    version = registries.name_of_version(hello.selected_version)
-    return (f"{version}, {registries.name_of_cipher_suite(hello.cipher_suite)}",)
+    text = agreed_text(hello)
+    return (text,) if text else ()
 
 
 def _agreed(h: Handshake) -> tuple[str, ...]:

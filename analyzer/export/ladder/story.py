@@ -237,14 +237,12 @@ def _mark_silence(steps: list[Step]) -> list[Step]:
 
 
 def _facts(h: Handshake) -> Iterator[tuple[str, str]]:
-    from analyzer import registries
-
     flow, answer = h.flow, h.server_hello
     if h.dialogue is not None:
         target = f" to {cut(h.dialogue.target, 80)}" if h.dialogue.target else ""
         yield "TLS by", f"{h.dialogue.via}{target}"
-    if answer is not None:
-        yield "agreed", f"{registries.name_of_version(answer.selected_version)}, {registries.name_of_cipher_suite(answer.cipher_suite)}"
+    if answer is not None and (text := said.agreed_text(answer)):
+        yield "agreed", text
     if h.alpn is not None:
         yield "protocol", cut(h.alpn, 64)
     if flow.syn_time and flow.syn_ack_time >= flow.syn_time and flow.syn_ack_time:

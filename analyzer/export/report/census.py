@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from analyzer import registries
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ServerHello
 
 __all__ = ["OUTCOMES", "Bar", "CauseCount", "Census"]
 
@@ -70,8 +71,7 @@ class Census:
         self.last_seen = max(self.last_seen, h.flow.last_seen)
         self._note_time(began, h.outcome)
         if h.server_hello is not None:
-            _note(self.versions, registries.name_of_version(h.server_hello.selected_version))
-            _note(self.cipher_suites, registries.name_of_cipher_suite(h.server_hello.cipher_suite))
+            self._note_answer(h.server_hello)
         if h.named_group is not None:
             _note(self.named_groups, registries.name_of_named_group(h.named_group))
         if h.outcome != "completed":
@@ -98,6 +98,13 @@ class Census:
             for place, count in enumerate(counts):
                 bar[place] += count
         return [Bar(at * width * _SECOND, width, (c[0], c[1], c[2], c[3])) for at, c in bars.items()]
+
+    def _note_answer(self, hello: ServerHello) -> None:
+        """A hello that could not be read to its end has version 0 or suite -1."""
+        if hello.selected_version > 0:
+            _note(self.versions, registries.name_of_version(hello.selected_version))
+        if hello.cipher_suite >= 0:
+            _note(self.cipher_suites, registries.name_of_cipher_suite(hello.cipher_suite))
 
     def _note_time(self, began: int, outcome: str) -> None:
         bucket = began // _SECOND // self._seconds

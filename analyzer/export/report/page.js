@@ -19,9 +19,11 @@
 
   const moment = (row) => new Date(columns.began[row]).toISOString().replace("T", " ").slice(0, 23);
 
-  function cell(parts, look) {
+  function cell(parts, look, label) {
     const td = document.createElement("td");
+    td.setAttribute("role", "cell"); // narrow pages lay the table out as blocks, which would cost it its meaning
     if (look) td.className = look;
+    if (label) td.dataset.label = label;
     parts.forEach((part, place) => {
       if (place && part instanceof Node && part.dataset.line) td.append(document.createElement("br"));
       td.append(part);
@@ -39,8 +41,12 @@
 
   function draw(row) {
     const tr = document.createElement("tr");
+    tr.setAttribute("role", "row");
     const why = [];
-    if (text("cause", row)) why.push(piece("code", text("cause", row)), " ", piece("span", text("confidence", row), "quiet"));
+    if (text("cause", row)) {
+      const ended = text("ended_by", row);
+      why.push(piece("code", text("cause", row)), " ", piece("span", text("confidence", row) + (ended ? ", ended by " + ended : ""), "quiet"));
+    }
     if (text("summary", row)) why.push(piece("span", text("summary", row), "quiet", true));
     if (drawn.has(columns.number[row])) {
       const link = piece("a", "ladder", "", true);
@@ -50,15 +56,14 @@
     }
     const ms = columns.milliseconds[row];
     tr.append(
-      cell([String(columns.stream[row])], "number"),
+      cell([String(columns.stream[row])], "number", "stream"),
       cell([moment(row)], "wide time"),
-      cell([text("client", row)], "wide"),
+      cell([text("client", row)], "wide", "client"),
       cell([piece("span", text("server", row)), piece("span", text("address", row), "quiet", true)]),
       cell([text("version", row)], "wide"),
       cell([text("outcome", row)], text("outcome", row)),
       cell(why, "why"),
-      cell([text("ended_by", row)], "wide"),
-      cell([ms === null ? "" : String(ms)], "number wide"),
+      ...(ms === null ? [cell([], "number wide")] : [cell([ms.toFixed(1)], "number wide", "ms")]),
     );
     return tr;
   }
