@@ -19,7 +19,7 @@ from analyzer.errors import AnalyzerError, CaptureFormatError, MissingExtra, Sou
 
 if TYPE_CHECKING:
     from analyzer.model.options import Options
-    from analyzer.pipeline.result import Result
+    from analyzer.notebook import Result
     from analyzer.pipeline.sniffer import Sniffer
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ def analyze(captures: Any, *, keylog: str | None = None, options: Options | None
     from dataclasses import replace
 
     from analyzer.model.options import Options
+    from analyzer.notebook import Result
     from analyzer.pipeline.result import make_result
     from analyzer.pipeline.run import Run
 
@@ -57,7 +58,7 @@ def analyze(captures: Any, *, keylog: str | None = None, options: Options | None
     except TypeError:
         unknown = ", ".join(sorted(set(wanted) - set(Options.__slots__)))
         raise UsageError(f"analyze() knows no option {unknown}") from None
-    return make_result(Run(captures, chosen))
+    return make_result(Run(captures, chosen), Result)
 
 
 def sniff(

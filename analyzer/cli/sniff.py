@@ -177,14 +177,11 @@ def _load_all() -> None:
     import importlib
     import pkgutil
 
-    import analyzer
-
     for floor in ("decode", "flows", "reassembly", "tls", "dialogues", "handshakes", "diagnosis", "tables"):
         package = importlib.import_module(f"analyzer.{floor}")
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if found.name != "analyzer.tables.frames":  # loads pandas
                 importlib.import_module(found.name)
-    assert analyzer
     import encodings.idna
     import encodings.punycode
 

@@ -174,7 +174,7 @@ def _size(good: Handshake, bad: Handshake) -> Difference | None:
     words = [f"{hello.length:,} bytes in {count} segment{'s' if count != 1 else ''}" for hello, count in zip((a, b), parts, strict=True)]
     larger = b.length > a.length and parts[1] > parts[0]
     says = f"its hello is of {words[1]} (the other one's of {words[0]})"
-    return Difference("offer", "size of the hello", *words, says, 0.0 if larger else 0.15)
+    return Difference("offer", "size of the hello", words[0], words[1], says, 0.0 if larger else 0.15)
 
 
 def _stack(good: Handshake, bad: Handshake) -> Difference | None:
@@ -202,7 +202,7 @@ def _version_chosen(good: Handshake, bad: Handshake) -> Difference | None:
     if a is None or b is None or a == b:  # None: what _answers has excluded
         return None
     words = registries.name_of_version(a), registries.name_of_version(b)
-    return Difference("answer", "version chosen", *words, f"the server chose {words[1]} (for the other one {words[0]})")
+    return Difference("answer", "version chosen", words[0], words[1], f"the server chose {words[1]} (for the other one {words[0]})")
 
 
 def _suite_chosen(good: Handshake, bad: Handshake) -> Difference | None:
@@ -230,7 +230,7 @@ def _certificate(good: Handshake, bad: Handshake) -> Difference | None:
     says = f"the server sent another certificate: {words[1]}"
     if len(a) != len(b):
         says += f", in a chain of {len(b)} (to the other one of {len(a)})"
-    return Difference("certificate", "certificate", *words, says)
+    return Difference("certificate", "certificate", words[0], words[1], says)
 
 
 def _flight(good: Handshake, bad: Handshake) -> Difference | None:
@@ -260,7 +260,9 @@ def _client_certificate(good: Handshake, bad: Handshake) -> Difference | None:
     words = [_of_client(h) for h in (good, bad)]
     if words[0] == words[1]:
         return None
-    return Difference("answer", "client certificate", *words, f"the client certificate was {words[1]} (for the other one {words[0]})")
+    return Difference(
+        "answer", "client certificate", words[0], words[1], f"the client certificate was {words[1]} (for the other one {words[0]})"
+    )
 
 
 def _of_client(h: Handshake) -> str:
@@ -281,7 +283,9 @@ def _segment_size(good: Handshake, bad: Handshake) -> Difference | None:
     if pairs[0] == pairs[1]:
         return None
     words = [f"MSS {client:,} and {server:,}" for client, server in pairs]
-    return Difference("path", "segment size", *words, f"the ends announced other segment sizes ({words[1]}, the other one {words[0]})")
+    return Difference(
+        "path", "segment size", words[0], words[1], f"the ends announced other segment sizes ({words[1]}, the other one {words[0]})"
+    )
 
 
 def _hops(name: str, field: str) -> Callable[[Handshake, Handshake], Difference | None]:
@@ -300,7 +304,7 @@ def _round_trip(good: Handshake, bad: Handshake) -> Difference | None:
     if high < 20 or high < _FAR * low:
         return None
     words = [f"{value:.1f} ms" for value in times]
-    return Difference("path", "round trip", *words, f"the connection took {words[1]} to open (the other one {words[0]})")
+    return Difference("path", "round trip", words[0], words[1], f"the connection took {words[1]} to open (the other one {words[0]})")
 
 
 def _loss(good: Handshake, bad: Handshake) -> Difference | None:
@@ -308,12 +312,12 @@ def _loss(good: Handshake, bad: Handshake) -> Difference | None:
     if a == b or max(a, b) < 2:
         return None
     words = [f"{count} segment{'s' if count != 1 else ''} sent again" for count in (a, b)]
-    return Difference("path", "loss", *words, f"{words[1]} (for the other one {a})", 0.0 if b > a else 0.1)
+    return Difference("path", "loss", words[0], words[1], f"{words[1]} (for the other one {a})", 0.0 if b > a else 0.1)
 
 
 def _end(good: Handshake, bad: Handshake) -> Difference | None:
     words = [_ended(h) for h in (good, bad)]
-    return None if words[0] == words[1] else Difference("end", "end", *words, f"it ended with {words[1]}", 0.05)
+    return None if words[0] == words[1] else Difference("end", "end", words[0], words[1], f"it ended with {words[1]}", 0.05)
 
 
 def _ended(h: Handshake) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from analyzer.model.shown import Shown
+
 __all__ = ["AbortedBy", "Confidence", "Evidence", "Finding", "Outcome"]
 
 Confidence = Literal["certain", "likely", "possible"]
@@ -20,7 +22,7 @@ class Evidence(NamedTuple):
 
 
 @dataclass(slots=True)
-class Finding:
+class Finding(Shown):
     """A rule's answer. ``cause`` is the rule's id and completes 'this handshake failed because of ...'."""
 
     cause: str

@@ -14,6 +14,7 @@ from analyzer.model.batches import IcmpError
 from analyzer.model.faults import Fault
 from analyzer.model.finding import AbortedBy, Evidence, Finding, Outcome
 from analyzer.model.hello import Alert, Certificate, CertificateRequest, ClientHello, ServerHello, ServerKeyExchange
+from analyzer.model.shown import Shown
 
 __all__ = ["Dialogue", "Flow", "Handshake", "Message", "Segment", "Stage"]
 
@@ -191,8 +192,8 @@ class Dialogue:
     server_offset: int = 0
 
 
-@dataclass(slots=True)
-class Handshake:
+@dataclass(slots=True, repr=False)
+class Handshake(Shown):
     """One attempt."""
 
     flow: Flow
@@ -298,3 +299,10 @@ class Handshake:
         """The server chose TLS 1.3 (or a draft of it)."""
         version = self.selected_version
         return version is not None and (version == 0x0304 or version >> 8 in (0x7F, 0xFB))
+
+    def __repr__(self) -> str:
+        flow, finding = self.flow, self.finding
+        name = self.client_hello.server_name if self.client_hello is not None else None
+        to = f"{flow.server_address}:{flow.server_port}" + (f" ({name!r})" if name else "")
+        verdict = f"{self.outcome}: {finding.cause} ({finding.confidence})" if finding is not None else self.outcome
+        return f"<Handshake of stream {flow.stream}, {flow.client_address}:{flow.client_port} to {to}, {verdict}>"

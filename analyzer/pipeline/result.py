@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from analyzer.errors import UsageError
 from analyzer.model.finding import Finding
@@ -17,7 +17,9 @@ from analyzer.tables.rows import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Result"]
+    from analyzer.diagnosis.comparison import Comparison
+
+__all__ = ["Result", "make_result"]
 
 
 class Result:
@@ -30,6 +32,7 @@ class Result:
     def __init__(self, run: Run, handshakes: list[Handshake]) -> None:
         self._run = run
         self._handshakes = handshakes
+        self.options = run.options
         self.captures: list[str] = run.captures
         """Names of the captures."""
         self.totals: Totals = run.totals
@@ -44,10 +47,22 @@ class Result:
 
     def __getitem__(self, stream: int) -> Handshake:
         """The handshake of a tcp.stream (of the first capture that has one)."""
+        return self.find(stream)
+
+    def find(self, stream: int, capture: int | str | None = None) -> Handshake:
+        """The handshake of a tcp.stream: of the first capture that has one, or of ``capture`` (name or place). Raises UsageError."""
         for handshake in self._handshakes:
-            if handshake.flow.stream == stream:
+            flow = handshake.flow
+            if flow.stream == stream and (capture is None or capture in (flow.capture, self.captures[flow.capture])):
                 return handshake
-        raise UsageError(f"no handshake attempt in tcp.stream {stream}")
+        where = "" if capture is None else f" of {capture}"
+        raise UsageError(f"no handshake attempt in tcp.stream {stream}{where}")
+
+    def compare(self, good: int | Handshake, bad: int | Handshake) -> Comparison:
+        """Two handshakes (or their tcp.streams) side by side, best explanation of the second one's failure first."""
+        from analyzer.diagnosis.comparison import compare
+
+        return compare(*(h if isinstance(h, Handshake) else self.find(h) for h in (good, bad)))
 
     def rows(self, table: str = "handshakes") -> Iterator[Row]:
         """Rows of a table as dicts, in schema order."""
@@ -125,7 +140,9 @@ class Result:
         )
 
 
-def make_result(run: Run) -> Result:
+R = TypeVar("R", bound=Result)
+
+
+def make_result(run: Run, kind: type[R]) -> R:
     """Run to the end."""
-    handshakes: list[Any] = list(run.handshakes())
-    return Result(run, handshakes)
+    return kind(run, list(run.handshakes()))

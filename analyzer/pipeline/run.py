@@ -26,6 +26,7 @@ from analyzer.model.batches import FrameBatch
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
+from analyzer.model.shown import Shown
 from analyzer.sources import Source, open_source
 from analyzer.tables.rows import Row, flow_row
 
@@ -42,7 +43,7 @@ _COMPLAINTS = 4  # bad lines of a key log that are named
 
 
 @dataclass(slots=True)
-class Totals:
+class Totals(Shown):
     """What was seen. Grows while the run goes on."""
 
     frames: int = 0
