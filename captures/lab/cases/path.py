@@ -112,7 +112,7 @@ CASES += [
     *(Case("data-corruption", client, server, "two-versions", c={"max": "1.2"}, faults=({"do": "corrupt-copy", "towards": "client", "flags": "DATA", "nth": 2, "at": 700},), by="client",
            arranged="A box on the way delivers a segment of the server's flight twice: first with a flipped bit, then as it was sent.", notice="Notice the same sequence numbers with different bytes.", alert="seen")
       for client, server in (("openssl", "nginx"), ("go", "nginx"), ("gnutls", "openssl"))),
-    *(Case("decrypt-error", client, "nginx", "transcript-altered", c={"max": "1.2", **c}, faults=({"do": "corrupt", "towards": "server", "flags": "DATA", "nth": 1, "at": 30},), by="server", also=("data-corruption",), at="server",
+    *(Case("decrypt-error", client, "nginx", "transcript-altered", c={"max": "1.2", **c}, faults=({"do": "corrupt", "towards": "server", "flags": "DATA", "nth": 1, "at": 30},), by="client", also=("data-corruption",), at="server",
            arranged="A box on the way flips one bit in the ClientHello's random; recorded at the server.", notice="Notice that all messages are well formed, and that the ends do not agree on what was said.", alert="seen", sure="the alert tells")
       for client, c in (("openssl", {}), ("gnutls", {}))),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ for kind, (port, banner) in BANNERS.items():
 CASES += [
     Case("implicit-vs-starttls", "python", "nginx", "waiting-for-a-banner", c={"dialogue": "smtp", "timeout": 4}, port=465, by="client", outcome="failed", alert=None, sure="both wait",
          arranged="The client waits for a mail server's greeting on a port where TLS begins at once, and the server waits for a ClientHello.", notice="Notice that both wait, until the client gives up."),
-    Case("implicit-vs-starttls", "python", "haproxy", "waiting-for-a-banner", c={"dialogue": "imap", "timeout": 4}, s={"hello_timeout": "3s"}, port=993, by="server", outcome="failed", alert=None, sure="both wait",
+    Case("implicit-vs-starttls", "python", "haproxy", "waiting-for-a-banner", c={"dialogue": "imap", "timeout": 4}, s={"hello_timeout": "3s"}, port=993, by="client", outcome="failed", alert=None, sure="both wait",
          arranged="The client waits for a mail server's greeting on a port where TLS begins at once, and the server waits for a ClientHello.", notice="Notice that both wait, until one gives up."),
 ]  # fmt: skip
 
