@@ -228,23 +228,34 @@ def flood(flows: int, rate: int | None) -> None:
     path, real = WORK / f"hsbench-flood-{os.getpid()}.pcap", WORK / f"hsbench-real-{os.getpid()}.pcap"
     try:
         make_flood(path, flows)
-        writer = Writer(real)
-        recorded = templates(("cert-expired--",), 1)
-        for when, frame in many(recorded, 1, 1):
-            writer.write(when, frame)
-        writer.close()
+        recorded = templates(("cert-expired--openssl",), 1)[0]
         sniffer = Sniffer("--failed")
         begin = time.monotonic()
-        command = [*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, *(["--topspeed"] if rate is None else [f"--pps={rate}"])]
+        command = [
+            *ALONE,
+            "ip",
+            "netns",
+            "exec",
+            SPACE,
+            "tcpreplay",
+            "-q",
+            "-i",
+            FAR,
+            *(["--topspeed"] if rate is None else [f"--pps={rate}"]),
+        ]
         sender = subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         asked = 0
         while sender.poll() is None:
             asked += 1
             writer = Writer(real)
-            for when, frame in many(recorded, 1, 1):
-                writer.write(when, readdress(frame, _client_of(recorded[0]), 5_000_000 + asked))
+            for when, frame in recorded:
+                writer.write(when, readdress(frame, _client_of(recorded), 5_000_000 + asked))
             writer.close()
-            subprocess.run([*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, "--pps=200", str(real)], check=False, capture_output=True)
+            subprocess.run(
+                [*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, "--pps=200", str(real)],
+                check=False,
+                capture_output=True,
+            )
             time.sleep(0.5)
         took = time.monotonic() - begin
         time.sleep(12)
@@ -262,5 +273,4 @@ def flood(flows: int, rate: int | None) -> None:
 
 
 if __name__ == "__main__":
-
     main()

@@ -48,6 +48,7 @@ def analyze(
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
     cluster: given.Cluster = None,
+    export_to: given.ExportDecrypted = None,
 ) -> None:
     """Read captures and say which TLS handshakes failed, and why.
 
@@ -81,6 +82,10 @@ def analyze(
 
     selection = Selection(options, fail_on or ())
     select(HANDSHAKES, columns)
+    if export_to is not None:
+        from analyzer.cli.decrypted import check_export, export_decrypted
+
+        check_export(captures, map(is_stream, captures))
     run = open_run(captures, options)
     with contextlib.closing(run.source):
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
@@ -92,6 +97,10 @@ def analyze(
             _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
         else:
             _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
+    if export_to is not None:
+        with_keys = export_decrypted(captures, export_to, watched.randoms, getattr(run, "keylog", None), reader)
+        if not quiet:
+            complain(f"{export_to}: the frames, and the secrets of {with_keys:,} connection{'' if with_keys == 1 else 's'}")
     if watched.matched:
         if not quiet:
             complain(f"--fail-on: {watched.matched:,} handshake{'' if watched.matched == 1 else 's'}")
@@ -134,6 +143,8 @@ class _Watched:
         self.matched = 0
         self.tls_flows: set[int] = set()
         """Flows that carried TLS, shown or not."""
+        self.randoms: set[bytes] = set()
+        """Client randoms, by which a key log names connections."""
         self._selection, self._quiet = selection, quiet
         self._said: set[str] = set()
         self.filtered = not selection.everything
@@ -148,6 +159,8 @@ class _Watched:
             for handshake in run.handshakes():
                 if self.streaming:
                     self.warn(run.source.warnings)
+                if handshake.client_hello is not None:
+                    self.randoms.add(handshake.client_hello.random)
                 if handshake.messages:
                     self.tls_flows.add(handshake.flow.number)
                 if accepts(handshake):

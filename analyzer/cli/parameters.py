@@ -13,7 +13,7 @@ from analyzer.errors import UsageError
 from analyzer.model.options import Options
 
 __all__ = [
-    "CaFile", "Captures", "Cause", "Cluster", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
+    "CaFile", "Captures", "Cause", "ExportDecrypted", "Cluster", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
     "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
 ]  # fmt: skip
 
@@ -64,6 +64,12 @@ Fields = Annotated[str | None, typer.Option(metavar="A,B,C", help="Only these co
 FailOn = Annotated[
     list[str] | None,
     typer.Option(metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False),
+]
+ExportDecrypted = Annotated[
+    str | None,
+    typer.Option(
+        "--export-decrypted", metavar="PCAPNG", help="Write the capture again with its secrets inside: Wireshark opens it decrypted."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
 

@@ -158,8 +158,8 @@ def load_client() -> None:
     except ImportError as error:
         raise MissingExtra("--metrics", "metrics") from error
     assert http.server and wsgiref.simple_server and openmetrics  # noqa: PT018
-    generate_latest(CollectorRegistry())
-    exposition.generate_latest(CollectorRegistry())
+    for write in (generate_latest, exposition.generate_latest):
+        write(CollectorRegistry())
 
 
 def serve_metrics(run: LiveRun, address: tuple[str, int]) -> tuple[Metrics, Any]:
