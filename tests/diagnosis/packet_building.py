@@ -21,7 +21,9 @@ MS = 1_000_000
 class Talk:
     """Write with ``client`` and ``server`` (seconds since the last packet, flags, length), then ``handshake()``."""
 
-    def __init__(self, *, mss: int = 1460, client_ttl: int = 64, server_ttl: int = 52, rtt: float = 0.040, frame: int = 1, **ends: Any) -> None:
+    def __init__(
+        self, *, mss: int = 1460, client_ttl: int = 64, server_ttl: int = 52, rtt: float = 0.040, frame: int = 1, **ends: Any
+    ) -> None:
         self.now, self.frame, self.mss, self.rtt = BEGIN + int(ends.pop("begin", 0) * 1e9), frame, mss, rtt
         self.segments: list[Segment] = []
         self.next = {True: 0, False: 0}
@@ -74,7 +76,9 @@ class Talk:
         self.client(0.0001)
         return self
 
-    def greet(self, name: str | None = "server.example", length: int = 517, *, versions: tuple[int, ...] = (0x0304, 0x0303), parts: int = 1) -> Talk:
+    def greet(
+        self, name: str | None = "server.example", length: int = 517, *, versions: tuple[int, ...] = (0x0304, 0x0303), parts: int = 1
+    ) -> Talk:
         """The ClientHello."""
         self.hello = ClientHello(
             length - 9, 0x0303, bytes([len(self.segments)]) * 32, b"", (0x1301, 0xC02B), server_name=name, supported_versions=versions
@@ -134,14 +138,18 @@ class Talk:
         h = Handshake(flow)
         h.known_segments = tuple(self.segments)
         h.icmp = self.icmp
-        if self.hello is not None:
+        if self.hello is not None and any(s.frame == self.hello_frames[-1] for s in self.segments):
             frame = self.hello_frames[-1]
             time = next(s.timestamp for s in self.segments if s.frame == frame)
             h.client_hello, h.client_hello_frame, h.client_hello_time = self.hello, frame, time
-            h.client_hello_first_frame, h.client_hello_segments, h.client_hello_end = self.hello_frames[0], len(self.hello_frames), self.hello_end
+            h.client_hello_first_frame, h.client_hello_segments, h.client_hello_end = (
+                self.hello_frames[0],
+                len(self.hello_frames),
+                self.hello_end,
+            )
             h.messages.append(Message(frame, time, True, "client_hello", self.hello.length, self.hello_frames[0]))
         for key, value in {**self.fields, **fields}.items():
-            setattr(flow if hasattr(flow, key) else h, key, value)
+            setattr(flow if hasattr(flow, key) and not isinstance(value, bytes) else h, key, value)
         acked = None
         if h.client_hello_end and by[False]:
             acked = any(s.acknowledgment >= h.client_hello_end for s in by[False] if not s.flags & 4)

@@ -104,7 +104,7 @@ def test_a_scanner_resets_what_it_half_opened():
     talk.server(0.040, "SA")
     talk.client(0.0001, "R", ip_id=0, options=0)
     h = judge(talk.handshake())
-    assert verdict(h) == ("port-scan", "no-handshake", "none")
+    assert verdict(h) == ("port-scan", "no-handshake", "client")
     assert "nmap" in found(h).evidence[0].says
 
 
@@ -115,7 +115,7 @@ def test_a_scanner_of_many_hosts_is_not_refused_by_each():
         talk.client(flags="S")
         talk.server(0.020, "RA", ip_id=0, options=0)
         scans.append(talk.handshake())
-    assert verdict(judge(*scans)) == ("port-scan", "no-handshake", "none")
+    assert verdict(judge(*scans)) == ("port-scan", "no-handshake", "server")
 
 
 def test_a_client_that_finds_a_few_ports_closed_is_no_scanner():

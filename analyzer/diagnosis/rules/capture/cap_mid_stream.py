@@ -31,7 +31,7 @@ class CapMidStream(Rule):
     """Neither SYN nor ClientHello."""
 
     cause = "cap-mid-stream"
-    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "cap-drops", "cap-snaplen", "unexpected-message", "middlebox-rst-injection",
                 "http-on-tls-port", "middlebox-block-page", "cert-private-key-mismatch")  # fmt: skip
 
@@ -47,7 +47,7 @@ class CapMidStream(Rule):
         first = handshake.messages[0] if handshake.messages else None
         if first is not None:
             evidence.append(Evidence(first.frame, f"the first record is {first.kind.replace('_', ' ')} of {words.side(first.from_client)}"))
-        if is_proved(handshake):
+        if handshake.outcome == "completed" or is_proved(handshake):
             return as_note(self.found("certain", "The capture starts in the middle of the handshake.", evidence))
         summary = f"The capture starts in the middle of a connection to {words.server_text(handshake)}: its handshake is not in it."
         return self.found("certain" if first is not None else "likely", summary, evidence, outcome="unfinished", aborted_by="unknown")

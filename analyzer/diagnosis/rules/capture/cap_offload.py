@@ -46,9 +46,22 @@ class CapOffload(Rule):
                 Evidence(handshake.client_hello_frame, f"a ClientHello of {hello.length} bytes in one segment, where {allowed} are allowed")
             ]
             return as_note(self.found("certain", "Segments of the client were recorded before the network card split them.", evidence))
+        packed = _packed(handshake, allowed)
+        if packed is not None:
+            return as_note(self.found("certain", "Segments of this connection were recorded before the network card split them.", [packed]))
         longest = max(handshake.segments, key=lambda s: s.length, default=None)
         if longest is None or longest.length <= allowed:
             return None
         evidence = [Evidence(longest.frame, f"a segment of {longest.length} bytes where the two sides agreed on {allowed} at most")]
         who = words.side(longest.from_client)
         return as_note(self.found("certain", f"Segments of {who} were recorded before the network card split them.", evidence))
+
+
+def _packed(handshake: Handshake, allowed: int) -> Evidence | None:
+    """A message longer than all the frames it can have come in."""
+    for message in handshake.messages:
+        frames = message.frame - message.first_frame + 1
+        if message.length > frames * allowed and message.kind != "not_tls":
+            says = f"{message.length} bytes in {frames} frames or fewer, where the two sides agreed on {allowed} bytes a segment at most"
+            return Evidence(message.frame, says)
+    return None

@@ -48,7 +48,7 @@ class PmtuBlackholeServerFlight(Rule):
     cause = "pmtu-blackhole-server-flight"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
-    explains = ("client-hello-unacked", "loss-slow-handshake", "cap-ended-early", "cap-drops", *CLOSES, *GUESSES)
+    explains = ("client-hello-unacked", "loss-slow-handshake", "cap-ended-early", *CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox"):

@@ -66,7 +66,7 @@ class PortScan(Rule):
         if strength < 2 or talked > len(targets):
             return None
         summary = f"{flow.client_address} scans: it never meant to speak TLS to {words.server_text(handshake)}."
-        return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
+        return self.found("likely", summary, evidence, outcome="no-handshake")
 
 
 def _tool_of(syn: Segment) -> str:
