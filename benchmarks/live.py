@@ -110,7 +110,8 @@ class Sniffer:
     def __init__(self, *options: str) -> None:
         self.rows = WORK / f"hsbench-rows-{os.getpid()}.jsonl"
         self.process = subprocess.Popen(
-            [*ALONE, sys.executable, "-m", "analyzer", "sniff", NEAR, "--format", "jsonl", "--fields", "outcome,cause,server_port,client_address",
+            [*ALONE, sys.executable, "-m", "analyzer", "sniff", NEAR,
+             "--format", "jsonl", "--fields", "outcome,cause,server_port,client_address",
              "--metrics", f"127.0.0.1:{PORT}", *options],
             stdout=self.rows.open("wb"), stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -206,8 +207,8 @@ def steady(path: Path, rate: int, seconds: float) -> None:
     """Memory while the traffic goes on."""
     sniffer = Sniffer()
     sender = subprocess.Popen(
-        [*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, "--preload-pcap", f"--pps={rate}", "--unique-ip", "--loop=100000",
-         f"--duration={max(1, int(seconds))}", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, "--preload-pcap", f"--pps={rate}",
+         "--unique-ip", "--loop=100000", f"--duration={max(1, int(seconds))}", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     begin, step = time.monotonic(), max(5.0, seconds / 10)
     while sender.poll() is None:
@@ -215,7 +216,8 @@ def steady(path: Path, rate: int, seconds: float) -> None:
         seen = sniffer.ask()
         print(
             f"{time.monotonic() - begin:>7.0f} s at {rate:,} frames/s: {seen['handshake_memory_bytes'] / 1e6:.0f} MB, "
-            f"{seen['handshake_flows_tracked']:,.0f} connections tracked, {seen['handshake_kernel_drops_total']:,.0f} frames lost", flush=True,
+            f"{seen['handshake_flows_tracked']:,.0f} connections tracked, {seen['handshake_kernel_drops_total']:,.0f} frames lost",
+            flush=True,
         )  # fmt: skip
         if time.monotonic() - begin > seconds + 5:
             sender.terminate()
@@ -263,7 +265,8 @@ def flood(flows: int, rate: int | None) -> None:
         rows = [json.loads(line) for line in sniffer.rows.read_text().splitlines()]
         found = sum(row["cause"] == "cert-expired" for row in rows)
         print(f"{flows:,} SYNs in {took:.0f} s ({flows / took:,.0f}/s), {seen['handshake_kernel_drops_total']:,.0f} frames lost")
-        print(f"real failures among them: {found} of {asked} reported; {len(rows):,} rows, {seen['handshake_unlisted_total']:,.0f} counted only, "
+        print(f"real failures among them: {found} of {asked} reported; {len(rows):,} rows, "
+              f"{seen['handshake_unlisted_total']:,.0f} counted only, "
               f"{seen['handshake_evictions_total']:,.0f} forgotten")  # fmt: skip
         print(f"memory: {seen['handshake_memory_bytes'] / 1e6:.0f} MB, highest {sniffer.peak() / 1e6:.0f} MB")
         sniffer.stop()

@@ -85,7 +85,7 @@ def analyze(
     if export_to is not None:
         from analyzer.cli.decrypted import check_export, export_decrypted
 
-        check_export(captures, map(is_stream, captures))
+        check_export(map(is_stream, captures))
     run = open_run(captures, options)
     with contextlib.closing(run.source):
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))

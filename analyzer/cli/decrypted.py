@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_export", "export_decrypted"]
 
 
-def check_export(captures: Sequence[str], is_stream: Iterable[bool]) -> None:
+def check_export(is_stream: Iterable[bool]) -> None:
     """Raises UsageError for what cannot be read twice: first its handshakes are found, then it is written with their secrets."""
     if any(is_stream):
         raise UsageError("--export-decrypted reads the capture twice: a pipe cannot be; write it to a file first")

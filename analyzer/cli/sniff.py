@@ -457,5 +457,3 @@ class _Watch:
         for file in self.files:
             with contextlib.suppress(AnalyzerError):
                 file.close()
-
-

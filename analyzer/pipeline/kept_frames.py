@@ -119,5 +119,3 @@ def frames_of(batch: FrameBatch) -> Iterator[Frame]:
         batch.original_length.tolist(), batch.offset.tolist(), batch.captured_length.tolist(), strict=True,
     ):  # fmt: skip
         yield Frame(number, timestamp, link, interface, original, bytes(view[begin : begin + size]))
-
-

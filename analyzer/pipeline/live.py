@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analyzer.decode.decoder import Decoder
+from analyzer.diagnosis.context import CaptureFacts
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.errors import UsageError
 from analyzer.flows import FlowState
@@ -70,6 +71,7 @@ class LiveRun(Run):
         self.tracker = Tracker(self.options, self.keylog)
         self.diagnosis = Diagnosis(self.options)
         self.totals = Totals()
+        self._facts = self.diagnosis.context.captures.setdefault(0, CaptureFacts())
         self.taken: Callable[[Taken], None] | None = None
         """Called with every batch once its segments have their flows: keeps frames."""
         self.evicted = 0
@@ -153,8 +155,10 @@ class LiveRun(Run):
         self._pending = []
         while pending and (time.monotonic() < until or len(pending) > _BACKLOG):
             handshake = pending.popleft()
+            lost = self._lost_during(handshake)
+            self._facts.drops = lost
             self.diagnosis.judge(handshake)
-            self._note_losses(handshake)
+            self._note_losses(handshake, lost)
             self.totals.count(handshake)
             done.append(handshake)
         return done
@@ -254,22 +258,29 @@ class LiveRun(Run):
 
     def _lost_during(self, handshake: Handshake) -> int:
         """Frames lost while the handshake ran, its end included: a loss is noticed up to a sweep later."""
+        if not self._losses:
+            return 0
         begin = handshake.flow.first_seen
         end = max(handshake.flow.last_seen, begin) + 2 * _SECOND + (int(self.options.timeout * _SECOND) if not handshake.alerts else 0)
         return sum(lost for moment, lost in self._losses if begin <= moment <= end)
 
-    def _note_losses(self, handshake: Handshake) -> None:
-        """A handshake that this machine lost frames of may have gone well: what it seems to lack is no cause."""
-        if not self._losses or handshake.outcome == "completed":
-            return
-        lost = self._lost_during(handshake)
-        if not lost:
-            return
-        says = Evidence(None, f"{lost:,} frames were lost by the capturing machine while this connection was open")
+    def _note_losses(self, handshake: Handshake, lost: int) -> None:
+        """A handshake that this machine lost frames of may have gone well: what it seems to lack is no cause.
+
+        What was seen (an alert, a close with every byte before it) stands, a little less certain.
+        """
         finding = handshake.finding
+        if not lost or handshake.outcome == "completed" or (finding is not None and finding.cause == "cap-drops"):
+            return
+        flow = handshake.flow
+        says = Evidence(None, f"{lost:,} frames were lost by the capturing machine while this connection was open")
         alert = handshake.closing_alert
-        if finding is not None and alert is not None and alert.description is not None:
-            finding.evidence.append(says)  # the alert was seen: what it says stands
+        closed = flow.client_fin_frame or flow.server_fin_frame or flow.client_rst_frame or flow.server_rst_frame
+        whole = closed and not flow.client_gaps and not flow.server_gaps and not flow.one_way
+        if finding is not None and (whole or (alert is not None and alert.description is not None)):
+            finding.evidence.append(says)
+            if alert is None and finding.confidence == "certain":
+                finding.confidence = "likely"
             return
         if finding is not None:
             handshake.also.insert(0, finding)
@@ -278,7 +289,7 @@ class LiveRun(Run):
             "cap-drops",
             "likely",
             f"{lost:,} frames were lost while capturing, so what became of this handshake cannot be told"
-            + (f"; without them it would look like {finding.cause}" if finding is not None else ""),
+            + (f"; without the loss it would look like {finding.cause}" if finding is not None else ""),
             [says, *(finding.evidence if finding is not None else [])],
             outcome="unfinished",
             remedy="Give the capture a larger ring (--ring-size), a narrower filter (--bpf), or a machine with more room.",

@@ -56,7 +56,8 @@ class Wire:
     def connect(self) -> None:
         """Lay the wire."""
         subprocess.run(
-            ["ip", "link", "add", "far0", "netns", self.far.name, "type", "veth", "peer", "name", "near0", "netns", self.near.name], check=True
+            ["ip", "link", "add", "far0", "netns", self.far.name, "type", "veth", "peer", "name", "near0", "netns", self.near.name],
+            check=True,
         )
         for space, name, address in ((self.far, "far0", CLIENT), (self.near, "near0", SERVER)):
             space.run("ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off")
@@ -82,7 +83,10 @@ class Sniff:
         )
         self._threads = [
             threading.Thread(target=self._read, args=(stream, keep), daemon=True)
-            for stream, keep in ((self.process.stdout, self._row if jsonl else self.lines.append), (self.process.stderr, self.errors.append))
+            for stream, keep in (
+                (self.process.stdout, self._row if jsonl else self.lines.append),
+                (self.process.stderr, self.errors.append),
+            )
         ]
         for thread in self._threads:
             thread.start()

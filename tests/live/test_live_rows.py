@@ -75,14 +75,28 @@ def test_every_handshake_of_real_stacks_as_in_a_capture_of_the_same_time(
 ) -> None:
     servers = []
     if shutil.which("gnutls-serv"):
-        servers.append(wire.near.start("gnutls-serv", "-p", "4440", "--x509certfile", certificate[0], "--x509keyfile", certificate[1], "-q"))
+        servers.append(
+            wire.near.start("gnutls-serv", "-p", "4440", "--x509certfile", certificate[0], "--x509keyfile", certificate[1], "-q")
+        )
     if go_program:
         servers.append(wire.near.start(go_program, "serve", ":4441", *certificate))
     listening = [port for port, there in ((4440, shutil.which("gnutls-serv")), (4441, go_program)) if there]
     wait_for(lambda: all(f":{port} " in wire.near.run("ss", "-ltn").stdout for port in listening))
     capture = tmp_path / "same.pcap"
     dump = wire.near.start(
-        "tcpdump", "-i", "near0", "--immediate-mode", "-U", "-B", "65536", "--time-stamp-precision=nano", "-Z", "root", "-w", str(capture), "tcp"
+        "tcpdump",
+        "-i",
+        "near0",
+        "--immediate-mode",
+        "-U",
+        "-B",
+        "65536",
+        "--time-stamp-precision=nano",
+        "-Z",
+        "root",
+        "-w",
+        str(capture),
+        "tcp",
     )
     wait_for(capture.exists)
     time.sleep(0.3)

@@ -73,7 +73,11 @@ def test_hanging_up_begins_new_files(sniff: Start, connect: Client, tmp_path: Pa
     assert old[0].read_text().splitlines()[0] == rows.read_text().splitlines()[0]
     for capture in (frames, *tmp_path.glob("failed-*.pcapng")):
         said = subprocess.run(
-            [sys.executable, "-m", "analyzer", "analyze", str(capture), "--format", "jsonl"], cwd=ROOT, capture_output=True, text=True, check=True
+            [sys.executable, "-m", "analyzer", "analyze", str(capture), "--format", "jsonl"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         assert [json.loads(line)["outcome"] for line in said.splitlines()] == ["failed"]
         assert oct(capture.stat().st_mode & 0o777) == "0o600"
@@ -227,7 +231,10 @@ def test_the_view_fits_eighty_columns(wire: Wire, connect: Client) -> None:
         pytest.skip("tmux is not installed")
     name = f"hs{time.monotonic_ns()}"
     command = f"cd {ROOT} && exec ip netns exec {wire.near.name} {sys.executable} -m analyzer sniff near0"
-    subprocess.run(["tmux", "-L", name, "new-session", "-d", "-x", "80", "-y", "24", "-s", "view", command, ";", "set", "remain-on-exit", "on"], check=True)
+    subprocess.run(
+        ["tmux", "-L", name, "new-session", "-d", "-x", "80", "-y", "24", "-s", "view", command, ";", "set", "remain-on-exit", "on"],
+        check=True,
+    )
 
     def screen() -> str:
         return subprocess.run(["tmux", "-L", name, "capture-pane", "-p", "-t", "view"], capture_output=True, text=True, check=True).stdout
