@@ -80,9 +80,12 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
     d = Delivery(from_client)
     sent: list[tuple[int, int, Segment]] = []
     fins: list[tuple[int, int]] = []
+    begin = _first_own(segments, not from_client)
     for s in segments:
         if s.flags & TcpFlag.RST:
             continue
+        if s.from_client != from_client and s.frame < begin:
+            continue  # of an older connection on the same ports
         if s.from_client != from_client:
             d.acknowledged = max(d.acknowledged, s.acknowledgment)
             continue
@@ -113,6 +116,11 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
         if s.from_client != from_client and not s.duplicate and not s.flags & TcpFlag.RST and s.timestamp >= begun
     ]  # fmt: skip
     return d
+
+
+def _first_own(segments: tuple[Segment, ...], from_client: bool) -> int:
+    """Frame of a side's SYN or SYN-ACK: what it sent before is not of this connection; 0 where it was not captured."""
+    return next((s.frame for s in segments if s.from_client == from_client and s.flags & TcpFlag.SYN), 0)
 
 
 def _find_holes(d: Delivery, ranges: list[tuple[int, int]], known: int) -> None:
