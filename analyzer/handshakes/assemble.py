@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from analyzer.handshakes.connection import Connection
+from analyzer.handshakes.flight import Flight, read_flight
 from analyzer.handshakes.progress import tell_progress
 from analyzer.handshakes.segments import read_segments
 from analyzer.handshakes.stage import stage_of
@@ -20,7 +21,7 @@ _ORDERED = 64  # messages whose order is looked at
 
 
 def assemble(
-    flow: Flow, connection: Connection | None, parts: list[Any], client: int, icmp: list[IcmpError], limit: int
+    flow: Flow, connection: Connection | Flight | None, parts: list[Any], client: int, icmp: list[IcmpError], limit: int
 ) -> Handshake:
     """The handshake of a flow that is over, or as far as it was captured.
 
@@ -29,9 +30,21 @@ def assemble(
     h = Handshake(flow)
     h.icmp = icmp
     went_on = False
+    if isinstance(connection, Flight):
+        if read_flight(h, connection):
+            went_on = _tell(h, h.is_tls13)
+            connection = None
+        else:
+            h = Handshake(flow)
+            h.icmp = icmp
+            flight, connection = connection, Connection(flow.server_port, (None, None), None, 0)
+            connection.take_flight(*flight)
     if connection is not None:
         connection.close()
-        went_on = _take_follower(h, connection)
+        _take_follower(h, connection)
+        went_on = _tell(h, connection.follower.tls13)
+        if connection.follower.keylog is not None:
+            _tell_decryption(h, connection.follower)
     if parts:
         h.read_segments = partial(read_segments, parts, client, limit)
         flow.segments_capped = sum(len(p) for p in parts) >= limit
@@ -40,7 +53,7 @@ def assemble(
     return h
 
 
-def _take_follower(h: Handshake, connection: Connection) -> bool:
+def _take_follower(h: Handshake, connection: Connection) -> None:
     f = connection.follower
     flow = h.flow
     h.messages, h.faults, h.dialogue = f.messages, f.faults, f.dialogue
@@ -71,9 +84,14 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
             elif not from_client and not h.server_bytes:
                 h.server_bytes, h.server_bytes_frame = side.first_bytes, side.first_bytes_frame
     flow.client_gaps, flow.server_gaps = connection.gaps
-    server_hello = f.server_hello
+    h.alerts, h.alpn = f.alerts, f.alpn
+
+
+def _tell(h: Handshake, tls13: bool) -> bool:
+    """What follows from the messages together. True when the client's second flight began."""
+    server_hello = h.server_hello
     psk = server_hello is not None and server_hello.pre_shared_key is not None
-    p = tell_progress(f.messages, f.client_hello, server_hello, f.tls13, psk)
+    p = tell_progress(h.messages, h.client_hello, server_hello, tls13, psk)
     h.client_finished_frame, h.server_finished_frame = p.client_finished_frame, p.server_finished_frame
     h.client_ccs_frame, h.server_ccs_frame = p.client_ccs_frame, p.server_ccs_frame
     h.client_application_bytes, h.server_application_bytes = p.client_application_bytes, p.server_application_bytes
@@ -81,42 +99,37 @@ def _take_follower(h: Handshake, connection: Connection) -> bool:
     h.early_data_bytes = p.early_data_bytes
     h.client_certificate_requested, h.client_certificate_sent = p.client_certificate_requested, p.client_certificate_sent
     h.client_certificate_inferred = p.certificate_inferred
-    h.alerts = f.alerts
     if p.inferred:
-        h.alerts = sorted([*f.alerts, *p.inferred], key=lambda a: (a.frame, a.position))
-    h.alpn = f.alpn
+        h.alerts = sorted([*h.alerts, *p.inferred], key=lambda a: (a.frame, a.position))
     if server_hello is not None:
         h.named_group = server_hello.key_share_group
-        if h.named_group is None and f.server_key_exchange is not None:
-            h.named_group = f.server_key_exchange.named_group
+        if h.named_group is None and h.server_key_exchange is not None:
+            h.named_group = h.server_key_exchange.named_group
         if psk:
             h.resumption = "psk"
-        elif not f.tls13 and f.client_hello is not None and p.server_ccs_frame and not f.server_certificates:
-            hello = f.client_hello
-            abbreviated = not any(m.kind in ("server_key_exchange", "server_hello_done", "certificate") for m in f.messages)
+        elif not tls13 and h.client_hello is not None and p.server_ccs_frame and not h.server_certificates:
+            hello = h.client_hello
+            abbreviated = not any(m.kind in ("server_key_exchange", "server_hello_done", "certificate") for m in h.messages)
             if abbreviated and server_hello.session_id and server_hello.session_id == hello.session_id:
                 h.resumption = "ticket" if hello.session_ticket_length else "session-id"
             elif abbreviated and hello.session_ticket_length:
                 h.resumption = "ticket"
-    elif f.hello_retry is not None:
-        h.named_group = f.hello_retry.key_share_group
-    if len(f.messages) < _ORDERED:
-        _tell_disorder(h, f)
-    if f.keylog is not None:
-        _tell_decryption(h, f)
+    elif h.hello_retry is not None:
+        h.named_group = h.hello_retry.key_share_group
+    if len(h.messages) < _ORDERED and not (p.client_finished_frame and p.server_finished_frame):
+        _tell_disorder(h, tls13)
     return p.client_second_flight
 
 
-def _tell_disorder(h: Handshake, f: Any) -> None:
+def _tell_disorder(h: Handshake, tls13: bool) -> None:
     """Messages out of their legal order become faults. Only looked for where the handshake did not come to its end."""
-    flow = h.flow
-    if (h.client_finished_frame and h.server_finished_frame) or not f.messages or flow.client_gaps or flow.server_gaps:
+    if not h.messages or h.flow.client_gaps or h.flow.server_gaps:
         return
     from analyzer.tls.order import find_disorder
 
-    kinds = ((m.from_client, m.kind) for m in f.messages)
-    for index, says in find_disorder(kinds, tls13=f.tls13, from_begin=f.client_hello is not None)[:8]:
-        m = f.messages[index]
+    kinds = ((m.from_client, m.kind) for m in h.messages)
+    for index, says in find_disorder(kinds, tls13=tls13, from_begin=h.client_hello is not None)[:8]:
+        m = h.messages[index]
         h.faults.append(Fault("misbehaviour", m.from_client, m.frame, says))
 
 

@@ -6,9 +6,9 @@ stream order. A connection is cheap until its first payload byte and forgotten w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from analyzer.handshakes.flight import Run, looks_like_tls
 from analyzer.handshakes.follower import Follower
 from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue
@@ -18,10 +18,7 @@ if TYPE_CHECKING:  # loaded when a connection does not begin as TLS
     from analyzer.dialogues import Follower as DialogueFollower
     from analyzer.dialogues import TdsUnwrapper
 
-__all__ = ["Connection", "Run"]
-
-Run = tuple[bytes, int, Sequence[int], Sequence[int], Sequence[int]]
-"""In-order bytes of a direction: (data, sequence number of its first byte, where each segment ends in it, frames, times)."""
+__all__ = ["Connection"]
 
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
@@ -101,9 +98,8 @@ class Connection:
 
         False when it does not begin as TLS on both sides: feed the segments one by one then.
         """
-        for data, *_ in (client, server):
-            if data and not (len(data) >= 3 and data[0] in (22, 21) and data[1] == 3 and data[2] <= 4):
-                return False
+        if not (looks_like_tls(client[0]) and looks_like_tls(server[0])):
+            return False
         self._mode = 2
         self.is_tls = True
         follower = self.follower

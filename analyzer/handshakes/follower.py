@@ -119,6 +119,7 @@ class Follower:
                 self.client_hello_segments = max(1, self.client.segments)
                 self.client_hello_offset = self.client.offset
                 if len(body) > 38:
+                    self.client.record_end = self.client.offset
                     try:
                         self._keep_client_hello(self.client, tls.read_client_hello(body), frame, 0, frame)
                     except tls.Malformed as error:
@@ -430,7 +431,7 @@ class Follower:
         self.client_hello_frame, self.client_hello_time = frame, timestamp
         self.client_hello_first_frame = first_frame
         self.client_hello_segments = max(1, side.segments)
-        self.client_hello_offset = side.offset
+        self.client_hello_offset = side.record_end
 
     def _server_hello(self, side: Side, body: bytes, frame: int, timestamp: int) -> str:
         hello = tls.read_server_hello(body)

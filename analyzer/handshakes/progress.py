@@ -229,7 +229,6 @@ def _tell_server_flight(p: Progress, records: list[Message], finished: int, psk:
             p.server_finished_frame, p.server_finished_time = records[-1][0], records[-1][1]
         return
     p.server_finished_frame, p.server_finished_time = records[at][0], records[at][1]
-    p.server_application_records += 0
     if not psk and at == 4:
         # one record more than EE, Certificate, CertificateVerify, Finished
         p.client_certificate_requested = True
@@ -252,8 +251,8 @@ def _tell_client_flight(
     """[EndOfEarlyData] [Certificate [CertificateVerify]] Finished. Returns the records after it."""
     if not records:
         return []
-    padded = (0, _JAVA_PADDING)
-    is_finished = [any(m[4] == finished + pad for pad in padded) for m in records]
+    finishes, alerts = (finished, finished + _JAVA_PADDING), (alert, alert + _JAVA_PADDING)
+    is_finished = [m[4] in finishes for m in records]
     start = 0
     if early:
         # early data goes on until EndOfEarlyData (4 + overhead) or, when it was refused, until Finished
@@ -267,7 +266,7 @@ def _tell_client_flight(
             return []
     first = records[start]
     length = first[4]
-    if any(length == alert + pad for pad in padded):
+    if length in alerts:
         inferred.append(Alert(first[0], first[1], True, None, None, True, "inferred", messages.index(first), length))
         return []
     p.client_second_flight = True
@@ -283,7 +282,7 @@ def _tell_client_flight(
         if start + 1 >= len(records) or not is_finished[start + 1]:
             return []
         at = start + 1
-    elif any(length == finished + 8 + pad for pad in padded):
+    elif length - 8 in finishes:
         # empty Certificate and Finished in one record (NSS, rustls, BoringSSL)
         p.client_certificate_requested, p.client_certificate_sent, p.certificate_inferred = True, False, True
         at = start
@@ -299,6 +298,6 @@ def _tell_client_flight(
     p.client_finished_frame, p.client_finished_time = records[at][0], records[at][1]
     rest = records[at + 1 :]
     for m in rest[-1:]:
-        if any(m[4] == alert + pad for pad in padded):
+        if m[4] in alerts:
             inferred.append(Alert(m[0], m[1], True, None, None, True, "inferred", messages.index(m), m[4]))
     return rest

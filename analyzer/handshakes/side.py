@@ -36,7 +36,7 @@ class Side:
     __slots__ = (
         "_missing", "_need", "_real", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "_rest_time", "application_bytes",
         "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_first_frame", "hs_skip",
-        "hs_version", "lost", "messages", "offset", "records", "segments", "sink",
+        "hs_version", "lost", "messages", "offset", "record_end", "records", "segments", "sink",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
@@ -56,6 +56,7 @@ class Side:
         self._rest_segments = 0  # segments that its bytes came in
         self._oversized = -1  # offset of the last record found too long
         self.offset = 0  # of the next byte expected from the stream
+        self.record_end = 0  # offset after the record that is handed on
         self.records = 0
         self.segments = 0  # pieces that the current record came in
         self.encrypted = False  # ChangeCipherSpec passed (TLS 1.2 and below)
@@ -144,6 +145,7 @@ class Side:
                 )
             else:
                 self.segments = last - first + 1 + (self._rest_segments if position < held else 0)
+                self.record_end = base + end
                 body = buffer[position + 5 : position + self._real if missing else end]
                 self.sink(
                     self, kind, buffer[position + 1] << 8 | buffer[position + 2], body, frames[last],
@@ -216,6 +218,7 @@ class Side:
     def _give(self, missing: int) -> None:
         """Hand on an incomplete record as far as it came."""
         rest = bytes(self._rest)
+        self.record_end = self._rest_offset + self._need
         if len(rest) >= 5 and rest[0] in _CONTENT_TYPES and rest[1] == 3:
             self.records += 1
             self.sink(

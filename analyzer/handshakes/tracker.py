@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from analyzer.flows import FlowState, FlowTable, Placement
 from analyzer.handshakes.assemble import assemble
-from analyzer.handshakes.connection import Connection, Run
+from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
+from analyzer.handshakes.flight import Flight, Run, looks_like_tls
 from analyzer.handshakes.segments import keep_rows
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
@@ -33,8 +34,9 @@ _RESET_TEXT = 200  # bytes kept of what a reset carries
 _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
+_SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 
-Flight = tuple[list[int], list[int], int, list[int], list[int], list[int]]
+Segments = tuple[list[int], list[int], int, list[int], list[int], list[int]]
 """A direction's segments: (offsets, lengths, first sequence number, running lengths, frames, times)."""
 
 
@@ -49,7 +51,7 @@ class Tracker:
         self.now = 0
         """Time of the last segment, ns."""
         self.segments = 0
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, Connection | Flight] = {}
         self._parts: dict[int, list[Any]] = {}
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
@@ -116,19 +118,26 @@ class Tracker:
         data = s.data.tobytes()
         rows = flows[begins]
         fresh = table["state"][rows] == FlowState.NEW
-        self._connect(rows, head[stops - np.minimum(ends - begins, _HEAD)], s, placed, data)
+        self._meet(rows[fresh], head[(stops - np.minimum(ends - begins, _HEAD))[fresh]], s, placed, data)
         flights = self._flights(rows, fresh, head, stops, s, placed)
-        at = 0
+        connections = self._connections
         odd: list[int] = []
         for index, (row, count) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), strict=True)):
-            connection = self._connections[row]
             flight = flights.get(index)
-            if flight is None or not connection.take_flight(_join(flight[0], data), _join(flight[1], data)):
+            if flight is None:
                 odd.append(index)
-            elif connection.over:
-                self._past(row, connection)
-            elif count > _HEAD:
-                odd.append(-1 - index)
+                continue
+            client, server = _join(flight[0], data), _join(flight[1], data)
+            if not (looks_like_tls(client[0]) and looks_like_tls(server[0])):
+                odd.append(index)
+            elif count <= _HEAD and len(client[0]) + len(server[0]) <= _SET_ASIDE:
+                connections[row] = Flight(client, server)
+            else:
+                connection = connections[row] = self._open(row, Flight(client, server))
+                if connection.over:
+                    self._past(row, connection)
+                elif count > _HEAD:
+                    odd.append(-1 - index)
         for index in odd:
             at, whole = (index, True) if index >= 0 else (-1 - index, False)
             row, begin, end = int(rows[at]), int(begins[at]), int(ends[at])
@@ -136,7 +145,12 @@ class Tracker:
 
     def _feed_one(self, row: int, at: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
         """The segments ``at`` of one flow, one by one, until its handshake is over."""
-        connection = self._connections[row]
+        connection = self._connections.get(row)
+        if not isinstance(connection, Connection):
+            connection = self._connections[row] = self._open(row, connection)
+            if connection.over:
+                self._past(row, connection)
+                return
         client = int(self.table["client"][row])
         for begin in range(0, len(at), _CHUNK):
             for direction, sequence, offset, length, wire, frame, timestamp in self._columns(at[begin : begin + _CHUNK], s, placed):
@@ -147,7 +161,7 @@ class Tracker:
 
     def _flights(
         self, rows: I64, fresh: npt.NDArray[np.bool_], head: I64, stops: I64, s: SegmentBatch, placed: Placement
-    ) -> dict[int, tuple[Flight | None, Flight | None]]:
+    ) -> dict[int, tuple[Segments | None, Segments | None]]:
         """Of the flows seen from their SYN whose payload came whole and in order: (client's, server's) flight by index in ``rows``.
 
         Told for all flows at once: within a direction each segment begins where the one before it ended.
@@ -179,7 +193,7 @@ class Tracker:
         chosen = clean[local[begins]]
         offsets, lengths, runs = s.payload_offset[at].tolist(), length.tolist(), run.tolist()
         frames, timestamps = s.frame[at].tolist(), s.timestamp[at].tolist()
-        result: dict[int, tuple[Flight | None, Flight | None]] = {}
+        result: dict[int, tuple[Segments | None, Segments | None]] = {}
         for index, server, begin, end, number in zip(
             local[begins][chosen].tolist(), from_server[begins][chosen].tolist(), begins[chosen].tolist(), ends[chosen].tolist(),
             sequence[begins][chosen].tolist(), strict=True,
@@ -199,26 +213,29 @@ class Tracker:
             )
         )  # fmt: skip
 
-    def _connect(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
-        """Connections for the flows that have their first payload here."""
+    def _meet(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
+        """Flows that have their first payload here, in the segments ``first``: who is the client of those whose SYN was not seen?"""
         c = self.table.columns
-        fresh = c["state"][rows] == FlowState.NEW
-        if not fresh.any():
-            return
-        rows, first = rows[fresh], first[fresh]
-        for row, at in zip(rows[c["client"][rows] < 0].tolist(), first[c["client"][rows] < 0].tolist(), strict=True):
+        unknown = c["client"][rows] < 0
+        for row, at in zip(rows[unknown].tolist(), first[unknown].tolist(), strict=True):
             begin = int(s.payload_offset[at])
             head = data[begin : begin + min(16, int(s.payload_length[at]))]
             self._guess_client(row, head, int(placed.direction[at]))
-        client = c["client"][rows].astype(np.int64)
-        ports = np.where(client == 0, c["destination_port"][rows], c["source_port"][rows]).tolist()
-        client_start = (c["base"][rows, client] + np.uint32(1)).tolist()
-        server_start = (c["base"][rows, 1 - client] + np.uint32(1)).tolist()
-        syn, syn_ack = (c["syn_frame"][rows] > 0).tolist(), (c["syn_ack_frame"][rows] > 0).tolist()
         c["state"][rows] = FlowState.ACTIVE
-        connections, keylog, limit = self._connections, self.keylog, self.options.limits.flow_bytes
-        for row, port, a, b, seen, answered in zip(rows.tolist(), ports, client_start, server_start, syn, syn_ack, strict=True):
-            connections[row] = Connection(port, (a if seen else None, b if answered else None), keylog, limit)
+
+    def _open(self, row: int, flight: Flight | None) -> Connection:
+        """Follow a flow from here on; what was set aside of it is read."""
+        c = self.table.columns
+        client = int(c["client"][row])
+        port = int(c["destination_port"][row] if client == 0 else c["source_port"][row])
+        starts = [
+            (int(c["base"][row, side]) + 1) & 0xFFFFFFFF if c[frame][row] > 0 else None
+            for side, frame in ((client, "syn_frame"), (1 - client, "syn_ack_frame"))
+        ]
+        connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
+        if flight is not None:
+            connection.take_flight(*flight)
+        return connection
 
     def _guess_client(self, row: int, data: bytes, direction: int) -> None:
         """Who is the client, from a flow's first payload bytes, else from its ports."""
@@ -322,9 +339,12 @@ class Tracker:
             old = c["first_seen"][rows] < self.now - int(settle * _SECOND)
             over |= (c["state"][rows] == FlowState.PAST) & old
             for index in np.flatnonzero(~over & (late | old) & (c["state"][rows] == FlowState.ACTIVE)).tolist():
-                connection = self._connections.get(int(rows[index]))
+                row = int(rows[index])
+                connection = self._connections.get(row)
                 if connection is None:
                     continue
+                if isinstance(connection, Flight):
+                    connection = self._connections[row] = self._open(row, connection)
                 follower = connection.follower
                 if (late[index] and follower.refused) or (old[index] and follower.went_on):
                     over[index] = True
@@ -410,7 +430,7 @@ class Tracker:
         for index in others.tolist():
             row = int(rows[index])
             connection = self._connections.get(row)
-            if connection is not None and (connection.is_tls or _asked_for_tls(connection)):
+            if connection is not None and (isinstance(connection, Flight) or connection.is_tls or _asked_for_tls(connection)):
                 wanted[index] = True
             elif began[index] and self._tls_servers and c["client"][row] >= 0:
                 server = self._server_of(row)
@@ -437,10 +457,10 @@ def _payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
     return result
 
 
-def _join(flight: Flight | None, data: bytes) -> Run:
-    if flight is None:
+def _join(segments: Segments | None, data: bytes) -> Run:
+    if segments is None:
         return b"", 0, (), (), ()
-    offsets, lengths, sequence, runs, frames, timestamps = flight
+    offsets, lengths, sequence, runs, frames, timestamps = segments
     if len(offsets) == 1:
         return data[offsets[0] : offsets[0] + lengths[0]], sequence, runs, frames, timestamps
     joined = b"".join([data[o : o + n] for o, n in zip(offsets, lengths, strict=True)])
