@@ -163,21 +163,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8, help="for each rate")
     parser.add_argument("--minutes", type=float, default=0.5, help="at 80 %% of the highest rate, for memory")
+    parser.add_argument("--rate", type=int, help="look at memory at this rate, search for no other")
     parser.add_argument("--flood", type=int, nargs="?", const=5_000_000, help="half-open connections, instead")
     parser.add_argument("--flood-rate", type=int, default=None, help="SYNs a second; default: as fast as tcpreplay can")
     wanted = parser.parse_args()
     if os.geteuid() != 0 or not shutil.which("tcpreplay") or not shutil.which("ip"):
         sys.exit("bench-live needs root, iproute2 and tcpreplay")
     with wire():
-        flood(wanted.flood, wanted.flood_rate) if wanted.flood else rates(wanted.seconds, wanted.minutes)
+        if wanted.flood:
+            flood(wanted.flood, wanted.flood_rate)
+        else:
+            rates(wanted.seconds, wanted.minutes, wanted.rate)
 
 
-def rates(seconds: float, minutes: float) -> None:
+def rates(seconds: float, minutes: float, only: int | None) -> None:
     """The highest rate without loss, then memory at 80 % of it."""
     path = WORK / f"hsbench-{os.getpid()}.pcap"
     try:
         frames, handshakes = make_traffic(path)
         print(f"traffic: {frames:,} frames with {handshakes:,} handshakes, {path.stat().st_size / frames:.0f} bytes a frame, repeated")
+        if only:
+            steady(path, only, minutes * 60)
+            return
         best = 0.0
         for rate in RATES:
             sniffer = Sniffer()
@@ -208,7 +215,8 @@ def steady(path: Path, rate: int, seconds: float) -> None:
     sniffer = Sniffer()
     sender = subprocess.Popen(
         [*ALONE, "ip", "netns", "exec", SPACE, "tcpreplay", "-q", "-i", FAR, "--preload-pcap", f"--pps={rate}",
-         "--unique-ip", "--loop=100000", f"--duration={max(1, int(seconds))}", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+         "--unique-ip", "--loop=100000", f"--duration={max(1, int(seconds))}", str(path)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     begin, step = time.monotonic(), max(5.0, seconds / 10)
     while sender.poll() is None:
