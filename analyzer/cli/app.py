@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,8 @@ def _stop(number: int, _frame: object) -> NoReturn:
 def main() -> None:
     """Run the command line and exit."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads for linear algebra, which nobody needs here
+    # handshakes hold no circles and go when nobody holds them: the collector need not look at each every few hundred objects
+    gc.set_threshold(100_000, 20, 10)
     signal.signal(signal.SIGTERM, _stop)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _stop)
