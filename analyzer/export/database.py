@@ -13,6 +13,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -223,6 +224,14 @@ class _Sqlite:
                 self._staged.discard()
 
 
+def _driver_of(name: str) -> str:
+    """PostgreSQL's own URLs name no driver, and which one SQLAlchemy then takes depends on its version: take what is installed."""
+    if name not in ("postgresql", "postgres"):
+        return name
+    installed = (module for module in ("psycopg", "psycopg2") if find_spec(module) is not None)
+    return f"postgresql+{next(installed, 'psycopg')}"
+
+
 class _SqlAlchemy:
     def __init__(self, url: str) -> None:
         try:
@@ -238,7 +247,7 @@ class _SqlAlchemy:
         self._tables: dict[str, Any] = {}
         self._meta = sqlalchemy.MetaData()
         with self._errors():
-            self._engine = sqlalchemy.create_engine(parsed)
+            self._engine = sqlalchemy.create_engine(parsed.set(drivername=_driver_of(parsed.drivername)))
             self._connection = self._engine.connect()
             self._transaction = self._connection.begin()
 
