@@ -120,7 +120,13 @@ def write(cases: list[Case]) -> str:
                 right[verdict[1]] += verdict[0] in truths
     for confidence in ("certain", "likely", "possible"):
         lines.append(f"| {confidence} | {said[confidence]} | {right[confidence]} | {percent(right[confidence], said[confidence])} |")
-    lines += ["", "## Causes by stacks", "", "| cause | captures | named without keys | with keys | pairs of client and server |", "|---|---:|---:|---:|---|"]
+    lines += [
+        "",
+        "## Causes by stacks",
+        "",
+        "| cause | captures | named without keys | with keys | pairs of client and server |",
+        "|---|---:|---:|---:|---|",
+    ]
     groups: dict[str, list[Case]] = defaultdict(list)
     for c in cases:
         groups[c.label["cause"] or f"({c.label['outcome']})"].append(c)

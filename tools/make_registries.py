@@ -97,11 +97,7 @@ def snake(name: str) -> str:
 
 
 def without(names: Mapping[int, str], ranges: Iterable[range]) -> dict[int, str]:
-    return {
-        code: name
-        for code, name in names.items()
-        if not is_grease(code) and not any(code in unwanted for unwanted in ranges)
-    }
+    return {code: name for code, name in names.items() if not is_grease(code) and not any(code in unwanted for unwanted in ranges)}
 
 
 # --- the modules -----------------------------------------------------------------------------------------------------
@@ -119,9 +115,7 @@ def alerts(sources: Sources) -> str:
 
 def handshake_types(sources: Sources) -> str:
     messages = {
-        code: snake(name)
-        for code, name in sources.values("tls.handshake.type").items()
-        if code not in additions.HANDSHAKE_TYPES_SSL2_ONLY
+        code: snake(name) for code, name in sources.values("tls.handshake.type").items() if code not in additions.HANDSHAKE_TYPES_SSL2_ONLY
     }
     records = {code: snake(name) for code, name in sources.values("tls.record.content_type").items()}
     return module(
