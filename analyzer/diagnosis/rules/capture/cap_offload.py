@@ -37,7 +37,7 @@ class CapOffload(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
-        allowed = min((mss for mss in (flow.client_mss, flow.server_mss) if mss), default=0)
+        allowed = min(flow.client_mss or flow.server_mss, flow.server_mss or flow.client_mss)
         if not allowed:
             return None
         hello = handshake.client_hello
@@ -49,6 +49,8 @@ class CapOffload(Rule):
         packed = _packed(handshake, allowed)
         if packed is not None:
             return as_note(self.found("certain", "Segments of this connection were recorded before the network card split them.", [packed]))
+        if handshake.outcome == "completed":
+            return None  # no segments are kept of it
         longest = max(handshake.segments, key=lambda s: s.length, default=None)
         if longest is None or longest.length <= allowed:
             return None
@@ -60,6 +62,8 @@ class CapOffload(Rule):
 def _packed(handshake: Handshake, allowed: int) -> Evidence | None:
     """A message longer than all the frames it can have come in."""
     for message in handshake.messages:
+        if message.length <= allowed:
+            continue
         frames = message.frame - message.first_frame + 1
         if message.length > frames * allowed and message.kind != "not_tls":
             says = f"{message.length} bytes in {frames} frames or fewer, where the two sides agreed on {allowed} bytes a segment at most"

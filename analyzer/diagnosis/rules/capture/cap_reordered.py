@@ -48,14 +48,12 @@ class CapReordered(Rule):
         return None
 
     def _completed(self, handshake: Handshake) -> Finding | None:
-        """No segments are kept of what completed: the frames and times that the messages and TCP's handshake have."""
-        flow = handshake.flow
-        known = [(flow.syn_frame, flow.syn_time), (flow.syn_ack_frame, flow.syn_ack_time)]
-        known += [(message.frame, message.timestamp) for message in handshake.messages]
-        before = 0
-        for frame, time in sorted(pair for pair in known if pair[0]):
-            if time < before - _JITTER:
-                evidence = [Evidence(frame, f"its time is {words.span_text(before - time)} before that of an earlier frame")]
+        """No segments are kept of what completed: the messages have frames and times too."""
+        frame = time = 0
+        for message in handshake.messages:
+            now, number = message.timestamp, message.frame
+            if (number > frame and now < time - _JITTER) or (number < frame and now > time + _JITTER):
+                evidence = [Evidence(number, f"its time is {words.span_text(time - now)} off the order of the frames")]
                 return as_note(self.found("certain", "Frames of this connection are not in the order of their times.", evidence))
-            before = max(before, time)
+            frame, time = number, now
         return None
