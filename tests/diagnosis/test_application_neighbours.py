@@ -175,7 +175,6 @@ FAMILY = (
 )  # fmt: skip
 
 UNKNOWABLE = {
-    "implicit-vs-starttls--python-haproxy-waiting-for-a-banner": "the client's FIN comes first",
     "http2-inadequate-security--chromium-nginx-tls12": "named all the same, as possible",
 }
 
