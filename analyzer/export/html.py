@@ -102,7 +102,6 @@ def draw_page(
     style, script = (_part(name) for name in ("page.css", "page.js"))
     lines = report.lines
     ladders = report.ladders
-    first = sorted(lines, key=lambda line: line.outcome != "failed")[:_FIRST] if len(lines) > _FIRST else lines
     facts = _facts(report, totals, list(prevention), warnings)
     page: str = environment.get_template("page.html").render(
         **facts,
@@ -115,7 +114,7 @@ def draw_page(
         data=markup(_json(_table(lines, [drawn.number for drawn in ladders]))),
         charts={name: markup(svg) for name, svg in _charts(report).items()},
         columns=[{"key": key, "name": name, "look": look} for key, name, look in _COLUMNS],
-        first_rows=[{**line._asdict(), "time": _moment(line.began, 23)} for line in first],
+        first_rows=[{**line._asdict(), "time": _moment(line.began, 23)} for line in lines[:_FIRST]],
         rows_total=len(lines),
         rows_left=len(report.census) - len(lines),
         ladders=[

@@ -94,7 +94,7 @@ def test_of_too_many_rows_those_that_failed_stay() -> None:
     report = Report(["a.pcap"], rows=10)
     report.add_all(completed(n) for n in range(20))
     report.add_all(failed(n) for n in range(20, 28))
-    assert [line.outcome for line in report.lines] == ["completed"] * 2 + ["failed"] * 8
+    assert [line.outcome for line in report.lines] == ["failed"] * 8 + ["completed"] * 2
     page = draw_page(report, Counts())
     assert "The table holds 10 of 28 attempts" in page
 

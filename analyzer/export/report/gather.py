@@ -86,9 +86,8 @@ class Report:
 
     @property
     def lines(self) -> list[Line]:
-        """Rows in the order they came; of too many, all that failed and then as many others as there is room for."""
-        room = max(self._most_rows - len(self._failed), 0)
-        return sorted([*self._failed, *self._others[:room]])
+        """Rows: those that failed, then the others, each in the order they came; of too many the last are left out."""
+        return (self._failed + self._others)[: self._most_rows]
 
     @property
     def ladders(self) -> list[Drawn]:

@@ -13,6 +13,7 @@
   const body = byId("table").tBodies[0];
   let order = Array.from({ length: total }, (_, row) => row);
   let found = order;
+  const mixed = new Set(columns.outcome).size > 1 && text("outcome", 0) === "failed";
   let page = 0;
   let sortedBy = "";
   let ascending = true;
@@ -73,7 +74,7 @@
     page = Math.min(page, pages - 1);
     body.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(draw));
     byId("shown").textContent = found.length === total
-      ? number.format(total) + (total === 1 ? " attempt" : " attempts")
+      ? number.format(total) + (total === 1 ? " attempt" : " attempts") + (sortedBy === "" && mixed ? ", those that failed first" : "")
       : number.format(found.length) + " of " + number.format(total) + " attempts";
     byId("page").textContent = "Page " + number.format(page + 1) + " of " + number.format(pages);
     byId("previous").disabled = page === 0;
