@@ -66,6 +66,8 @@ CUT = "frames cut by the snaplen: tshark reads no record that reaches beyond one
 MOVED = "segments out of order or sent again: we name the frame with the last byte, tshark the one that closed the gap"
 OPENED = "opened with the key log here, not by tshark"
 BEHIND_A_HOLE = "bytes that were not captured: tshark waits for them, we read on behind them"
+MALFORMED = "bytes that break the protocol, which we note as a fault: each reader makes of them what it can"
+PLAIN = "a connection that speaks another protocol too: tshark leaves all of it to that one"
 RESUMED = "tshark opens a resumed session with the keys of the one before"
 WRAPPED = "TLS inside a protocol in which tshark does not look for it"
 WENT_ON = "after a completed handshake we stop reading"
@@ -145,6 +147,12 @@ def _explain(h: Handshake, only_here: _Told, only_there: _Told, opened: _Told, r
         explained[OPENED] += closed.total()
         if h.resumption is not None:
             explained[RESUMED] += _match_closed(only_here[key], only_there[key])
+    if h.client_bytes or h.server_bytes:
+        explained[PLAIN] += _take(only_here)
+    for fault in h.faults:
+        if fault.kind in ("defect", "cap", "overlap"):
+            begin = fault.frame if fault.kind == "defect" else 0
+            explained[MALFORMED] += sum(_take(told, fault.from_client, begin) for told in (only_here, only_there))
     if flow.truncated:
         explained[CUT] += _take(only_here)
     if flow.client_gaps or flow.server_gaps:
@@ -163,10 +171,10 @@ def _match_closed(here: Counter[str], there: Counter[str]) -> int:
     return matched
 
 
-def _take(told: _Told) -> int:
-    taken = sum(words.total() for words in told.values())
-    told.clear()
-    return taken
+def _take(told: _Told, side: bool | None = None, begin: int = 0) -> int:
+    """Take out everything: of one side, and from a frame on, where these are given."""
+    keys = [key for key in told if side in (None, key[1]) and key[0] >= begin]
+    return sum(told.pop(key).total() for key in keys)
 
 
 def _cancel(only_here: _Told, only_there: _Told) -> int:
@@ -194,8 +202,9 @@ def _compare_facts(h: Handshake, frames: list[DissectedFrame], agreement: Agreem
             agreement.disagreements.append(Disagreement(h.flow.stream, frame, what, here or "none", there or "none"))
 
     hello, answer = h.client_hello, h.server_hello or h.hello_retry
+    broken = any(fault.from_client and fault.kind == "defect" and fault.frame == h.client_hello_frame for fault in h.faults)
     for frame in frames:
-        if hello is not None and frame.number == h.client_hello_frame and 1 in frame.handshake_types:
+        if hello is not None and not broken and frame.number == h.client_hello_frame and 1 in frame.handshake_types:
             differ(frame.number, "server name", hello.server_name, frame.server_names[0] if frame.server_names else None)
         if answer is not None and frame.number == h.server_hello_frame and frame.version is not None and frame.cipher_suite is not None:
             differ(frame.number, "version", registries.name_of_version(answer.selected_version), registries.name_of_version(frame.version))
