@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKS = ("tools/make_registries.py", "tools/make_cause_pages.py", "tools/make_docs.py")
+CHECKS = ("tools/make_registries.py", "tools/make_rule_index.py", "tools/make_cause_pages.py", "tools/make_docs.py")
 
 
 def main() -> int:

@@ -48,13 +48,11 @@ class Diagnosis:
         self.context = Context(self.options)
         self.bugs: list[Bug] = []
         self.bug_count = 0
-        chosen = list(registry.load_rules().values()) if rules is None else list(rules)
-        self._sieve: dict[tuple[str, str], tuple[Rule, ...]] = {
-            (stage, outcome): tuple(r for r in chosen if r.kind == "cause" and stage in r.stages and outcome in r.outcomes)
-            for stage in Stage.RANK
-            for outcome in ("failed", "unfinished", "no-handshake", "completed")
-        }
-        self._postures = tuple(rule for rule in chosen if rule.kind == "posture")
+        self._chosen = None if rules is None else list(rules)
+        """The rules to apply, where they are not all there are."""
+        self._sieve: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        """By stage and outcome; rules are loaded when the first handshake comes that can meet them."""
+        self._postures: tuple[Rule, ...] | None = None
         self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
 
     def learn(self, handshake: Handshake) -> None:
@@ -74,7 +72,9 @@ class Diagnosis:
         stage = handshake.stage
         if handshake.outcome == "completed":
             stage = Stage.FINISHED if closing.left_at_once(handshake) else Stage.ESTABLISHED
-        rules = self._sieve[stage, handshake.outcome]
+        rules = self._sieve.get((stage, handshake.outcome))
+        if rules is None:
+            rules = self._sieve[stage, handshake.outcome] = self._choose(stage, handshake.outcome)
         if rules:
             self._apply(handshake, rules)
 
@@ -88,6 +88,11 @@ class Diagnosis:
             except (UsageError, ValueError):  # a page that is still to be written
                 continue
         return found
+
+    def _choose(self, stage: str, outcome: str) -> tuple[Rule, ...]:
+        if self._chosen is None:
+            return registry.load_causes(stage, outcome)
+        return tuple(r for r in self._chosen if r.kind == "cause" and stage in r.stages and outcome in r.outcomes)
 
     def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
         found = []
@@ -122,7 +127,7 @@ class Diagnosis:
         completed = handshake.outcome == "completed"
         causes = [f for f in found if f.kind == "cause" and not (completed and f.outcome in (None, "completed"))]
         beside = [finding for finding in found if finding not in causes]
-        specific = registry.more_specific()
+        specific = registry.more_specific() if causes else {}
         explained = {general for finding in causes for general in specific.get(finding.cause, ())}
         causes.sort(
             key=lambda f: (f.cause in explained, _CONFIDENCE[f.confidence], -len(specific.get(f.cause, ())), f.cause),
@@ -161,6 +166,8 @@ class Diagnosis:
         )
         known = self._posture_memo.get(key)
         if known is None:
+            if self._postures is None:
+                self._postures = registry.load_postures() if self._chosen is None else tuple(r for r in self._chosen if r.kind == "posture")
             answers = (self._examine(rule, handshake) for rule in self._postures)
             known = tuple(finding for finding in answers if finding is not None)
             if len(self._posture_memo) >= _MEMO:

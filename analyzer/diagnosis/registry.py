@@ -1,6 +1,8 @@
 """Which rules there are, found by walking the package; their pages, read from their docstrings.
 
-Nothing is imported before the first question. A page is parsed only when it is asked for.
+Nothing is imported before the first question. A page is parsed only when it is asked for. ``rule_index`` says which
+handshakes a rule can meet, so that a run over handshakes that all completed loads a third of the rules; a rule that it
+does not know is loaded and asked itself.
 """
 
 from __future__ import annotations
@@ -8,14 +10,16 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 
 from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule_index import INDEX
 from analyzer.errors import UsageError
+from analyzer.model.handshake import Stage
 
-__all__ = ["HEADINGS", "RENAMED", "Page", "find_rule", "load_rules", "more_specific", "read_page"]
+__all__ = ["HEADINGS", "RENAMED", "Page", "find_rule", "load_causes", "load_postures", "load_rules", "more_specific", "read_page"]
 
 HEADINGS = ("Seen", "Means", "Remedy", "Confirm")
 
@@ -38,19 +42,31 @@ class Page:
 
 
 @cache
-def _load_modules() -> dict[str, ModuleType]:
-    """Module of each rule by id, in the order family, file name."""
+def _find_modules() -> dict[str, str]:
+    """Name of the module of each rule by id, in the order family, file name. None of them is loaded."""
     from analyzer.diagnosis import rules
 
-    modules = {}
+    names = {}
     for family in pkgutil.iter_modules(rules.__path__):
         if not family.ispkg:
             continue
-        package = importlib.import_module(f"{rules.__name__}.{family.name}")
-        for found in pkgutil.iter_modules(package.__path__):
+        for found in pkgutil.iter_modules([f"{path}/{family.name}" for path in rules.__path__]):
             if not found.name.startswith("_"):
-                modules[found.name.replace("_", "-")] = importlib.import_module(f"{package.__name__}.{found.name}")
-    return modules
+                names[found.name.replace("_", "-")] = f"{rules.__name__}.{family.name}.{found.name}"
+    return names
+
+
+@cache
+def _load_rule(cause: str) -> Rule:
+    module = importlib.import_module(_find_modules()[cause])
+    own = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, Rule) and thing.__module__ == module.__name__
+    ]
+    if len(own) != 1 or own[0].cause != cause:
+        raise TypeError(f"{module.__name__} must hold one Rule whose cause is {cause!r}")
+    return own[0]()
 
 
 @cache
@@ -60,25 +76,36 @@ def load_rules() -> dict[str, Rule]:
     Raises TypeError when a module holds no rule, or one whose id is not the file's name: a mistake
     of the author, caught by the first test that runs.
     """
-    rules = {}
-    for cause, module in _load_modules().items():
-        own = [
-            thing
-            for thing in vars(module).values()
-            if isinstance(thing, type) and issubclass(thing, Rule) and thing.__module__ == module.__name__
-        ]
-        if len(own) != 1 or own[0].cause != cause:
-            raise TypeError(f"{module.__name__} must hold one Rule whose cause is {cause!r}")
-        rules[cause] = own[0]()
-    return rules
+    return {cause: _load_rule(cause) for cause in _find_modules()}
+
+
+@cache
+def load_postures() -> tuple[Rule, ...]:
+    """The rules of kind 'posture'."""
+    return _load_those(lambda kind, stages, outcomes: kind == "posture", lambda rule: rule.kind == "posture")
+
+
+@cache
+def load_causes(stage: str, outcome: str) -> tuple[Rule, ...]:
+    """The rules of kind 'cause' that can apply to handshakes of this stage and outcome."""
+    bit, letter = 1 << Stage.RANK[stage], outcome[0]
+    return _load_those(
+        lambda kind, stages, outcomes: kind == "cause" and bool(stages & bit) and letter in outcomes,
+        lambda rule: rule.kind == "cause" and stage in rule.stages and outcome in rule.outcomes,
+    )
+
+
+def _load_those(may: Callable[[str, int, str], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
+    chosen = (cause for cause in _find_modules() if cause not in INDEX or may(*INDEX[cause][1:]))
+    return tuple(rule for rule in map(_load_rule, chosen) if does(rule))
 
 
 def find_rule(cause: str) -> Rule:
     """The rule of an id, following renamed ids. Raises UsageError when there is none."""
-    rule = load_rules().get(RENAMED.get(cause, cause))
-    if rule is None:
+    known = RENAMED.get(cause, cause)
+    if known not in _find_modules():
         raise UsageError(f"no cause is called {cause!r}; 'handshake causes' lists them")
-    return rule
+    return _load_rule(known)
 
 
 @cache
@@ -102,7 +129,7 @@ def more_specific() -> dict[str, frozenset[str]]:
 def read_page(cause: str) -> Page:
     """The page of an id (renamed ids redirect). Raises UsageError for an unknown id, ValueError for a page without a heading."""
     cause = find_rule(cause).cause
-    module = _load_modules()[cause]
+    module = importlib.import_module(_find_modules()[cause])
     title, sections = _split_docstring(module.__doc__ or "")
     missing = [heading for heading in HEADINGS if not sections.get(heading)]
     if missing or not title:
