@@ -70,9 +70,10 @@ def _draw(ladder: Ladder, style: Style) -> None:
 
     ascii_only = not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     lines = draw_text(ladder, min(style.width, 100), ascii_only=ascii_only)
-    if not style.colour:
+    if not style.colour or ascii_only:
         for line in lines:
-            say(plain(line))
+            text = plain(line)
+            say(text.encode("ascii", "backslashreplace").decode() if ascii_only else text)
         return
     from rich.console import Console
 
