@@ -67,6 +67,7 @@ MOVED = "segments out of order or sent again: we name the frame with the last by
 OPENED = "opened with the key log here, not by tshark"
 BEHIND_A_HOLE = "bytes that were not captured: tshark waits for them, we read on behind them"
 MALFORMED = "bytes that break the protocol, which we note as a fault: each reader makes of them what it can"
+LONG = "a message beyond 64 kB: tshark takes its records for encrypted ones"
 PLAIN = "a connection that speaks another protocol too: tshark leaves all of it to that one"
 RESUMED = "tshark opens a resumed session with the keys of the one before"
 WRAPPED = "TLS inside a protocol in which tshark does not look for it"
@@ -149,6 +150,9 @@ def _explain(h: Handshake, only_here: _Told, only_there: _Told, opened: _Told, r
             explained[RESUMED] += _match_closed(only_here[key], only_there[key])
     if h.client_bytes or h.server_bytes:
         explained[PLAIN] += _take(only_here)
+    for message in h.messages:
+        if message.length > 0xFFFF:
+            explained[LONG] += sum(_take(told, message.from_client, message.first_frame) for told in (only_here, only_there))
     for fault in h.faults:
         if fault.kind in ("defect", "cap", "overlap"):
             begin = fault.frame if fault.kind == "defect" else 0
