@@ -22,8 +22,8 @@ from analyzer.model.options import Options
 
 __all__ = ["Attempt", "CaptureFacts", "Context", "ServerProfile"]
 
-_PROFILES = 65_536
-_CLIENTS = 65_536
+_MOST = 65_536  # servers, names, clients remembered
+_MOST_LIVE = 4_096  # ... in a run that lasts for weeks, whoever sends
 _TLS12 = 0x0303
 _RECENT = 32
 _TWINS = 4
@@ -62,6 +62,7 @@ class Context:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
+        self._most = _MOST_LIVE if self.options.live else _MOST
         self.servers: dict[tuple[str, int], ServerProfile] = {}
         self.names: dict[str, ServerProfile] = {}
         self.clients: dict[str, deque[Attempt]] = {}
@@ -161,30 +162,30 @@ class Context:
         )  # fmt: skip
         recent = self.clients.get(flow.client_address)
         if recent is None:
-            recent = self._remember(self.clients, flow.client_address, deque(maxlen=_RECENT), _CLIENTS)
+            recent = self._remember(self.clients, flow.client_address, deque(maxlen=_RECENT), self._most)
         recent.append(attempt)
         start = (flow.capture, flow.first_seen // _HALF_SECOND)
         begun = self._starts.get(start)
         if begun is None:
-            begun = self._remember(self._starts, start, [], _CLIENTS)
+            begun = self._remember(self._starts, start, [], self._most)
         if len(begun) < _STARTS:
             begun.append(attempt)
         if hello is not None:
             twins = self._randoms.get(hello.random)
             if twins is None:
-                self._remember(self._randoms, hello.random, [attempt], _CLIENTS)
+                self._remember(self._randoms, hello.random, [attempt], self._most)
             elif len(twins) < _TWINS:
                 twins.append(attempt)
         shape = shape_of(handshake, name, address)
         profile = self.servers.get(address)
         if profile is None:
-            profile = self._remember(self.servers, address, ServerProfile(), _PROFILES)
+            profile = self._remember(self.servers, address, ServerProfile(), self._most)
         profile.note(shape, attempt, handshake)
         if name:
             lower = name.lower()
             named = self.names.get(lower)
             if named is None:
-                named = self._remember(self.names, lower, ServerProfile(), _PROFILES)
+                named = self._remember(self.names, lower, ServerProfile(), self._most)
             named.note(shape, attempt, handshake)
         if answer is not None and answer.selected_version < _TLS12 and hello is not None and attempt.outcome == "completed":
             self._note_old_client(flow.client_address, hello)
@@ -212,7 +213,7 @@ class Context:
 
     def _note_old_client(self, client_address: str, hello: ClientHello) -> None:
         best = hello.max_version
-        if best < _TLS12 and (client_address in self.old_clients or len(self.old_clients) < _CLIENTS):
+        if best < _TLS12 and (client_address in self.old_clients or len(self.old_clients) < self._most):
             self.old_clients[client_address] = best
 
     def _note_capture(self, handshake: Handshake) -> None:
