@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import fcntl
 import hashlib
 import subprocess
 from dataclasses import dataclass
@@ -93,10 +94,12 @@ class Pki:
         self.now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         self._keys: dict[str, Any] = {}
         self._cas: dict[str, tuple[x509.Certificate, Any, x509.Certificate | None]] = {}
-        if not (folder / "complete").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._make()
-            (folder / "complete").touch()
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several laboratories may start at once
+            if not (folder / "complete").exists():
+                self._make()
+                (folder / "complete").touch()
 
     # -- what others ask for --------------------------------------------------------------------------------------
     def leaf(self, name: str) -> Files:

@@ -132,6 +132,7 @@ def test_the_index_is_fresh() -> None:
     assert (CAPTURES / "README.md").read_text() == index.page(CAPTURES)
 
 
+@pytest.mark.xdist_group("lab")
 @pytest.mark.parametrize("name", AGAIN)
 def test_the_laboratory_records_it_again_with_the_same_label(name: str, tmp_path: Path) -> None:
     if os.geteuid() != 0:
