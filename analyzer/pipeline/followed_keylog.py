@@ -13,6 +13,7 @@ from analyzer.tls.keylog import KeyLog
 __all__ = ["FollowedKeyLog"]
 
 _AT_ONCE = 1 << 20
+_MOST = 100_000  # connections; of those that went by nobody will ask again
 
 
 class FollowedKeyLog:
@@ -55,3 +56,5 @@ class FollowedKeyLog:
         with contextlib.suppress(OSError):
             while chunk := self._file.read(_AT_ONCE):
                 self.keylog.feed(chunk, self._path)
+                if len(self.keylog) > _MOST:
+                    self.keylog.forget_oldest(_MOST // 2)

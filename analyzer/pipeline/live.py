@@ -44,6 +44,7 @@ _LISTED = 200  # connections without a byte that get a row each, per second
 _SAVED = 2_000  # ... when there were none for a while
 _PATIENCE = 0.05  # seconds of judging between two looks at the ring
 _BACKLOG = 2_000  # handshakes that may wait to be judged
+_SERVERS = 65_536  # addresses and ports where TLS was seen
 _STEP_BACK = 5 * _SECOND
 
 
@@ -208,6 +209,8 @@ class LiveRun(Run):
         self._leave_unlisted(idle)
         self._pending += self._learn(tracker.ended(idle=idle, linger=_LINGER, settle=_SETTLE))
         tracker.forget_gone(idle)
+        if len(tracker._tls_servers) > _SERVERS:
+            tracker._tls_servers.clear()  # it learns those anew that are still there
 
     def _leave_unlisted(self, idle: float) -> None:
         """Of the connections that ended without a byte, some get a row; a flood of them is a number."""

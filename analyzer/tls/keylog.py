@@ -94,6 +94,11 @@ class KeyLog:
         """Tell which secrets of a connection are known."""
         return tuple(self._secrets.get(client_random, ()))
 
+    def forget_oldest(self, keep: int) -> None:
+        """Forget the connections whose secrets came first, beyond the last ``keep``."""
+        for client_random in list(self._secrets)[: max(0, len(self._secrets) - keep)]:
+            del self._secrets[client_random]
+
     def feed(self, data: bytes, source: str = "key log") -> None:
         """Read on: ``data`` may begin and end within a line."""
         state = self._unfinished.setdefault(source, _Unfinished())

@@ -22,6 +22,7 @@ from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch
 from analyzer.model.options import Options
 from analyzer.pipeline.copies import Copies
+from analyzer.pipeline.followed_keylog import FollowedKeyLog
 from analyzer.pipeline.kept_frames import KeptFrames
 from analyzer.pipeline.metrics import read_address
 from analyzer.sources import open_source
@@ -245,3 +246,30 @@ def test_a_capture_leaves_with_the_secrets_of_its_connections_only(tmp_path: Pat
     assert oct(out.stat().st_mode & 0o777) == "0o600"
     assert b"ab" * 32 not in out.read_bytes()
     assert out.stat().st_size < 100_000
+
+
+def test_a_key_log_that_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "keys.log"
+    followed = FollowedKeyLog(str(path))  # comes later
+    assert len(followed.keylog) == 0
+
+    def line(number: int) -> str:
+        return f"CLIENT_RANDOM {number:064x} {'ab' * 48}\n"
+
+    path.write_text(line(1) + line(2)[:30])
+    followed.read_on()
+    assert len(followed.keylog) == 1
+    with path.open("a") as file:
+        file.write(line(2)[30:] + "nonsense\n")
+    followed.read_on()
+    assert len(followed.keylog) == 2
+    assert followed.keylog.bad_lines == 1
+    path.write_text(line(3))  # cut and begun anew
+    followed.read_on()
+    path.rename(tmp_path / "old")
+    path.write_text(line(4))
+    followed.read_on()
+    assert len(followed.keylog) == 4
+    followed.keylog.forget_oldest(1)
+    assert (4).to_bytes(32, "big") in followed.keylog
+    assert len(followed.keylog) == 1
