@@ -141,8 +141,11 @@ class ServerTable:
         if h.finding is not None:
             _note(server.causes, h.finding.cause)
         if answer is not None:
-            _note(server.versions, registries.name_of_version(answer.selected_version))
-            _note(server.suites, registries.name_of_cipher_suite(answer.cipher_suite))
+            # a ServerHello that was not captured to its end says 0 and -1
+            if answer.selected_version:
+                _note(server.versions, registries.name_of_version(answer.selected_version))
+            if answer.cipher_suite >= 0:
+                _note(server.suites, registries.name_of_cipher_suite(answer.cipher_suite))
             if h.named_group is not None:
                 _note(server.groups, registries.name_of_named_group(h.named_group))
             _note(server.alpn, h.alpn)
