@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from analyzer import registries
 from analyzer.diagnosis.comparison import Comparison
 from analyzer.export.escape import for_html
+from analyzer.export.lines import paragraphs
 from analyzer.export.report.census import Census
 from analyzer.export.values import iso_time
 from analyzer.model.finding import Finding
@@ -79,7 +80,7 @@ def draw_finding(finding: Finding, outcome: str = "") -> str:
     if finding.evidence:
         parts.append(_listed([says if frame is None else f"frame {frame}: {says}" for frame, says in finding.evidence]))
     if finding.remedy:
-        parts.append(f"<p>{for_html(finding.remedy)}</p>")
+        parts += [f"<p>{for_html(text)}</p>" for text in paragraphs(finding.remedy) if text.strip()]
     if finding.confirm:
         parts.append("".join(f"<pre>{for_html(command)}</pre>" for command in finding.confirm))
     return _frame(*parts)
