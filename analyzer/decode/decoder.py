@@ -9,6 +9,7 @@ than ``ROUNDS`` times, so headers without end cost a bounded amount.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from analyzer.model.options import Limits
 __all__ = ["Decoder"]
 
 ROUNDS = 48
+
+_ROW_COLUMNS = tuple(field.name for field in fields(SegmentBatch) if field.name not in ("data", "capture", "icmp"))
 
 _READERS: tuple[tuple[Layer, tuple[int, ...]], ...] = (
     (link.read_ethernet, (Code.LINK + 1, Code.ETHERNET, Code.BRIDGED)),
@@ -84,7 +87,7 @@ class Decoder:
         self._fragments = Fragments(limits.fragments)
 
     def decode(self, batch: FrameBatch) -> SegmentBatch:
-        """TCP segments of ``batch``, rows in frame order; any bytes give a SegmentBatch."""
+        """TCP segments of ``batch`` in frame order, or by time where the file is not; any bytes give a SegmentBatch."""
         work = Work(batch, batch.data, self.counters)
         segments: list[Packets] = []
         waiting = [_open_frames(batch)]
@@ -102,7 +105,17 @@ class Decoder:
                 break
         work.count("too many headers", sum(len(packets) for packets in waiting))
         work.icmp.sort(key=lambda error: error.frame)
-        return tcp.read_segments(work, Packets.join(segments))
+        return _in_time(tcp.read_segments(work, Packets.join(segments)))
+
+
+def _in_time(segments: SegmentBatch) -> SegmentBatch:
+    """The rows by time where frames were written out of turn (merged interfaces, several queues): time tells what came first."""
+    times = segments.timestamp
+    if not (times[1:] < times[:-1]).any():
+        return segments
+    order = np.argsort(times, kind="stable")
+    columns = {name: getattr(segments, name)[order] for name in _ROW_COLUMNS}
+    return replace(segments, **columns)
 
 
 def _open_frames(batch: FrameBatch) -> Packets:

@@ -115,7 +115,8 @@ def closing_events(handshake: Handshake) -> list[Close]:
     ):
         if frame:
             events.append(Close(frame, 1, time, from_client, kind))
-    events.sort(key=lambda event: (event.frame, event.order))
+    timed = all(event.timestamp for event in events)
+    events.sort(key=lambda event: (event.timestamp if timed else 0, event.frame, event.order))
     return [event for event in events if not _is_reaction(handshake, event, events)]
 
 

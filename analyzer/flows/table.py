@@ -284,7 +284,11 @@ class FlowTable:
         if not fresh.any():
             return
         first = np.full(len(rows), len(s), np.int64)
-        _first_of(first, local)
+        if (s.frame[1:] < s.frame[:-1]).any():  # rows by time: numbers go by the place in the file all the same
+            first[:] = s.frame.max() + 1
+            np.minimum.at(first, local, s.frame)
+        else:
+            _first_of(first, local)
         which = np.flatnonzero(new)
         which = which[np.argsort(first[which], kind="stable")]
         c["number"][rows[which]] = self.count + np.arange(len(which))

@@ -243,7 +243,7 @@ class Tracker:
         known_by = 2
         if len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (1, 16):
             client = direction
-        elif len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (2, 11, 12, 14):
+        elif len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] in (2, 12, 14):
             client = 1 - direction
         else:
             source, destination = int(c["source_port"][row]), int(c["destination_port"][row])
@@ -254,6 +254,8 @@ class Tracker:
                 client = 1 if named[0] else 0
             elif home[0] != home[1]:
                 client = 1 if home[0] else 0
+            elif len(data) > 5 and data[0] == 22 and data[1] == 3 and data[5] == 11:
+                client, known_by = 1 - direction, 2  # a Certificate: of the server, unless the ports say that a client sent it
             elif source != destination:
                 client = 1 if source < destination else 0
             else:

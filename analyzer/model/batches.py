@@ -84,7 +84,7 @@ class IcmpError:
 
 @dataclass(slots=True)
 class SegmentBatch:
-    """TCP segments of one FrameBatch, in frame order.
+    """TCP segments of one FrameBatch, in frame order (by time where the frames are not in the order of their times).
 
     Addresses are 128 bits in two uint64 columns, IPv4 mapped into ::ffff:0:0/96; ``ip_version``
     (4 or 6) tells a mapped address from a real one. ``payload_length`` is what was captured,
