@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_kept_without_outputs(path: Path) -> None:
 def test_each_cell_of_code_is_told_about_first(path: Path) -> None:
     kinds = [cell["cell_type"] for cell in read(path)["cells"]]
     assert kinds[0] == "markdown"
-    assert [first for first, second in zip(kinds, kinds[1:], strict=False) if first == second == "code"] == []
+    assert [first for first, second in pairwise(kinds) if first == second == "code"] == []
 
 
 @each
@@ -88,25 +89,34 @@ def run(path: Path, kernel: str) -> tuple[Any, float]:
     return notebook, time.monotonic() - begun
 
 
+def may_listen() -> bool:
+    """This process may listen on an interface: root outside of most containers."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
 @each
 def test_runs_from_top_to_bottom(path: Path, kernel: str, tmp_path: Path) -> None:
     if path.stem == LIVE and shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    before = sorted(os.listdir(FOLDER)), path.read_bytes()
+    before = sorted(FOLDER.iterdir()), path.read_bytes()
     notebook, seconds = run(path, kernel)
     outputs = [output for cell in code_of(notebook) for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert [output["text"] for output in outputs if output.get("name") == "stderr"] == []
     assert seconds < SECONDS
-    assert (sorted(os.listdir(FOLDER)), path.read_bytes()) == before
+    assert (sorted(FOLDER.iterdir()), path.read_bytes()) == before
     shown = [output["data"] for output in outputs if "data" in output]
     assert any("text/html" in data for data in shown)
     assert sum("<svg" in data.get("text/html", "") or "image/svg+xml" in data for data in shown) >= 1, "no picture"
     told = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
-    if path.stem == LIVE and "Not allowed to listen here" not in told:
+    if path.stem == LIVE:
+        assert ("Not allowed to listen here" not in told) == may_listen()
+    if path.stem == LIVE and may_listen():
         lines = [line.split()[:2] for line in told.splitlines()]
         assert ["completed"] in lines
         assert ["failed", "cert-unknown-ca"] in lines
         assert "3 handshakes, 2 failed" in told
-    elif path.stem == LIVE:
-        assert os.geteuid(), "root may listen"
