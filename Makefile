@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 STAMP := .make
 
 # what the tests talk to: real stacks, recorders and readers
-PACKAGES := tshark tcpdump openssl gnutls-bin libnss3-tools nginx-light haproxy stunnel4 iproute2 iptables nftables ethtool \
-	tcpreplay ssldump procps tmux zstd lz4 xz-utils chromium postgresql curl socat libmbedtls-dev libwolfssl-dev golang-go apache2-bin
+PACKAGES := tshark tcpdump openssl gnutls-bin libnss3-tools nginx haproxy curl golang-go gcc iproute2 iptables nftables ethtool \
+	tcpreplay procps tmux zstd lz4 xz-utils chromium postgresql
 
 help:
 	@echo "make demo     analyze a real capture and show its failures"
@@ -55,10 +55,15 @@ format: $(STAMP)/dev
 	@$(BIN)/ruff check --fix -q . || true
 	@$(BIN)/ruff format -q analyzer tests tools captures benchmarks
 
-bench: setup
+$(STAMP)/bench: $(STAMP)/dev
+	@tools/install_packages tshark ssldump tcpreplay
+	@$(BIN)/pip install -q --disable-pip-version-check nfstream || echo "nfstream could not be installed: it is left out"
+	@touch $@
+
+bench: $(STAMP)/bench
 	@$(BIN)/python -m benchmarks.compare
 
-bench-live: setup
+bench-live: $(STAMP)/bench
 	@$(BIN)/python -m benchmarks.live
 
 docs: setup
