@@ -28,7 +28,7 @@ MAX_PLAIN = 16_384
 """Longest record body in the clear (RFC 5246 section 6.2.1: 2^14)."""
 
 RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
-"""(side, content type, version, body, frame, timestamp, first frame, offset, missing bytes)."""
+"""(side, content type, version, body, frame, timestamp, first frame, offset, bytes of it from the first missing one on)."""
 
 class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
@@ -149,7 +149,7 @@ class Side:
                 body = buffer[position + 5 : position + self._real if missing else end]
                 self.sink(
                     self, kind, buffer[position + 1] << 8 | buffer[position + 2], body, frames[last],
-                    timestamps[last], first_frame, base + position, missing,
+                    timestamps[last], first_frame, base + position, length - len(body),
                 )  # fmt: skip
                 if self.broken:
                     return
@@ -221,9 +221,10 @@ class Side:
         self.record_end = self._rest_offset + self._need
         if len(rest) >= 5 and rest[0] in _CONTENT_TYPES and rest[1] == 3:
             self.records += 1
+            body = rest[5 : self._real if self._missing else None]
             self.sink(
-                self, rest[0], rest[1] << 8 | rest[2], rest[5 : self._real if self._missing else None], self._rest_frame, self._rest_time, self._rest_frame, self._rest_offset,
-                self._missing + missing,
+                self, rest[0], rest[1] << 8 | rest[2], body, self._rest_frame, self._rest_time, self._rest_frame, self._rest_offset,
+                len(rest) - 5 + missing - len(body),
             )  # fmt: skip
         self._missing = 0
         self._rest = b""

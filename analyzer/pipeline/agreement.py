@@ -68,6 +68,9 @@ OPENED = "opened with the key log here, not by tshark"
 BEHIND_A_HOLE = "bytes that were not captured: tshark waits for them, we read on behind them"
 MALFORMED = "bytes that break the protocol, which we note as a fault: each reader makes of them what it can"
 LONG = "a message beyond 64 kB: tshark takes its records for encrypted ones"
+MID_STREAM = "a connection whose begin was not captured: tshark does not look for TLS in it"
+FAST_OPEN = "data in a SYN that was sent again: tshark counts the sequence numbers otherwise"
+NOT_OPENED = "records that tshark opens, of a suite that we say we do not open (decryption_note), or that encrypts nothing"
 PLAIN = "a connection that speaks another protocol too: tshark leaves all of it to that one"
 RESUMED = "tshark opens a resumed session with the keys of the one before"
 WRAPPED = "TLS inside a protocol in which tshark does not look for it"
@@ -148,6 +151,12 @@ def _explain(h: Handshake, only_here: _Told, only_there: _Told, opened: _Told, r
         explained[OPENED] += closed.total()
         if h.resumption is not None:
             explained[RESUMED] += _match_closed(only_here[key], only_there[key])
+        if h.decryption_note or (h.server_hello is not None and "_NULL_" in registries.name_of_cipher_suite(h.server_hello.cipher_suite)):
+            explained[NOT_OPENED] += _match_closed(only_here[key], only_there[key])
+    if not flow.syn_frame and not flow.syn_ack_frame and not read:
+        explained[MID_STREAM] += _take(only_here)
+    if flow.syn_frame and h.client_hello_first_frame == flow.syn_frame:
+        explained[FAST_OPEN] += _take(only_here)
     if h.client_bytes or h.server_bytes:
         explained[PLAIN] += _take(only_here)
     for message in h.messages:
@@ -201,16 +210,19 @@ def _words(told: Counter[str]) -> str:
 
 
 def _compare_facts(h: Handshake, frames: list[DissectedFrame], agreement: Agreement) -> None:
+    """Names and numbers that both read; of a hello with a fault each reads as far as it can."""
+
     def differ(frame: int, what: str, here: str | None, there: str | None) -> None:
         if here != there:
             agreement.disagreements.append(Disagreement(h.flow.stream, frame, what, here or "none", there or "none"))
 
     hello, answer = h.client_hello, h.server_hello or h.hello_retry
-    broken = any(fault.from_client and fault.kind == "defect" and fault.frame == h.client_hello_frame for fault in h.faults)
+    broken = {(fault.frame, fault.from_client) for fault in h.faults if fault.kind == "defect"}
     for frame in frames:
-        if hello is not None and not broken and frame.number == h.client_hello_frame and 1 in frame.handshake_types:
+        if hello is not None and frame.number == h.client_hello_frame and 1 in frame.handshake_types and (frame.number, True) not in broken:
             differ(frame.number, "server name", hello.server_name, frame.server_names[0] if frame.server_names else None)
-        if answer is not None and frame.number == h.server_hello_frame and frame.version is not None and frame.cipher_suite is not None:
+        answered = answer is not None and frame.number == h.server_hello_frame and (frame.number, False) not in broken
+        if answer is not None and answered and frame.version is not None and frame.cipher_suite is not None:
             differ(frame.number, "version", registries.name_of_version(answer.selected_version), registries.name_of_version(frame.version))
             differ(
                 frame.number,
