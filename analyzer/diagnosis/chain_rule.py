@@ -6,10 +6,10 @@ from typing import ClassVar, cast
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.refusals import Refusal
+from analyzer.diagnosis.refusals import Refusal, is_openssl
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import Weighed, refusal_of, refusal_text, weigh_chain
-from analyzer.model.finding import Confidence, Finding, Outcome
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
 __all__ = ["GENERAL", "ChainRule", "RefusalRule"]
@@ -60,6 +60,8 @@ class ChainRule(RefusalRule):
     """The alert that names the fault even when the chain is hidden, and how surely."""
     named_says: ClassVar[str] = ""
     """The sentence for it, without its full stop."""
+    ambiguous: ClassVar[str] = ""
+    """What else the alert may mean from other clients than OpenSSL's; with it the alert alone is no more than likely."""
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         weighed = _weighed(handshake, context).get(self.cause)
@@ -77,7 +79,11 @@ class ChainRule(RefusalRule):
         if refusal.how != "alert" or refusal.description != description:
             return None
         summary = f"{self.named_says}: the client says so with {words.alert_name(description)}; the chain itself is hidden."
-        return self.found(confidence, summary, refusal.evidence)
+        evidence = list(refusal.evidence)
+        if self.ambiguous and not is_openssl(handshake.client_hello):
+            confidence = "likely"
+            evidence.append(Evidence(None, self.ambiguous))
+        return self.found(confidence, summary, evidence)
 
 
 def _weighed(handshake: Handshake, context: Context) -> dict[str, Weighed]:

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.doubts import find_doubt
 from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.resets import settle_resets
 from analyzer.diagnosis.rule import Rule
 from analyzer.errors import UsageError
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.options import Options
 
@@ -133,6 +134,7 @@ class Diagnosis:
             key=lambda f: (f.cause in explained, _CONFIDENCE[f.confidence], -len(specific.get(f.cause, ())), f.cause),
         )
         if causes:
+            self._doubt(handshake, causes)
             best = handshake.finding = causes[0]
             explains = specific.get(best.cause, frozenset())
             handshake.also += [finding for finding in causes[1:] + beside if finding.cause not in explains]
@@ -141,6 +143,15 @@ class Diagnosis:
             self._complete(handshake, best)
         else:
             handshake.also += beside
+
+    def _doubt(self, handshake: Handshake, causes: list[Finding]) -> None:
+        """Nothing is certain where the capture lacks what would prove it; what it lacks is."""
+        sure = [finding for finding in causes if finding.confidence == "certain" and not finding.cause.startswith("cap-")]
+        doubt = find_doubt(handshake, self.context) if sure else None
+        if doubt is not None:
+            for finding in sure:
+                finding.confidence = "likely"
+                finding.evidence.append(Evidence(None, f"likely and no more: {doubt}"))
 
     def _complete(self, handshake: Handshake, finding: Finding) -> None:
         """Fill in remedy and commands from the rule's page."""

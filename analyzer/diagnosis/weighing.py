@@ -58,7 +58,14 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
         message = first_message(handshake, "certificate", False)
         frame = message.frame if message else None
     answer = {}
+    owned = OWN_ALERTS.get
     for problem, confidence, is_cause in weighed:
+        if (
+            confidence == "certain"
+            and not _whole(handshake)
+            and (refusal is None or refusal.description not in OWN_ALERTS.get(problem.cause, ()))
+        ):
+            confidence = "likely"  # a certificate that was not captured may have the fault that was meant
         says = problem.says if source is None else f"{problem.says} (as seen in stream {source}; hidden here)"
         if source is not None and confidence == "certain":
             confidence = "likely"
@@ -67,6 +74,10 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
             evidence += refusal.evidence
         answer[problem.cause] = Weighed(problem, confidence, is_cause, evidence)
     return answer
+
+
+def _whole(handshake: Handshake) -> bool:
+    return handshake.server_certificates_complete or not handshake.server_certificates
 
 
 def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> list[tuple[Problem, Confidence, bool]]:

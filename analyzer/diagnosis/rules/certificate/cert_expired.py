@@ -32,3 +32,4 @@ class CertExpired(ChainRule):
     cause = "cert-expired"
     named_by = (45, "certain")
     named_says = "The server's certificate has expired"
+    ambiguous = "NSS, wolfSSL and rustls say the same of a certificate that is not valid yet"

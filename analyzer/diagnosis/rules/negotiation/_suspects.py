@@ -89,7 +89,9 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
         return None
     neighbours = find_neighbours(handshake, context)
     suspects = [found for judge in _JUDGES if (found := judge(hello, neighbours)) is not None]
-    if not suspects and refused.description == 40:
+    if handshake.client_hello_incomplete:
+        suspects = [suspect for suspect in suspects if not _rests_on_absence(suspect, hello)]
+    elif not suspects and refused.description == 40:
         # others got through with all that is offered here: what is left is within the server
         suspects = [Suspect(INSIDE, 1, "offers nothing that the server did not take from others")]
     allowed = _ALLOWED.get(refused.description)
@@ -105,7 +107,7 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
         return None
     best = suspects[0]
     clear = len(suspects) < 2 or best.weight - suspects[1].weight >= _GAP
-    sure = best.weight >= _LIKELY and clear and (neighbours.here or not best.learned)
+    sure = best.weight >= _LIKELY and clear and (neighbours.here or not best.learned) and not handshake.client_hello_incomplete
     # what a box on the way does to a name looks the same: without an alert nothing says that the server did it
     sure = sure and (refused.how == "alert" or (bool(best.learned) and not best.cause.startswith("sni-")))
     return Verdict(
@@ -115,6 +117,13 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
         refused,
         _evidence(handshake, hello, refused, suspects, neighbours, sure),
     )
+
+
+def _rests_on_absence(suspect: Suspect, hello: ClientHello) -> bool:
+    """Whether it blames something that a hello lacks: of a hello captured in part the rest may have it."""
+    if suspect.cause == "client-version-too-old":
+        return not hello.supported_versions
+    return suspect.cause in ("sni-missing", "ems-required", "no-common-sigalg", "no-common-group", "cert-key-type-mismatch")
 
 
 def _evidence(

@@ -47,6 +47,8 @@ class ClientVersionTooOld(OfferRule):
         refused, hello = refused_hello(handshake), handshake.client_hello
         if refused is None or hello is None or refused.description not in (70, 80):
             return None
+        if handshake.client_hello_incomplete and not hello.supported_versions:
+            return None  # the list of versions may be in the rest
         offered = versions_of(hello)
         high = max(offered)
         if high >= 0x0304:

@@ -52,7 +52,7 @@ class MissingExtension(AlertRule):
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello = handshake.closing_alert, handshake.client_hello
-        if alert is None or hello is None:
+        if alert is None or hello is None or (handshake.client_hello_incomplete and not alert.from_client):
             return []
         if alert.from_client:
             answer = handshake.server_hello

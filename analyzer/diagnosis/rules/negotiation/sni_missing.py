@@ -43,8 +43,8 @@ class SniMissing(OfferRule):
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or names_a_host(hello):
-            return None
+        if hello is None or names_a_host(hello) or (handshake.client_hello_incomplete and not hello.server_name):
+            return None  # in a hello captured in part the name may be in the rest
         what = f"names the IP address {words.shown(hello.server_name)}, not a host" if hello.server_name else "names no host (SNI)"
         says = hello_evidence(handshake, f"this hello {what}")
         who = words.server_text(handshake)

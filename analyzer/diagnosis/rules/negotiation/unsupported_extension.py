@@ -43,7 +43,7 @@ class UnsupportedExtension(AlertRule):
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello, answer = handshake.closing_alert, handshake.client_hello, handshake.server_hello or handshake.hello_retry
-        if alert is None or not alert.from_client or hello is None or answer is None or hello.defects:
+        if alert is None or not alert.from_client or hello is None or answer is None or hello.defects or handshake.client_hello_incomplete:
             return []
         unasked = [e for e in answer.extension_types if e not in hello.extension_types and e not in _ANSWERED_UNASKED]
         frame = handshake.server_hello_frame or None

@@ -44,6 +44,8 @@ class TupleReuse(Rule):
             return None
         challenge = None
         for s in handshake.segments:
+            if s.from_client and s.flags & TcpFlag.ACK and not s.flags & TcpFlag.RST:
+                break  # the client got its SYN-ACK, captured or not
             if s.from_client or s.duplicate or s.frame < flow.syn_frame:
                 continue
             if s.flags & (TcpFlag.SYN | TcpFlag.RST):
