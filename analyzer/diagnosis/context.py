@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chains import Chains
+from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.profiles import Attempt, ServerProfile, shape_of
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.batches import IcmpError
@@ -158,7 +159,7 @@ class Context:
             handshake.stage, handshake.outcome, handshake.aborted_by, alert.description if alert is not None else None,
             hello, answer, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
             flow.client_frames + flow.server_frames, handshake.dialogue.via if handshake.dialogue is not None else None,
-            flow.server_rst_time,
+            flow.server_rst_time, handshake.outcome == "completed" and left_at_once(handshake),
         )  # fmt: skip
         recent = self.clients.get(flow.client_address)
         if recent is None:

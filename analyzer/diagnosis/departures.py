@@ -77,7 +77,7 @@ def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     departure = find_departure(handshake)
     if departure is None or (departure.goodbye and not departure.offers_http):
         return None
-    if any(attempt.outcome == "completed" for attempt in context.attempts(handshake, _RACE)):
+    if any(attempt.outcome == "completed" and not attempt.left_at_once for attempt in context.attempts(handshake, _RACE)):
         return None
     how = "with close_notify" if departure.goodbye else "without close_notify"
     return Refusal(

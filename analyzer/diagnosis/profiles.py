@@ -48,6 +48,8 @@ class Attempt(NamedTuple):
     via: str | None = None
     """How TLS began, where a dialogue led to it."""
     server_rst_time: int = 0
+    left_at_once: bool = False
+    """Completed, and its client closed without a byte of data: it may have been refused after all."""
 
     @property
     def server_name(self) -> str | None:
