@@ -8,11 +8,13 @@ bytes never captured and never acknowledged were lost before they came to where 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from analyzer.diagnosis.context import Context
 from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.handshake import Handshake, Segment
+
+if TYPE_CHECKING:
+    from analyzer.diagnosis.context import Context
 
 __all__ = ["Delivery", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
 
