@@ -58,13 +58,9 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
         message = first_message(handshake, "certificate", False)
         frame = message.frame if message else None
     answer = {}
-    owned = OWN_ALERTS.get
     for problem, confidence, is_cause in weighed:
-        if (
-            confidence == "certain"
-            and not _whole(handshake)
-            and (refusal is None or refusal.description not in OWN_ALERTS.get(problem.cause, ()))
-        ):
+        named = refusal is not None and refusal.description in OWN_ALERTS.get(problem.cause, ())
+        if confidence == "certain" and not named and not _whole(handshake):
             confidence = "likely"  # a certificate that was not captured may have the fault that was meant
         says = problem.says if source is None else f"{problem.says} (as seen in stream {source}; hidden here)"
         if source is not None and confidence == "certain":
