@@ -17,7 +17,7 @@ help:
 	@echo "make test     run every test"
 	@echo "make check    lint, types, import contracts, generated files"
 	@echo "make bench    compare with tshark, ssldump and nfstream"
-	@echo "make docs     build the documentation and its pictures"
+	@echo "make docs     write what is generated, build the documentation and its pictures"
 
 $(STAMP)/venv: pyproject.toml
 	@mkdir -p $(STAMP)

@@ -1,4 +1,4 @@
-"""What ``make docs`` runs: writes the derived pages, draws the pictures, builds the site into ``site/``.
+"""What ``make docs`` runs: writes the index of rules and the derived pages, draws the pictures, builds the site into ``site/``.
 
 python tools/make_docs.py              all of it
 python tools/make_docs.py --check      exit 1 when a checked-in page is stale, write nothing
@@ -80,8 +80,9 @@ def main() -> int:
         for path in found:
             print(f"not up to date: {path.relative_to(ROOT)} (python tools/make_docs.py)")
         return 1 if found else 0
+    for tool in ("make_rule_index.py", "make_cause_pages.py"):
+        subprocess.run([sys.executable, f"tools/{tool}"], cwd=ROOT, check=True)
     write()
-    subprocess.run([sys.executable, "tools/make_cause_pages.py"], cwd=ROOT, check=True)
     if not options.pages:
         draw()
         build()
