@@ -20,7 +20,7 @@ from analyzer.errors import AnalyzerError, CaptureFormatError, MissingExtra, Sou
 if TYPE_CHECKING:
     from analyzer.model.options import Options
     from analyzer.notebook import Result
-    from analyzer.pipeline.sniffer import Sniffer
+    from analyzer.notebook.sniffer import Sniffer
 
 __version__ = "0.1.0"
 
@@ -83,7 +83,7 @@ def sniff(
     from dataclasses import replace
 
     from analyzer.model.options import Options
-    from analyzer.pipeline.sniffer import Sniffer
+    from analyzer.notebook.sniffer import Sniffer
 
     if keylog is not None:
         wanted["keylog"] = str(keylog)

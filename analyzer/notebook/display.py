@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from analyzer import registries
 from analyzer.diagnosis.comparison import Comparison
@@ -16,7 +17,10 @@ from analyzer.model.shown import DRAWINGS
 from analyzer.pipeline.result import Result
 from analyzer.pipeline.run import Totals
 
-__all__ = ["draw_comparison", "draw_finding", "draw_handshake", "draw_result", "draw_totals", "register"]
+if TYPE_CHECKING:
+    from analyzer.pipeline.sniffer import Sniffer
+
+__all__ = ["draw_comparison", "draw_finding", "draw_handshake", "draw_result", "draw_sniffer", "draw_totals"]
 
 _SHOWN = 20
 
@@ -51,6 +55,12 @@ def draw_totals(totals: Totals) -> str:
         counts.append(f"{totals.no_handshake:,} without a handshake")
     size = f"{totals.frames:,} frames, {totals.flows:,} connections"
     return f"<p><strong>{totals.handshakes:,} TLS attempts</strong>: {for_html(', '.join(counts))} <small>({size})</small></p>"
+
+
+def draw_sniffer(watch: Sniffer) -> str:
+    """The interface, and one line of counts so far."""
+    lost = f"{watch.drops:,} frames lost"
+    return _frame(f"<p>Watching <strong>{for_html(watch.interface)}</strong>, {lost}</p>", draw_totals(watch.totals))
 
 
 def draw_handshake(h: Handshake) -> str:
@@ -95,19 +105,6 @@ def draw_comparison(c: Comparison) -> str:
     return _frame(*parts)
 
 
-def register(result: type[Result]) -> None:
-    """Let every public object draw itself."""
-    DRAWINGS.update(
-        {
-            result: draw_result,
-            Totals: draw_totals,
-            Handshake: draw_handshake,
-            Finding: draw_finding,
-            Comparison: draw_comparison,
-        }
-    )
-
-
 def _server(h: Handshake) -> str:
     name = h.client_hello.server_name if h.client_hello is not None else None
     return name or f"{h.flow.server_address} port {h.flow.server_port}"
@@ -128,3 +125,6 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{for_html(text)}</th>" for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{for_html(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+DRAWINGS.update({Totals: draw_totals, Handshake: draw_handshake, Finding: draw_finding, Comparison: draw_comparison})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analyzer.model.shown import Shown
-from analyzer.notebook import display
+from analyzer.model.shown import DRAWINGS, Shown
+from analyzer.notebook.display import draw_result
 from analyzer.notebook.explanation import Explanation
 from analyzer.pipeline import result
 
@@ -84,4 +84,4 @@ class Charts:
         return "<Charts: causes() timeline() versions() cipher_suites()>"
 
 
-display.register(Result)
+DRAWINGS[Result] = draw_result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -161,3 +162,12 @@ def test_nothing_to_show_is_shown_too(tmp_path):
     assert result.chart.causes().to_dict()
     with pytest.raises(UsageError):
         result.packets(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="listening to an interface needs root")
+def test_what_watches_shows_itself_and_explains():
+    with analyzer.sniff("lo", duration=0.3) as watch:
+        assert "Watching <strong>lo</strong>" in watch._repr_html_()
+        list(watch)
+        story = watch.explain(analyzer.analyze(str(EXPIRED))[0])
+    assert "Stream 0 of lo" in str(story)
