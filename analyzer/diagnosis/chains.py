@@ -47,6 +47,7 @@ class Chains:
         self._authorities: dict[bytes, Certificate] = {}
         self._sites: dict[bytes, set[str]] = {}
         self._latest: dict[tuple[str, int, str | None], Handshake] = {}
+        self._several: dict[tuple[str, int, str | None], None] = {}
         self._client_issuers: dict[str, set[bytes]] = {}
         self._seen: dict[tuple[str, str | None], None] = {}
 
@@ -70,7 +71,11 @@ class Chains:
 
     def _learn_chain(self, handshake: Handshake, certificates: tuple[Certificate, ...], name: str | None) -> None:
         flow = handshake.flow
-        _keep(self._latest, (flow.server_address, flow.server_port, name), handshake)
+        where = (flow.server_address, flow.server_port, name)
+        before = self._latest.get(where)
+        if before is not None and before.server_certificates[0].sha256 != certificates[0].sha256:
+            _keep(self._several, where, None)
+        _keep(self._latest, where, handshake)
         for certificate in certificates[1:]:
             if certificate.is_ca and certificate.subject_der not in self._authorities:
                 _keep(self._authorities, certificate.subject_der, certificate)
@@ -110,12 +115,14 @@ class Chains:
     def elsewhere(self, handshake: Handshake) -> tuple[ChainJudgement, int] | None:
         """Judgement, at this handshake's time, of the chain that its server showed for its name in another handshake.
 
-        With it the stream number of that handshake. For handshakes that hide theirs (TLS 1.3).
+        With it the stream number of that handshake. For handshakes that hide theirs (TLS 1.3). None where the server
+        showed more than one certificate for the name: which of them the hidden one is cannot be told.
         """
         flow, hello = handshake.flow, handshake.client_hello
         name = hello.server_name if hello is not None else None
-        other = self._latest.get((flow.server_address, flow.server_port, name))
-        if other is None or other is handshake:
+        where = (flow.server_address, flow.server_port, name)
+        other = self._latest.get(where)
+        if other is None or other is handshake or where in self._several:
             return None
         now = time_of(handshake)
         judged = judge_chain(other.server_certificates, name_of(handshake), now, self.store, known_issuer=self._authorities.get)
