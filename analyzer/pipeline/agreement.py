@@ -213,7 +213,7 @@ def _compare_facts(h: Handshake, frames: list[DissectedFrame], agreement: Agreem
     """Names and numbers that both read; of a hello with a fault each reads as far as it can."""
 
     def differ(frame: int, what: str, here: str | None, there: str | None) -> None:
-        if here != there:
+        if (here or None) != (there or None):
             agreement.disagreements.append(Disagreement(h.flow.stream, frame, what, here or "none", there or "none"))
 
     hello, answer = h.client_hello, h.server_hello or h.hello_retry

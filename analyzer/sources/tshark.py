@@ -219,7 +219,7 @@ def _read_packet(packet: Any) -> DissectedFrame | None:
             alerts += plain
             alerts += [DissectedAlert(None, None)] * (len(_fields(layer, "tls.alert_message")) - len(plain))
             specs += len(_fields(layer, "tls.change_cipher_spec"))
-            names += _all(layer, "tls.handshake.extensions_server_name")
+            names += [_text(field.raw_value) for field in _fields(layer, "tls.handshake.extensions_server_name")]
             if 2 in found or 6 in found:
                 suite = _number(_first(layer, "tls.handshake.ciphersuite"))
                 version = _number(_first(layer, "tls.handshake.extensions.supported_version") or _first(layer, "tls.handshake.version"))
@@ -255,6 +255,11 @@ def _all(layer: Any, name: str) -> list[str]:
 def _first(layer: Any, name: str) -> str | None:
     values = _all(layer, name)
     return values[0] if values else None
+
+
+def _text(octets: str | None) -> str:
+    """Text as its bytes on the wire say it; what tshark shows has lost what is not printable."""
+    return bytes.fromhex(octets or "").decode("utf-8", "backslashreplace")
 
 
 def _number(text: str | None) -> int | None:

@@ -110,3 +110,34 @@ def test_what_is_no_capture_is_said_in_one_line(tmp_path):
     assert "\n" not in str(said.value)
     with pytest.raises(SourceError):
         list(read_dissection(str(tmp_path)))
+
+
+_NAMES = [b"a\x01b.test", b"<script>x</script>", b"\xff\xfe.test", "\u00fcn\u00ef.test".encode(), b"x" * 250, b"a\x1b[31m", b"back\\slash",
+          b'"quote&amp;', b"", b"a b.test", b"end\0ing"]  # fmt: skip
+
+
+def test_agrees_on_names_that_are_hostile(tmp_path):
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.l2 import Ether
+    from scapy.packet import Raw
+    from scapy.utils import wrpcap
+
+    def hello(name):
+        listed = b"\0" + len(name).to_bytes(2, "big") + name
+        extension = b"\0\0" + (len(listed) + 2).to_bytes(2, "big") + len(listed).to_bytes(2, "big") + listed
+        body = b"\3\3" + bytes(range(32)) + b"\0\0\2\x13\x01\1\0" + len(extension).to_bytes(2, "big") + extension
+        message = b"\1" + len(body).to_bytes(3, "big") + body
+        return b"\x16\3\1" + len(message).to_bytes(2, "big") + message
+
+    client = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2")
+    frames = []
+    for number, name in enumerate(_NAMES):
+        port = 40_000 + number
+        frames += [
+            client / TCP(sport=port, dport=443, flags="S", seq=1),
+            client / TCP(sport=port, dport=443, flags="PA", seq=2, ack=1) / Raw(hello(name)),
+        ]
+    wrpcap(str(tmp_path / "names.pcap"), frames)
+    agreement = verify(str(tmp_path / "names.pcap"))
+    assert [str(each) for each in agreement.disagreements] == []
+    assert agreement.messages == len(_NAMES)
