@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.losses import read_delivery
 from analyzer.diagnosis.silence import missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
 
-__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "is_alert_sized", "left_at_once", "settle", "settle_silence"]
+__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "has_holes", "is_alert_sized", "left_at_once", "settle", "settle_silence"]
 
 PATIENCE = 10_000_000_000
 """ns of silence, with the capture still running, after which an attempt counts as failed, not unfinished."""
@@ -74,8 +75,8 @@ def settle(handshake: Handshake) -> None:
         handshake.aborted_by = _side(from_client)
     if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
-    elif not events or (missing_side(handshake) is not None and not _is_plain(handshake.closing_alert)):
-        # of one side alone a close shows nothing: it may be the answer to what the other side did
+    elif not events or (not _is_plain(handshake.closing_alert) and (missing_side(handshake) is not None or has_holes(handshake))):
+        # of one side alone a close shows nothing: it may be the answer to what the other side did, or to what is missing
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
     else:
         handshake.outcome = "failed"
@@ -159,6 +160,17 @@ def _ends(alert: Alert) -> bool:
 def _is_plain(alert: Alert | None) -> bool:
     """A fatal alert that was read, not inferred: it proves itself."""
     return alert is not None and alert.description is not None and alert.how != "inferred"
+
+
+def has_holes(handshake: Handshake) -> bool:
+    """Whether the capture lacks bytes that one side sent: a Finished or an alert may have been among them.
+
+    Bytes that nobody acknowledged were lost on their way, and are not the capture's fault.
+    """
+    segments = handshake.segments
+    if not segments:
+        return handshake.flow.client_gaps > 0 or handshake.flow.server_gaps > 0
+    return any(read_delivery(segments, side).unseen for side in (True, False))
 
 
 def _completed(handshake: Handshake) -> bool:

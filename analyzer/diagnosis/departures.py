@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from analyzer.diagnosis.closing import is_alert_sized
+from analyzer.diagnosis.closing import has_holes, is_alert_sized
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.diagnosis.refusals import Refusal
@@ -45,6 +45,8 @@ def find_departure(handshake: Handshake) -> Departure | None:
     server_left = min((frame for frame in (flow.server_fin_frame, flow.server_rst_frame) if frame), default=0)
     if not left or (server_left and server_left < left) or quiet_before_close(handshake) > AT_ONCE:
         return None
+    if flow.truncated or has_holes(handshake):
+        return None  # what it said may be among what the capture lacks
     if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else 0):
         return None
     done = handshake.client_finished_frame

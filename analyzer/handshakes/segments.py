@@ -51,11 +51,12 @@ def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tup
         else:
             mine = rows[(rows["direction"] == side) & ((rows["flags"] & TcpFlag.RST) == 0)]
             other = rows[(rows["direction"] != side) & ((rows["flags"] & TcpFlag.ACK) != 0)]
-            if len(mine):
-                base[side] = (int(mine["sequence"][0]) - 1) & 0xFFFFFFFF
-            elif len(other):
-                # this side was not captured: what the other acknowledged first stands for its beginning
-                base[side] = (int(other["acknowledgment"][0]) - 1) & 0xFFFFFFFF
+            begins = [int(number) for number in mine["sequence"][:1]]
+            told = [int(number) for number in other["acknowledgment"][:1]]
+            if told and (not begins or (told[0] - begins[0]) % 2**32 >= 2**31):
+                begins = told  # what the other acknowledged before stands for the beginning: all after it was sent
+            if begins:
+                base[side] = (begins[0] - 1) & 0xFFFFFFFF
     tops = [-1, -1]
     recent: dict[tuple[int, ...], int] = {}
     result: list[Segment] = []

@@ -29,6 +29,9 @@ from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
+_NEAR = 1 << 16
+"""Numbers of this connection at its beginning; those of another one are anywhere."""
+
 
 class TupleReuse(Rule):
     """A bare ACK of another connection in answer to the SYN."""
@@ -51,7 +54,8 @@ class TupleReuse(Rule):
             if s.flags & (TcpFlag.SYN | TcpFlag.RST):
                 break
             if s.flags & TcpFlag.ACK and s.acknowledgment != 1:
-                challenge = s
+                # with data, or numbers that fit, it is this connection's, and its SYN-ACK was not captured
+                challenge = s if not s.length and not 1 < s.acknowledgment < _NEAR else None
                 break
         if challenge is None:
             return None
