@@ -148,8 +148,7 @@ def test_prevention_names_what_fails_next(authority, make_handshake):
 def test_tables_of_neighbours_are_bounded(make_handshake, monkeypatch):
     from analyzer.diagnosis import context
 
-    monkeypatch.setattr(context, "_CLIENTS", 50)
-    monkeypatch.setattr(context, "_PROFILES", 50)
+    monkeypatch.setattr(context, "_MOST", 50)
     diagnosis = Diagnosis(rules=[])
     for number in range(200):
         diagnosis.learn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import json
 import shutil
 import signal
@@ -53,10 +54,16 @@ def test_fail_on_is_the_exit_code(sniff: Start, connect: Client) -> None:
     assert watching.end() == 3
 
 
+def open_up(folder: Path) -> None:
+    """Let everybody write there: pytest's folders are for their owner only, all the way up."""
+    folder.chmod(0o777)
+    for above in folder.parents:
+        if above.stat().st_uid == os.geteuid() and above.name.startswith(("pytest-", "popen-")):
+            above.chmod(0o755)
+
+
 def test_hanging_up_begins_new_files(sniff: Start, connect: Client, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for folder in (tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    open_up(tmp_path)
     rows, frames = tmp_path / "rows.csv", tmp_path / "failed.pcapng"
     watching = sniff("near0", "-o", str(rows), "--write", str(frames), jsonl=False).ready()
     connect(*FAILS)
@@ -84,7 +91,7 @@ def test_hanging_up_begins_new_files(sniff: Start, connect: Client, tmp_path: Pa
 
 
 def test_files_are_changed_when_they_are_full(sniff: Start, connect: Client, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
+    open_up(tmp_path)
     rows = tmp_path / "rows.jsonl"
     watching = sniff("near0", "-o", str(rows), "--rotate-size", "1k", "--keep", "2", jsonl=False).ready()
     for number in range(1, 5):

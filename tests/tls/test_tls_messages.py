@@ -335,7 +335,7 @@ def test_reads_requests_and_encrypted_extensions() -> None:
 def test_takes_time_in_proportion(grow: Callable[[int], bytes]) -> None:
     def measure(message: bytes) -> float:
         best = 9.0
-        for _ in range(5):
+        for _ in range(9):
             forget()
             begin = time.perf_counter()
             outcome(tls.read_client_hello, message)
@@ -343,4 +343,4 @@ def test_takes_time_in_proportion(grow: Callable[[int], bytes]) -> None:
         return best
 
     small, large = measure(grow(15_000)), measure(grow(60_000))
-    assert large < 12 * small + 0.002
+    assert large < 12 * small + 0.01  # four times the input; sixteen would be quadratic, and other work goes on beside this
