@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ def analyze(
         from analyzer.cli.decrypted import check_export, export_decrypted
 
         check_export(map(is_stream, captures))
+    options = replace(options, keeps_flows=_has_flows(chosen, output))
     run = open_run(captures, options)
     with contextlib.closing(run.source):
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
@@ -133,6 +135,11 @@ def _is_folder(output: str | None, kind: str) -> bool:
     if output is None or output == "-":
         return False
     return output.endswith(os.sep) or Path(output).is_dir() or (kind == "zeek" and not Path(output).suffix)
+
+
+def _has_flows(chosen: str, output: str | None) -> bool:
+    """The output may have room for a table of flows; without, memory does not grow with the capture."""
+    return chosen not in ("table", "csv", "jsonl", "parquet", "ecs") or _is_folder(output, chosen)
 
 
 class _Watched:

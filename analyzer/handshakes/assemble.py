@@ -50,6 +50,9 @@ def assemble(
         flow.segments_capped = sum(len(p) for p in parts) >= limit
     acknowledged = _hello_acknowledged(h, h.segments) if h.server_hello is None and h.client_hello_end else True
     h.stage = stage_of(h, went_on, acknowledged)
+    if h.read_segments is not None and h.stage != Stage.ESTABLISHED:
+        # they are slices of what was kept of whole batches, and this handshake may be held until the end
+        h.read_segments = partial(read_segments, [part.copy() for part in parts], client, limit)
     return h
 
 

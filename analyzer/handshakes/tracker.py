@@ -7,6 +7,7 @@ it costs vector work only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _RESET_TEXT = 200  # bytes kept of what a reset carries
 _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
+_PART = 2_048  # flows whose handshakes are made at once at the end
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 
 Segments = tuple[list[int], list[int], int, list[int], list[int], list[int]]
@@ -115,7 +117,7 @@ class Tracker:
         rank = np.arange(len(ordered)) - np.repeat(begins, ends - begins)
         head = ordered[rank < _HEAD]
         stops = np.cumsum(np.minimum(ends - begins, _HEAD))
-        data = s.data.tobytes()
+        data = s.data.data
         rows = flows[begins]
         fresh = table["state"][rows] == FlowState.NEW
         self._meet(rows[fresh], head[(stops - np.minimum(ends - begins, _HEAD))[fresh]], s, placed, data)
@@ -143,7 +145,7 @@ class Tracker:
             row, begin, end = int(rows[at]), int(begins[at]), int(ends[at])
             self._feed_one(row, ordered[begin if whole else begin + _HEAD : end], s, placed, data)
 
-    def _feed_one(self, row: int, at: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
+    def _feed_one(self, row: int, at: I64, s: SegmentBatch, placed: Placement, data: memoryview) -> None:
         """The segments ``at`` of one flow, one by one, until its handshake is over."""
         connection = self._connections.get(row)
         if not isinstance(connection, Connection):
@@ -154,7 +156,7 @@ class Tracker:
         client = int(self.table["client"][row])
         for begin in range(0, len(at), _CHUNK):
             for direction, sequence, offset, length, wire, frame, timestamp in self._columns(at[begin : begin + _CHUNK], s, placed):
-                connection.segment(direction == client, sequence, data[offset : offset + length], frame, timestamp, wire)
+                connection.segment(direction == client, sequence, bytes(data[offset : offset + length]), frame, timestamp, wire)
                 if connection.over:
                     self._past(row, connection)
                     return
@@ -213,13 +215,13 @@ class Tracker:
             )
         )  # fmt: skip
 
-    def _meet(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: bytes) -> None:
+    def _meet(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: memoryview) -> None:
         """Flows that have their first payload here, in the segments ``first``: who is the client of those whose SYN was not seen?"""
         c = self.table.columns
         unknown = c["client"][rows] < 0
         for row, at in zip(rows[unknown].tolist(), first[unknown].tolist(), strict=True):
             begin = int(s.payload_offset[at])
-            head = data[begin : begin + min(16, int(s.payload_length[at]))]
+            head = bytes(data[begin : begin + min(16, int(s.payload_length[at]))])
             self._guess_client(row, head, int(placed.direction[at]))
         c["state"][rows] = FlowState.ACTIVE
 
@@ -334,7 +336,7 @@ class Tracker:
         rows = self.table.held()
         rows = rows[c["state"][rows] != FlowState.GONE]
         seen = c["last_seen"][rows]
-        closed = ((c["fin_frame"][rows] > 0).all(axis=1)) | (c["rst_frame"][rows] > 0).any(axis=1)
+        closed = _closed(c, rows)
         late = seen < self.now - int(linger * _SECOND)
         over = (seen < self.now - int(idle * _SECOND)) | (closed & late)
         if settle is not None:
@@ -352,17 +354,28 @@ class Tracker:
                     over[index] = True
         return self.take_out(rows[over])
 
-    def forget_gone(self, idle: float) -> None:
-        """Free the rows of flows that were taken out and have been silent for ``idle`` seconds."""
+    def forget_gone(self, idle: float, *, closed: bool = False) -> None:
+        """Free the rows of flows that were taken out and have been silent for ``idle`` seconds; ``closed``: only where both sides
+        said FIN, or one RST, so that no more can honestly come that would need its number."""
         c = self.table.columns
         rows = self.table.held()
-        self.forget(rows[(c["state"][rows] == FlowState.GONE) & (c["last_seen"][rows] < self.now - int(idle * _SECOND))])
+        rows = rows[(c["state"][rows] == FlowState.GONE) & (c["last_seen"][rows] < self.now - int(idle * _SECOND))]
+        if closed:
+            rows = rows[_closed(c, rows)]
+        self.forget(rows)
 
     def finish(self) -> list[Handshake]:
         """Every handshake that is left, in the order of their first packets."""
+        return [handshake for part in self.finish_in_parts() for handshake in part]
+
+    def finish_in_parts(self) -> Iterator[list[Handshake]]:
+        """The same, some thousand flows at a time: each part may be let go before the next is made."""
         rows = self.table.held()
         rows = rows[self.table["state"][rows] != FlowState.GONE]
-        return self.take_out(rows)
+        rows = rows[np.argsort(self.table["number"][rows], kind="stable")]
+        self._note_servers(rows)  # those of all parts, before the first
+        for begin in range(0, len(rows), _PART):
+            yield self.take_out(rows[begin : begin + _PART])
 
     def take_out(self, rows: I64) -> list[Handshake]:
         """Assemble the handshakes of these flows and be done with them (their rows stay, marked)."""
@@ -370,13 +383,7 @@ class Tracker:
             return []
         c = self.table.columns
         rows = rows[np.argsort(c["number"][rows], kind="stable")]
-        for row in rows.tolist():
-            connection = self._connections.get(row)
-            if connection is not None and connection.is_tls:
-                server = self._server_of(row)
-                self._tls_servers.add(server)
-                if not any(connection.tls_offsets):
-                    self._tls_at_once.add(server)
+        self._note_servers(rows)
         wanted = self._attempts(rows)
         c["state"][rows] = FlowState.GONE
         result: list[Handshake] = []
@@ -384,7 +391,7 @@ class Tracker:
         chosen = rows[wanted]
         clients = c["client"][chosen].tolist()
         for row, flow, client in zip(chosen.tolist(), read_flows(self.table, chosen), clients, strict=True):
-            connection = self._connections.get(row) or self._plain.get(row)
+            connection = self._connections.pop(row, None) or self._plain.get(row)
             if client < 0:
                 client = 1 if flow.server_port == int(c["source_port"][row]) else 0
             handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit)
@@ -399,6 +406,16 @@ class Tracker:
             self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
         return result
+
+    def _note_servers(self, rows: I64) -> None:
+        """Remember the servers of these flows that spoke TLS: whatever else was sent to them was an attempt too."""
+        for row in rows.tolist():
+            connection = self._connections.get(row)
+            if connection is not None and connection.is_tls:
+                server = self._server_of(row)
+                self._tls_servers.add(server)
+                if not any(connection.tls_offsets):
+                    self._tls_at_once.add(server)
 
     def drop(self, rows: I64) -> None:
         """Free the rows of flows that nobody wants to hear of."""
@@ -441,6 +458,12 @@ class Tracker:
         return wanted
 
 
+def _closed(c: dict[str, npt.NDArray[Any]], rows: I64) -> npt.NDArray[np.bool_]:
+    """Which of these flows ended: FIN of both sides, or a RST."""
+    ended: npt.NDArray[np.bool_] = np.logical_or((c["fin_frame"][rows] > 0).all(axis=1), (c["rst_frame"][rows] > 0).any(axis=1))
+    return ended
+
+
 def _asked_for_tls(connection: Connection) -> bool:
     """Whether its dialogue asked for TLS, or went no further because TLS was not offered."""
     dialogue = connection.follower.dialogue or connection.talking
@@ -459,11 +482,11 @@ def _payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
     return result
 
 
-def _join(segments: Segments | None, data: bytes) -> Run:
+def _join(segments: Segments | None, data: memoryview) -> Run:
     if segments is None:
         return b"", 0, (), (), ()
     offsets, lengths, sequence, runs, frames, timestamps = segments
     if len(offsets) == 1:
-        return data[offsets[0] : offsets[0] + lengths[0]], sequence, runs, frames, timestamps
+        return bytes(data[offsets[0] : offsets[0] + lengths[0]]), sequence, runs, frames, timestamps
     joined = b"".join([data[o : o + n] for o, n in zip(offsets, lengths, strict=True)])
     return joined, sequence, runs, frames, timestamps

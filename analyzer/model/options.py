@@ -48,6 +48,8 @@ class Options:
     """'native' or 'tshark'."""
     workers: int = 1
     cluster: str | None = None
+    keeps_flows: bool = True
+    """The table of flows will be asked for: every connection is remembered to the end. Without, memory does not grow with a capture."""
     redact: bool = False
     live: bool = False
     timeout: float = 10.0

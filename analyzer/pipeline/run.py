@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.decode.decoder import Decoder
+from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.errors import SourceError
 from analyzer.handshakes.facts import read_flows
@@ -32,13 +33,15 @@ from analyzer.tables.rows import Row, flow_row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
 
-BUFFERED = 8_192
+BUFFERED = 4_096
 """Handshakes held back so that all can be judged with all their neighbours known."""
 
 _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken to be over
 _LINGER = 5.0  # ... after its FINs or RST
 _PIPE_IDLE = 60.0
 _PIPE_LINGER = 0.2
+_MANY = 32_768  # flows held, closed ones too; with more, those closed for long are forgotten when nobody asks for flows
+_CLOSED_LONG = 30.0
 _COMPLAINTS = 4  # bad lines of a key log that are named
 
 
@@ -91,6 +94,7 @@ class Run:
         self.totals = Totals()
         self._secrets_taken = 0
         self._pending: list[Handshake] = []
+        self._overflowed = False
 
     @property
     def captures(self) -> list[str]:
@@ -133,7 +137,10 @@ class Run:
                     self._make_room()
                 self.totals.seconds = time.monotonic() - started
             self._note_end()
-            self._pending += self._learn(self.tracker.finish())
+            for part in self.tracker.finish_in_parts():
+                self._pending += self._learn(part)
+                if not streaming and self._overflowed:
+                    yield from self._overflow()
             self._pending.sort(key=lambda h: h.flow.number)
             pending = deque(self._pending)
             self._pending = []
@@ -195,7 +202,7 @@ class Run:
     def _learn(self, handshakes: list[Handshake]) -> list[Handshake]:
         for handshake in handshakes:
             self.diagnosis.learn(handshake)
-            if handshake.outcome == "completed":
+            if handshake.outcome == "completed" and not left_at_once(handshake):
                 handshake.read_segments = None  # nobody will ask for them
         return handshakes
 
@@ -209,8 +216,12 @@ class Run:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
         if len(self._pending) <= BUFFERED:
             return
-        done = [h for h in self._pending if h.outcome == "completed"]
-        kept = [h for h in self._pending if h.outcome != "completed"]
+        self._overflowed = True
+        done: list[Handshake] = []
+        kept: list[Handshake] = []
+        for h in self._pending:
+            # of the completed only those whose client left at once may turn out to have failed, and neighbours can tell
+            (done if h.outcome == "completed" and not left_at_once(h) else kept).append(h)
         if len(kept) > BUFFERED:
             done, kept = self._pending, []
         self._pending = kept
@@ -219,6 +230,8 @@ class Run:
     def _make_room(self) -> None:
         """Beyond the limit of flows the longest idle go."""
         table = self.tracker.table
+        if not self.options.keeps_flows and len(table) > _MANY:
+            self.tracker.forget_gone(_CLOSED_LONG, closed=True)
         if len(table) <= table.limit:
             return
         rows = table.choose_idle(len(table) - table.limit + table.limit // 10)
