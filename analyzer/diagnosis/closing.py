@@ -187,7 +187,7 @@ def _completed(handshake: Handshake) -> bool:
             _ends(alert) and alert.description not in _LEAVING and alert.frame < max(client, server) for alert in handshake.alerts
         )
     if not client:
-        return handshake.stage == Stage.ESTABLISHED
+        return handshake.stage == Stage.ESTABLISHED or _conversed(handshake)
     return _went_on(handshake)
 
 
@@ -198,6 +198,21 @@ def _completed_unseen(handshake: Handshake) -> bool:
         return False
     lacking = flow.truncated or flow.client_gaps or flow.server_gaps or _is_disordered(handshake)
     return bool(lacking) and _data_both_ways(handshake)
+
+
+def _conversed(handshake: Handshake) -> bool:
+    """TLS 1.3 whose records are padded, so that no Finished can be told: data of the server after several records of the client."""
+    if not handshake.is_tls13 or handshake.client_certificate_sent is False:
+        return False
+    records = 0
+    for message in handshake.messages:
+        if message.kind != "application_data" or is_alert_sized(message):
+            continue
+        if message.from_client:
+            records += 1
+        elif records > 1:
+            return True
+    return False
 
 
 def _is_disordered(handshake: Handshake) -> bool:

@@ -22,7 +22,7 @@ INDEX: dict[str, tuple[str, str, int, str]] = {
     "proxy-connect-timeout": ("application", "cause", 0x00f4, "f"),
     "proxy-protocol-mismatch": ("application", "cause", 0x01f8, "f"),
     "rate-limit-close": ("application", "cause", 0x0164, "fn"),
-    "server-closed-mid-handshake": ("application", "cause", 0x0e70, "f"),
+    "server-closed-mid-handshake": ("application", "cause", 0x0f70, "f"),
     "server-fin-after-hello": ("application", "cause", 0x0060, "f"),
     "server-restart-mid-handshake": ("application", "cause", 0x0ef4, "fn"),
     "server-rst-after-hello": ("application", "cause", 0x0060, "f"),

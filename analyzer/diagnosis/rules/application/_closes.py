@@ -42,7 +42,7 @@ class CloseEvent(NamedTuple):
 
 
 def first_close(handshake: Handshake) -> CloseEvent | None:
-    """The first FIN or RST of either side, in the order of the capture; None where nobody closed."""
+    """The first FIN or RST of either side, by time; None where nobody closed."""
     flow = handshake.flow
     best: CloseEvent | None = None
     for frame, time, from_client, kind in (
@@ -51,7 +51,7 @@ def first_close(handshake: Handshake) -> CloseEvent | None:
         (flow.client_rst_frame, flow.client_rst_time, True, "rst"),
         (flow.server_rst_frame, flow.server_rst_time, False, "rst"),
     ):
-        if frame and (best is None or frame < best.frame):
+        if frame and (best is None or (time, frame) < (best.time, best.frame)):
             best = CloseEvent(frame, time, from_client, "fin" if kind == "fin" else "rst")
     return best
 

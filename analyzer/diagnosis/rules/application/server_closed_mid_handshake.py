@@ -33,7 +33,7 @@ class ServerClosedMidHandshake(Rule):
     """The honest general answer; it gives way to every other."""
 
     cause = "server-closed-mid-handshake"
-    stages = stages_from(Stage.DIALOGUE, Stage.FINISHED) - {Stage.SERVER_NOT_TLS, Stage.SERVER_ALERT}
+    stages = stages_from(Stage.DIALOGUE, Stage.FINISHED) - {Stage.SERVER_NOT_TLS}
     outcomes = frozenset({"failed"})
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -60,5 +60,7 @@ class ServerClosedMidHandshake(Rule):
                 summary = f"A reset in the name of {who} ended the handshake, {where}; it does not look like the server's own."
                 return self.found("possible", summary, evidence)
         how = "reset" if close is not None and close.kind == "rst" else "closed"
+        if alert is not None:
+            how = "said goodbye (close_notify)"
         summary = f"{words.server_text(handshake)} {how} in the middle of the handshake, {where}."
         return self.found("likely", summary, evidence)
