@@ -28,7 +28,7 @@ class CaptureFormatError(SourceError):
     """What was opened is not a capture in a format we read."""
 
 
-class MissingExtra(AnalyzerError):
+class MissingExtra(AnalyzerError):  # noqa: N818  what is missing is its name
     """A feature needs an optional dependency; the text says the ``pip install`` that brings it."""
 
     def __init__(self, feature: str, extra: str) -> None:

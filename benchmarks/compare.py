@@ -18,10 +18,7 @@ from pathlib import Path
 from benchmarks.workloads import make_a, make_b, make_c
 
 WORK = Path(__file__).resolve().parent / "work"
-NFSTREAM = (
-    "import sys, nfstream\n"
-    "n = sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], statistical_analysis=False, n_meters=1))\n"
-)
+NFSTREAM = "import sys, nfstream\nn = sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], statistical_analysis=False, n_meters=1))\n"
 
 
 def commands(path: Path) -> dict[str, list[str]]:

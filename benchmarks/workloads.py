@@ -1,8 +1,8 @@
 """Workloads, made from handshakes in ``captures/`` so that every byte of TLS was once sent by a real stack.
 
-    A   16,000 handshakes in about 244,000 frames
-    B   500 MB of application data in 10 connections
-    C   handshakes among HTTP, DNS and other UDP, with 5 % of the frames lost and as many reordered
+A   16,000 handshakes in about 244,000 frames
+B   500 MB of application data in 10 connections
+C   handshakes among HTTP, DNS and other UDP, with 5 % of the frames lost and as many reordered
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ def read_frames(path: Path) -> list[Frame]:
     with open_source([str(path)]) as source:
         for batch in source:
             data = batch.data.tobytes()
-            for offset, length, when in zip(
-                batch.offset.tolist(), batch.captured_length.tolist(), batch.timestamp.tolist(), strict=True
-            ):
+            for offset, length, when in zip(batch.offset.tolist(), batch.captured_length.tolist(), batch.timestamp.tolist(), strict=True):
                 frame = data[offset : offset + length]
                 if frame[12:14] == b"\x08\x00" and frame[23] == 6:
                     frames.append((when, frame))

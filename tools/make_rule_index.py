@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from analyzer.diagnosis import registry
-from analyzer.model.handshake import Stage
+from analyzer.diagnosis import registry  # noqa: E402  found beside this folder
+from analyzer.model.handshake import Stage  # noqa: E402
 
 FILE = ROOT / "analyzer" / "diagnosis" / "rule_index.py"
 

@@ -13,8 +13,8 @@ from analyzer.errors import UsageError
 from analyzer.model.options import Options
 
 __all__ = [
-    "CaFile", "Captures", "Cause", "ExportDecrypted", "Cluster", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath", "Quiet", "Reader", "Server",
-    "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
+    "CaFile", "Captures", "Cause", "Cluster", "ExportDecrypted", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath",
+    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
 ]  # fmt: skip
 
 _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"

@@ -35,9 +35,7 @@ class SequenceFacts:
         return cls(none, none, none)
 
 
-def follow_sequences(
-    s: SegmentBatch, side: I64, direction: npt.NDArray[np.uint8], rows: I64, columns: dict[str, npt.NDArray[Any]]
-) -> SequenceFacts:
+def follow_sequences(s: SegmentBatch, side: I64, rows: I64, columns: dict[str, npt.NDArray[Any]]) -> SequenceFacts:
     """Which segments carry only bytes seen before, came late, or are copies of another frame.
 
     ``side`` is 2 x local flow + direction; ``columns['top']`` (highest relative end so far) is brought up to date.

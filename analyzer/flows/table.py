@@ -333,7 +333,7 @@ class FlowTable:
             c["truncated"][rows] += np.bincount(local[cut], minlength=u).astype(np.int32)
         self._first_ttl(s, side, rows)
         self._acknowledged(s, flow, direction, local, rows)
-        facts = follow_sequences(s, side, direction, rows, c)
+        facts = follow_sequences(s, side, rows, c)
         c["retransmissions"][rows] += np.bincount(local[facts.retransmission], minlength=u).astype(np.int32)
         c["out_of_order"][rows] += np.bincount(local[facts.out_of_order], minlength=u).astype(np.int32)
         c["duplicates"][rows] += np.bincount(local[facts.duplicate], minlength=u).astype(np.int32)

@@ -31,8 +31,8 @@ class Connection:
     """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
 
     __slots__ = (
-        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_patience", "_sent", "_starts", "_streams", "_unwrap", "conflicts",
-        "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
+        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_patience", "_sent", "_starts", "_streams", "_unwrap",
+        "conflicts", "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
     )  # fmt: skip
 
     def __init__(self, server_port: int, starts: tuple[int | None, int | None], keylog: Any, limit: int) -> None:
@@ -215,7 +215,8 @@ class Connection:
 
     def _talk(self, from_client: bool, piece: Piece) -> None:
         talk, buffers = self._dialogue, self._buffers
-        assert talk is not None and buffers is not None
+        assert talk is not None
+        assert buffers is not None
         index = 0 if from_client else 1
         buffers[index].append(piece)
         if len(self.plain[index]) < _PLAIN:
@@ -235,7 +236,8 @@ class Connection:
     def _begin_tls(self) -> None:
         """The dialogue is over: what lies behind it is TLS."""
         talk, buffers = self._dialogue, self._buffers
-        assert talk is not None and buffers is not None
+        assert talk is not None
+        assert buffers is not None
         self._mode = 2
         self.is_tls = True
         if talk.dialogue is not None:
@@ -268,7 +270,8 @@ class Connection:
     def _give_up(self) -> None:
         """It does not become TLS. One side may speak TLS all the same: a server that answers plain bytes with an alert."""
         talk, buffers = self._dialogue, self._buffers
-        assert talk is not None and buffers is not None
+        assert talk is not None
+        assert buffers is not None
         self.follower.dialogue = talk.dialogue
         self._mode = 2
         for index, side in ((0, self.follower.client), (1, self.follower.server)):
@@ -279,7 +282,6 @@ class Connection:
                 self.is_tls = True
                 self.plain[index] = b""
         self._replay(buffers)
-
 
     def _look_on(self, from_client: bool, piece: Piece) -> None:
         """This side speaks something else. It may lead to TLS all the same, in a way we have no name for: look on for a while."""

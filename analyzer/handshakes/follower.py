@@ -40,13 +40,13 @@ class Follower:
     """State of one connection while its handshake is followed."""
 
     __slots__ = (
-        "alerts", "alpn", "certificate_request", "client", "client_certificates", "client_hello",
-        "client_hello_first_frame", "client_hello_frame", "client_hello_offset", "client_hello_segments", "client_hello_time",
-        "certificate_requested", "dialogue", "early_data_accepted", "early_data_bytes", "faults", "hello_retry", "keylog",
-        "messages", "not_tls", "ocsp_response", "opener", "renegotiations", "second_client_hello", "server",
-        "server_certificate_bytes", "server_certificates", "server_certificates_complete",
-        "server_hello", "server_hello_frame", "server_hello_time", "server_key_exchange", "tls13", "dropped", "finished_ok",
-        "_early", "_renewed", "_transcript", "client_hello_incomplete", "reordered",
+        "_early", "_renewed", "_transcript", "alerts", "alpn", "certificate_request", "certificate_requested", "client",
+        "client_certificates", "client_hello", "client_hello_first_frame", "client_hello_frame", "client_hello_incomplete",
+        "client_hello_offset", "client_hello_segments", "client_hello_time", "dialogue", "dropped", "early_data_accepted",
+        "early_data_bytes", "faults", "finished_ok", "hello_retry", "keylog", "messages", "not_tls", "ocsp_response", "opener",
+        "renegotiations", "reordered", "second_client_hello", "server", "server_certificate_bytes", "server_certificates",
+        "server_certificates_complete", "server_hello", "server_hello_frame", "server_hello_time", "server_key_exchange",
+        "tls13",
     )  # fmt: skip
 
     def __init__(self, keylog: Any = None) -> None:
@@ -178,10 +178,9 @@ class Follower:
         if len(self.messages) < 3 * _ENOUGH_RECORDS:
             return self.dropped > 0
         client, server = self.client.application_records, self.server.application_records
-        return (
-            (client >= _ENOUGH_RECORDS and server >= _ENOUGH_RECORDS and client + server >= 3 * _ENOUGH_RECORDS)
-            or len(self.messages) >= MAX_MESSAGES
-        )
+        return (client >= _ENOUGH_RECORDS and server >= _ENOUGH_RECORDS and client + server >= 3 * _ENOUGH_RECORDS) or len(
+            self.messages
+        ) >= MAX_MESSAGES
 
     @property
     def refused(self) -> bool:
@@ -219,9 +218,7 @@ class Follower:
                 side.application_records += 1
                 self._add(frame, timestamp, True, "application_data", len(body), first_frame, True, False, offset)
 
-    def _alert(
-        self, side: Side, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, missing: int
-    ) -> None:
+    def _alert(self, side: Side, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, missing: int) -> None:
         position = len(self.messages)
         from_client = side.from_client
         if len(body) == 2 and body[0] in (1, 2) and not missing:
@@ -230,8 +227,12 @@ class Follower:
             return
         if self.opener is not None and self._open(side, 21, body, frame, timestamp, first_frame, offset, missing):
             return
-        if not side.encrypted and not self.tls13 and len(body) % 2 == 0 and 2 < len(body) <= 16 and all(
-            level in (1, 2) for level in body[::2]
+        if (
+            not side.encrypted
+            and not self.tls13
+            and len(body) % 2 == 0
+            and 2 < len(body) <= 16
+            and all(level in (1, 2) for level in body[::2])
         ):
             # several alerts in one record: legal until TLS 1.3 (RFC 5246 section 6.2.1)
             for at in range(0, len(body), 2):
@@ -245,9 +246,7 @@ class Follower:
 
     # ------------------------------------------------------------------ decryption
 
-    def _open(
-        self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, missing: int
-    ) -> bool:
+    def _open(self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, missing: int) -> bool:
         """Try the keys; True when the record was opened and handed on."""
         if missing:
             self.opener = None
@@ -341,7 +340,16 @@ class Follower:
         side.hs_first_frame = first_frame
 
     def _message(
-        self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int, decrypted: bool, damaged: bool,
+        self,
+        side: Side,
+        kind: int,
+        body: bytes,
+        frame: int,
+        timestamp: int,
+        first_frame: int,
+        offset: int,
+        decrypted: bool,
+        damaged: bool,
         length: int,
     ) -> None:
         """One message; ``damaged``: only the begin of its ``length`` bytes was captured."""
@@ -516,7 +524,16 @@ class Follower:
     # ------------------------------------------------------------------ notes
 
     def _add(
-        self, frame: int, timestamp: int, from_client: bool, kind: str, length: int, first_frame: int, encrypted: bool, decrypted: bool, offset: int
+        self,
+        frame: int,
+        timestamp: int,
+        from_client: bool,
+        kind: str,
+        length: int,
+        first_frame: int,
+        encrypted: bool,
+        decrypted: bool,
+        offset: int,
     ) -> None:
         if len(self.messages) < MAX_MESSAGES:
             self.messages.append(

@@ -30,13 +30,15 @@ MAX_PLAIN = 16_384
 RecordSink = Callable[["Side", int, int, bytes, int, int, int, int, int], None]
 """(side, content type, version, body, frame, timestamp, first frame, offset, bytes of it from the first missing one on)."""
 
+
 class Side:
     """One direction. ``sink`` gets every record; ``fault`` every fault, as (side, kind, frame, says)."""
 
     __slots__ = (
-        "_missing", "_need", "_real", "_oversized", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "_rest_time", "application_bytes",
-        "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame", "from_client", "hs", "hs_first_frame", "hs_skip",
-        "hs_version", "lost", "messages", "offset", "record_end", "records", "segments", "sink",
+        "_missing", "_need", "_oversized", "_real", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "_rest_time",
+        "application_bytes", "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame",
+        "from_client", "hs", "hs_first_frame", "hs_skip", "hs_version", "lost", "messages", "offset", "record_end", "records",
+        "segments", "sink",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
@@ -102,9 +104,7 @@ class Side:
             return
         self._records(bytes(rest), [end + held for end in ends], frames, timestamps, held, self._rest_offset)
 
-    def _records(
-        self, buffer: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int], held: int, base: int
-    ) -> None:
+    def _records(self, buffer: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int], held: int, base: int) -> None:
         """Take whole records off the front. The first ``held`` bytes were kept from before."""
         position = 0
         size = len(buffer)
@@ -140,7 +140,17 @@ class Side:
                 messages.append(
                     _new_message(
                         Message,
-                        (frames[last], timestamps[last], from_client, "application_data", length, first_frame, True, False, base + position),
+                        (
+                            frames[last],
+                            timestamps[last],
+                            from_client,
+                            "application_data",
+                            length,
+                            first_frame,
+                            True,
+                            False,
+                            base + position,
+                        ),
                     )
                 )
             else:
@@ -250,10 +260,4 @@ class Side:
 
 def _is_header(data: bytes) -> bool:
     """What stands here can only be a record header: type, version, length of a plausible record."""
-    return (
-        len(data) >= 5
-        and data[0] in _CONTENT_TYPES
-        and data[1] == 3
-        and data[2] <= 4
-        and 0 < (data[3] << 8 | data[4]) <= MAX_RECORD
-    )
+    return len(data) >= 5 and data[0] in _CONTENT_TYPES and data[1] == 3 and data[2] <= 4 and 0 < (data[3] << 8 | data[4]) <= MAX_RECORD

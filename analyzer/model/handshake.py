@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from analyzer.model.batches import IcmpError
 from analyzer.model.faults import Fault
@@ -35,7 +35,7 @@ class Stage:
     CLIENT_FLIGHT = "client-flight"  # S9: client's second flight begun, handshake not done
     FINISHED = "finished"  # S10: both Finished could be sent, no application data both ways
     ESTABLISHED = "established"  # S11: application data went on
-    RANK = {
+    RANK: ClassVar[dict[str, int]] = {
         name: rank
         for rank, name in enumerate(
             (SYN, REFUSED, CONNECTED, CLIENT_NOT_TLS, DIALOGUE, CLIENT_HELLO_UNACKED, CLIENT_HELLO, SERVER_NOT_TLS,

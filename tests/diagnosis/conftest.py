@@ -73,9 +73,13 @@ class Authority:
         return read_certificate(builder.sign(signing_key, digest or hashes.SHA256()).public_bytes(serialization.Encoding.DER))
 
 
-def build_handshake(stage: str = Stage.SERVER_HELLO, *, version: int = 0x0303, name: str | None = "server.example", **fields: Any) -> Handshake:
+def build_handshake(
+    stage: str = Stage.SERVER_HELLO, *, version: int = 0x0303, name: str | None = "server.example", **fields: Any
+) -> Handshake:
     """An attempt with a ClientHello in frame 4 and, from its stage on, a ServerHello in 6, a chain in 7, an alert in 10."""
-    flow = Flow(0, fields.pop("stream", 0), 0, fields.pop("client", "192.0.2.1"), 40000, "198.51.100.2", 443, 1, 12, NOW_NS, NOW_NS + 10**9, "syn")
+    flow = Flow(
+        0, fields.pop("stream", 0), 0, fields.pop("client", "192.0.2.1"), 40000, "198.51.100.2", 443, 1, 12, NOW_NS, NOW_NS + 10**9, "syn"
+    )
     flow.syn_frame, flow.syn_ack_frame, flow.ack_frame, flow.client_frames, flow.server_frames = 1, 2, 3, 6, 5
     handshake = Handshake(flow, stage=stage)
     if Stage.RANK[stage] < Stage.RANK[Stage.DIALOGUE]:

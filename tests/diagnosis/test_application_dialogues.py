@@ -178,7 +178,9 @@ def test_tunnel_refused(wire, status, says):
 
 def test_second_try_with_credentials_on_the_same_connection_is_what_counts(wire):
     refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
-    conversation = talk(wire, 3128, b"", CONNECT, refused, CONNECT[:-2] + b"Proxy-Authorization: Basic eDp5\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")
+    conversation = talk(
+        wire, 3128, b"", CONNECT, refused, CONNECT[:-2] + b"Proxy-Authorization: Basic eDp5\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"
+    )
     conversation.client(hello()).server(alert(40)).close(False)
     (handshake,) = wire.read()
     assert handshake.finding is None or not handshake.finding.cause.startswith("proxy")

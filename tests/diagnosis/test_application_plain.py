@@ -41,7 +41,9 @@ def test_plain_http_to_a_tls_port(wire, server):
     assert judged(wire) == ("http-on-tls-port", "certain", "failed", "client" if server == "nss" else "server")
 
 
-@pytest.mark.parametrize("first", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"POST /x HTTP/1.1\r\n\r\n", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "first", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"POST /x HTTP/1.1\r\n\r\n", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"]
+)
 def test_every_kind_of_http(wire, first):
     wire.connect().client(first).server(alert(10)).close(False)
     assert judged(wire)[:2] == ("http-on-tls-port", "certain")
@@ -121,7 +123,9 @@ def test_greeting_crosses_the_hello(wire, port, banner):
     assert judged(wire) == ("implicit-vs-starttls", "certain", "failed", "server")
 
 
-@pytest.mark.parametrize(("port", "cause"), [(5432, "implicit-vs-starttls"), (389, "implicit-vs-starttls"), (8443, "server-fin-after-hello")])
+@pytest.mark.parametrize(
+    ("port", "cause"), [(5432, "implicit-vs-starttls"), (389, "implicit-vs-starttls"), (8443, "server-fin-after-hello")]
+)
 def test_server_that_wants_to_be_asked_closes(wire, port, cause):
     wire.connect(port=port).client(hello()).close(False)
     assert judged(wire)[:2] == (cause, "likely")
@@ -132,7 +136,9 @@ def test_client_that_speaks_in_clear_where_tls_begins_at_once(wire):
     assert judged(wire)[:3] == ("implicit-vs-starttls", "certain", "failed")
 
 
-@pytest.mark.parametrize("first", [b"EHLO me\r\n", bytes.fromhex("030000130ee000000000000100080003000000"), bytes.fromhex("0000000804d2162f")])
+@pytest.mark.parametrize(
+    "first", [b"EHLO me\r\n", bytes.fromhex("030000130ee000000000000100080003000000"), bytes.fromhex("0000000804d2162f")]
+)
 @pytest.mark.parametrize("server", ["openssl", "gnutls", "python"])
 def test_protocols_that_ask_for_tls_on_a_port_where_it_begins_at_once(wire, first, server):
     ANSWERS[server](wire.connect().client(first))

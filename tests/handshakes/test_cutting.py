@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import CAPTURES, capture_of, flights_of  # noqa: E402  beside this file
+from recorded import CAPTURES, capture_of, flights_of
 
-from analyzer.handshakes.connection import Connection  # noqa: E402
-from analyzer.handshakes.progress import tell_progress  # noqa: E402
+from analyzer.handshakes.connection import Connection
+from analyzer.handshakes.progress import tell_progress
 
 NAMES = [
     name
