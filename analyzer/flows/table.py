@@ -366,8 +366,8 @@ class FlowTable:
             counts = np.bincount(local[reset] * 2 + direction[reset], minlength=2 * len(rows)).reshape(-1, 2)
             c["rsts"][rows] += counts.astype(np.int32)
         for kind, frame_name, time_name, count_name in (
-            (_SYN_ACK, "syn_ack_frame", "syn_ack_time", "syn_acks"),
             (TcpFlag.SYN, "syn_frame", "syn_time", "syns"),
+            (_SYN_ACK, "syn_ack_frame", "syn_ack_time", "syn_acks"),
         ):
             hit = at[((flags & _SYN_ACK) == kind) & ((flags & TcpFlag.RST) == 0)]
             if not len(hit):
@@ -384,8 +384,9 @@ class FlowTable:
             if kind == _SYN_ACK:
                 self._last_syn_ack(s, at, flags, local, direction, rows)
             who = d.astype(np.int8) if kind == TcpFlag.SYN else 1 - d.astype(np.int8)
-            unknown = c["known_by"][row] != 1
-            c["client"][row[unknown]] = who[unknown]
+            # the first SYN says who is the client, whatever a SYN-ACK said before it
+            told = np.ones(len(row), np.bool_) if kind == TcpFlag.SYN else c["syn_frame"][row] == 0
+            c["client"][row[told]] = who[told]
             c["known_by"][row] = 1
 
     def _last_syn_ack(
