@@ -1,13 +1,16 @@
 """Us against tshark, ssldump and nfstream on the same files in the same run: ratios, rates and peak memory.
 
 Each command is run ``--runs`` times in turn with the others, so that a machine whose speed drifts slows all of them;
-medians are printed. Peak memory is the operating system's own figure (ru_maxrss of the finished process).
+medians are printed, and written to ``benchmarks/results.md`` when all workloads were run. Peak memory is the operating
+system's own figure (ru_maxrss of the finished process).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -15,9 +18,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy
+
 from benchmarks.workloads import make_a, make_b, make_c
 
 WORK = Path(__file__).resolve().parent / "work"
+MEANING = {
+    "A": "16,000 handshakes",
+    "B": "500 MB of application data in 10 connections",
+    "C": "6,000 handshakes among HTTP, DNS and QUIC, 5 % of the frames lost and 5 % out of order",
+    "small": "about 100 frames",
+}
 NFSTREAM = "import sys, nfstream\nn = sum(1 for _ in nfstream.NFStreamer(source=sys.argv[1], statistical_analysis=False, n_meters=1))\n"
 
 
@@ -49,10 +60,31 @@ def measure(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - begin, usage.ru_maxrss / 1024
 
 
-def compare(name: str, path: Path, runs: int, handshakes: int) -> None:
-    """Print a table for one workload."""
+def describe_machine() -> list[str]:
+    """What it was measured on: processor, memory, versions, how busy the machine was."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    said = [f"{model}, {os.cpu_count()} cores, {memory:.0f} GB; {platform.system()} {platform.release()}; load {os.getloadavg()[0]:.1f}"]
+    versions = [f"Python {platform.python_version()}", f"NumPy {numpy.__version__}"]
+    for command in (["tshark", "--version"], ["ssldump", "-v"]):
+        if shutil.which(command[0]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            text = (done.stdout or done.stderr).strip()
+            versions.append(text.partition("\n")[0].rstrip("."))
+    return [*said, ", ".join(versions)]
+
+
+def compare(name: str, path: Path, runs: int, handshakes: int) -> list[str]:
+    """Print a table for one workload; give it as Markdown."""
     size = path.stat().st_size / 1e6
     print(f"\n{name}: {path.name}, {size:.0f} MB")
+    written = [
+        f"## {name}: {MEANING[name]} ({size:,.1f} MB)", "",
+        "| tool | seconds | x tshark | MB/s | handshakes/s | peak MB |", "|---|---:|---:|---:|---:|---:|",
+    ]  # fmt: skip
     known = commands(path)
     seconds: dict[str, list[float]] = {tool: [] for tool in known}
     memory: dict[str, float] = dict.fromkeys(known, 0.0)
@@ -68,6 +100,8 @@ def compare(name: str, path: Path, runs: int, handshakes: int) -> None:
         ratio = f"{base / median:9.1f}" if base else f"{'-':>9}"
         rate = f"{handshakes / median:13.0f}" if handshakes else f"{'-':>13}"
         print(f"  {tool:<16} {median:8.2f} {ratio} {size / median:8.1f} {rate} {memory[tool]:8.0f}")
+        written.append(f"| {tool} | {median:.2f} | {ratio.strip()} | {size / median:.1f} | {rate.strip()} | {memory[tool]:.0f} |")
+    return [*written, ""]
 
 
 def main() -> None:
@@ -76,20 +110,24 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=["A", "B", "C", "small"])
     options = parser.parse_args()
     WORK.mkdir(exist_ok=True)
+    written = ["<!-- written by make bench -->", "# Measured", "", *(f"- {line}" for line in describe_machine())]
+    written += [f"- median of {options.runs} runs, the tools in turn", ""]
     makers = {"A": (make_a, 16_000), "B": (make_b, 10), "C": (make_c, 6_000)}
     for name in options.workloads:
         if name == "small":
             path = WORK / "small.pcap"
             if not path.exists():
                 make_a(path, 6)
-            compare("small", path, max(options.runs, 5), 6)
+            written += compare("small", path, max(options.runs, 5), 6)
             continue
         make, handshakes = makers[name]
         path = WORK / f"{name.lower()}.pcap"
         if not path.exists():
             print(f"making workload {name} ...", flush=True)
             make(path)
-        compare(name, path, options.runs, handshakes)
+        written += compare(name, path, options.runs, handshakes)
+    if set(options.workloads) >= {*makers, "small"}:  # a table with holes would stand for the whole
+        (WORK.parent / "results.md").write_text("\n".join(written), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,10 @@ from analyzer.tables.rows import Row, flow_row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
 
-BUFFERED = 4_096
+BUFFERED = 2_048
 """Handshakes held back so that all can be judged with all their neighbours known."""
+
+_FAILURES = 4_096  # those held back to the end even then
 
 _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken to be over
 _LINGER = 5.0  # ... after its FINs or RST
@@ -222,7 +224,7 @@ class Run:
         for h in self._pending:
             # of the completed only those whose client left at once may turn out to have failed, and neighbours can tell
             (done if h.outcome == "completed" and not left_at_once(h) else kept).append(h)
-        if len(kept) > BUFFERED:
+        if len(kept) > _FAILURES:
             done, kept = self._pending, []
         self._pending = kept
         yield from self._judged(done)
