@@ -149,7 +149,7 @@ class _Watched:
         self.run, self.streaming = run, streaming
         self.matched = 0
         self.tls_flows: set[int] = set()
-        """Flows that carried TLS, shown or not."""
+        """Flows that carried TLS, shown or not; empty where no table of flows will be made."""
         self.randoms: set[bytes] = set()
         """Client randoms, by which a key log names connections."""
         self._selection, self._quiet = selection, quiet
@@ -168,7 +168,7 @@ class _Watched:
                     self.warn(run.source.warnings)
                 if handshake.client_hello is not None:
                     self.randoms.add(handshake.client_hello.random)
-                if handshake.messages:
+                if run.options.keeps_flows and handshake.messages:
                     self.tls_flows.add(handshake.flow.number)
                 if accepts(handshake):
                     self.matched += bool(fails(handshake))
