@@ -98,7 +98,7 @@ def test_batches_of_any_size_give_the_same_table(rows, cuts) -> None:
             streams += table["stream"][placed.flow].tolist()
         held = table.held()
         held = held[np.argsort(table["number"][held])]
-        names = ("stream", "client", "syn_frame", "syn_ack_frame", "frames", "bytes", "fin_frame", "rst_frame", "rsts", "base", "top")
+        names = ("stream", "client", "syn_frame", "syn_ack_frame", "frames", "bytes", "fin_frame", "rst_frame", "rsts", "base")
         return streams, {name: table[name][held].tolist() for name in names}
 
     whole = run([0, len(dicts)])
