@@ -259,9 +259,7 @@ def _report(watched: _Watched, columns: list[str] | None, output: str | None) ->
     report = Report(run.captures)
     for handshake in watched.handshakes():
         report.add(handshake)
-    html.write_report(
-        output or "-", report, run.totals, prevention=run.prevention(), warnings=run.warnings, filtered=watched.filtered
-    )
+    html.write_report(output or "-", report, run.totals, prevention=run.prevention(), warnings=run.warnings, filtered=watched.filtered)
 
 
 def _text(watched: _Watched, columns: list[str] | None, style: Style, terminal: bool) -> Iterator[str]:

@@ -134,9 +134,7 @@ def _read_side(h: Handshake, messages: list[Message], run: Run, from_client: boo
     return len(messages) <= _MOST
 
 
-def _read_messages(
-    h: Handshake, messages: list[Message], run: Run, begin: int, end: int, first: int, last: int, from_client: bool
-) -> bool:
+def _read_messages(h: Handshake, messages: list[Message], run: Run, begin: int, end: int, first: int, last: int, from_client: bool) -> bool:
     """The whole messages of one record in the clear."""
     data, _, _, frames, times = run
     frame, time, first_frame = frames[last], times[last], frames[first]

@@ -210,8 +210,8 @@ class Tracker:
     def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
         return list(
             zip(
-                placed.direction[at].tolist(), _payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(), s.payload_length[at].tolist(),
-                s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
+                placed.direction[at].tolist(), _payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(),
+                s.payload_length[at].tolist(), s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
             )
         )  # fmt: skip
 

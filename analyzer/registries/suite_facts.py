@@ -232,9 +232,7 @@ def _read_hash(text: str, mode: str, tls13: bool) -> tuple[str | None, str | Non
     )
 
 
-def _find_weakness(
-    cipher: str, key_bits: int, mac: str | None, authentication: str | None, is_export: bool
-) -> str | None:
+def _find_weakness(cipher: str, key_bits: int, mac: str | None, authentication: str | None, is_export: bool) -> str | None:
     if cipher == "NULL":
         return "no encryption"
     if authentication == "anon":

@@ -91,9 +91,7 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
         "confidence": finding.confidence if finding is not None else None,
         "aborted_by": h.aborted_by,
         "alert_level": _LEVELS.get(alert.level or 0) if alert is not None else None,
-        "alert_description": registries.name_of_alert(alert.description)
-        if alert is not None and alert.description is not None
-        else None,
+        "alert_description": registries.name_of_alert(alert.description) if alert is not None and alert.description is not None else None,
         "alert_from": ("client" if alert.from_client else "server") if alert is not None else None,
         "alert_encrypted": alert.encrypted if alert is not None else None,
         "summary": finding.summary if finding is not None else None,
