@@ -39,7 +39,7 @@ BUFFERED = 2_048
 _FAILURES = 4_096  # those held back to the end even then
 
 _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken to be over
-_LINGER = 5.0  # ... after its FINs or RST
+_LINGER = 2.0  # ... after its FINs or RST
 _PIPE_IDLE = 60.0
 _PIPE_LINGER = 0.2
 _MANY = 32_768  # flows held, closed ones too; with more, those closed for long are forgotten when nobody asks for flows
