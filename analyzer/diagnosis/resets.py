@@ -36,6 +36,8 @@ _COUNTER = 256
 """Most a sender's IP-ID counter moves between two packets of one connection here."""
 _FAR = 4_096
 _TRAIN_NS = 1_000 * _MS
+_JUDGED = 16
+"""Resets of a connection that are judged, each against all its segments: a flood of them costs no more."""
 _SLOW_ENOUGH = 10 * _MS
 """Round trips below this are too short to tell who was faster."""
 
@@ -130,7 +132,7 @@ def settle_resets(handshake: Handshake, context: Context) -> None:
 def judge_segments(
     segments: tuple[Segment, ...], flow: Flow, elsewhere: tuple[int, ...] = (), fastest: int = 0, connects: int = 0
 ) -> tuple[Reset, ...]:
-    """The signs of every reset. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects`` connects, ns."""
+    """The signs of the first resets. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects`` connects, ns."""
     judged = []
     for at, s in enumerate(segments):
         if s.flags & TcpFlag.RST and not s.duplicate:
@@ -144,6 +146,8 @@ def judge_segments(
                 *_option_signs(s, own, segments),
             ]
             judged.append(Reset(s, tuple(signs)))
+            if len(judged) == _JUDGED:
+                break
     return tuple(judged)
 
 
