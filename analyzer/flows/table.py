@@ -243,10 +243,11 @@ class FlowTable:
         if len(odd) == 0:
             return flow, direction, local, rows, new
         extra_rows: list[int] = []
+        by_group = np.argsort(local, kind="stable")
+        ends = np.cumsum(np.bincount(local, minlength=len(rows)))
+        begins = ends - np.bincount(local, minlength=len(rows))
         for group in np.unique(local[odd]).tolist():
-            members = np.flatnonzero(local == group) if len(odd) < 64 else None
-            if members is None:
-                members = np.flatnonzero(local == group)
+            members = by_group[begins[group] : ends[group]]
             bases: dict[bool, int] = {}
             row = int(rows[group])
             for d in (0, 1):
