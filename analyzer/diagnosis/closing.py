@@ -183,9 +183,8 @@ def _completed(handshake: Handshake) -> bool:
             return True
         if not client or not server:
             return False
-        return not any(
-            _ends(alert) and alert.description not in _LEAVING and alert.frame < max(client, server) for alert in handshake.alerts
-        )
+        ended = [alert for alert in handshake.alerts if _ends(alert) and alert.description not in _LEAVING]
+        return not ended or not _came_before(handshake, ended, max(client, server))
     if not client:
         return handshake.stage == Stage.ESTABLISHED or _conversed(handshake)
     return _went_on(handshake)
@@ -198,6 +197,12 @@ def _completed_unseen(handshake: Handshake) -> bool:
         return False
     lacking = flow.truncated or flow.client_gaps or flow.server_gaps or _is_disordered(handshake)
     return bool(lacking) and _data_both_ways(handshake)
+
+
+def _came_before(handshake: Handshake, alerts: list[Alert], frame: int) -> bool:
+    """Whether one of the alerts was sent before the last message of a frame: by time, in files out of order too."""
+    time = max((message.timestamp for message in handshake.messages if message.frame == frame), default=0)
+    return any((alert.timestamp, alert.frame) < (time, frame) if time and alert.timestamp else alert.frame < frame for alert in alerts)
 
 
 def _conversed(handshake: Handshake) -> bool:

@@ -41,9 +41,12 @@ def find_departure(handshake: Handshake) -> Departure | None:
     flow, hello = handshake.flow, handshake.client_hello
     if hello is None or handshake.resumption is not None or handshake.early_data_bytes or handshake.dialogue is not None:
         return None
-    left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
-    server_left = min((frame for frame in (flow.server_fin_frame, flow.server_rst_frame) if frame), default=0)
-    if not left or (server_left and server_left < left) or quiet_before_close(handshake) > AT_ONCE:
+    mine = ((flow.client_fin_time, flow.client_fin_frame), (flow.client_rst_time, flow.client_rst_frame))
+    other = ((flow.server_fin_time, flow.server_fin_frame), (flow.server_rst_time, flow.server_rst_frame))
+    first = min((end for end in mine if end[1]), default=(0, 0))
+    server_first = min((end for end in other if end[1]), default=(0, 0))
+    left = first[1]
+    if not left or (server_first[1] and server_first < first) or quiet_before_close(handshake) > AT_ONCE:
         return None
     if flow.truncated or has_holes(handshake):
         return None  # what it said may be among what the capture lacks

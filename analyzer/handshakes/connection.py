@@ -23,6 +23,7 @@ __all__ = ["Connection"]
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
 _PLAIN_PIECES = 6  # pieces of plain bytes that are looked at for a ClientHello
+_PLAIN_PIECE = 64  # shorter ones count for less
 _IN_ORDER = 32  # segments of a direction that may come in order before it is reassembled all the same (their bytes are kept)
 _DIALOGUE_BYTES = 65_536
 
@@ -57,7 +58,7 @@ class Connection:
         self._streams: list[Stream | None] = [None, None]
         self._starts = starts
         self._limit = limit
-        self._patience = _PLAIN_PIECES
+        self._patience = _PLAIN_PIECES * _PLAIN_PIECE
         self._mode = 0  # 0 undecided, 1 dialogue, 2 TLS, or neither
         self._dialogue: DialogueFollower | None = None
         self._buffers: list[list[Piece]] | None = None
@@ -296,7 +297,17 @@ class Connection:
             self.plain = [b"", b""]
             self._tls(True, piece)
             return
-        self._patience -= 1
+        follower = self.follower
+        if not from_client and follower.client_hello is not None and len(data) > 9 and data[:2] == b"\x16\x03" and data[5] == 2 and data[9] == 3:
+            # what came before was the end of a dialogue whose beginning was not captured
+            self.tls_offsets[1] = piece.offset
+            self.plain[1] = b""
+            follower.begin_server()
+            self._tls(False, piece)
+            return
+        side = follower.client if from_client else follower.server
+        side.first_bytes += data[: max(0, _PLAIN - len(side.first_bytes))]
+        self._patience -= max(1, min(len(data), _PLAIN_PIECE))
         if self._patience <= 0:
             self.follower.not_tls = not self.is_tls
             self.over = True

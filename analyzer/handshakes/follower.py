@@ -199,6 +199,12 @@ class Follower:
             return False
         return int.from_bytes(body[1:4], "big") == len(body) - 4 and len(body) > 38 and body[4] == 3
 
+    def begin_server(self) -> None:
+        """The server's TLS begins here; its plain bytes before belong to a dialogue."""
+        self.server.begin()
+        if not self.alerts:  # they know their places among the messages
+            self.messages[:] = [m for m in self.messages if m.from_client or m.kind != "not_tls"]
+
     def _not_tls(self, side: Side, kind: int, body: bytes, frame: int, timestamp: int, first_frame: int, offset: int) -> None:
         if not side.first_bytes:
             side.first_bytes = body[:_FIRST_BYTES]

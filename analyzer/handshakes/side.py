@@ -72,6 +72,13 @@ class Side:
         self.hs_version = 0
         self.application_bytes = 0
 
+    def begin(self) -> None:
+        """TLS begins with the next byte: what came before was something else."""
+        self.broken = self.lost = False
+        self.offset = self._missing = self._real = 0
+        self._rest, self._need = b"", 5
+        self.first_bytes, self.first_bytes_frame = b"", 0
+
     def take(self, offset: int, data: bytes, frame: int, timestamp: int) -> None:
         """The next bytes of the stream; ``offset`` beyond what was expected means bytes are missing."""
         if self.broken:
