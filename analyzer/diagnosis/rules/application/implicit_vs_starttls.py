@@ -70,7 +70,9 @@ class ImplicitVsStarttls(Rule):
         evidence = [hello_evidence(handshake, "the ClientHello"), Evidence(handshake.server_bytes_frame, says)]
         spoken = protocol_text(protocol)
         summary = f"The client began with TLS, and {words.server_text(handshake)} speaks {spoken} in the clear until it is asked for TLS."
-        by: AbortedBy = "client" if handshake.aborted_by == "client" else "server"
+        flow = handshake.flow
+        alone = handshake.aborted_by == "client" and not flow.server_fin_frame and not flow.server_rst_frame
+        by: AbortedBy = "client" if alone else "server"
         return self.found("certain", summary, evidence, outcome="failed", aborted_by=by)
 
     def _both_wait(self, handshake: Handshake, context: Context) -> Finding | None:
