@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.diagnosis import doubts
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries
 from analyzer.model.finding import Finding
@@ -23,8 +24,7 @@ EVERYTHING_GENERAL = (
 
 def is_proved(handshake: Handshake) -> bool:
     """A fatal alert was read: what ended it is known, whatever is missing."""
-    alert = handshake.closing_alert
-    return alert is not None and alert.description is not None and alert.how != "inferred"
+    return doubts.is_proved(handshake)
 
 
 def unseen_bytes(handshake: Handshake, context: Context) -> tuple[int, int]:

@@ -99,7 +99,10 @@ class PmtuBlackholeServerFlight(Rule):
         whole = f", {words.count_text(missing // mss, 'full segment')} of {mss}" if mss and missing % mss == 0 else ""
         evidence = [Evidence(handshake.client_hello_frame or None, "the ClientHello, which was acknowledged")]
         if received.hole is not None:
-            short = next(s for s in handshake.segments if not s.from_client and s.sequence >= received.hole[1] and s.length)
+            beyond = received.hole[1]
+            short = next((s for s in handshake.segments if not s.from_client and s.sequence >= beyond and s.length), None)
+            if short is None:
+                return None
             evidence.append(Evidence(short.frame, f"only the short end of the server's flight arrived ({short.length} bytes)"))
         evidence.append(Evidence(None, f"{missing} bytes before it never came in {words.span_text(waited)}{whole}"))
         sure = received.hole is not None
