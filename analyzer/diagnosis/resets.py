@@ -132,7 +132,8 @@ def settle_resets(handshake: Handshake, context: Context) -> None:
 def judge_segments(
     segments: tuple[Segment, ...], flow: Flow, elsewhere: tuple[int, ...] = (), fastest: int = 0, connects: int = 0
 ) -> tuple[Reset, ...]:
-    """The signs of the first resets. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects`` connects, ns."""
+    """The signs of the first resets. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects``
+    connects, ns."""
     judged = []
     for at, s in enumerate(segments):
         if s.flags & TcpFlag.RST and not s.duplicate:

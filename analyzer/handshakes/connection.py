@@ -298,7 +298,14 @@ class Connection:
             self._tls(True, piece)
             return
         follower = self.follower
-        if not from_client and follower.client_hello is not None and len(data) > 9 and data[:2] == b"\x16\x03" and data[5] == 2 and data[9] == 3:
+        if (
+            not from_client
+            and follower.client_hello is not None
+            and len(data) > 9
+            and data[:2] == b"\x16\x03"
+            and data[5] == 2
+            and data[9] == 3
+        ):
             # what came before was the end of a dialogue whose beginning was not captured
             self.tls_offsets[1] = piece.offset
             self.plain[1] = b""
