@@ -1,9 +1,9 @@
 """Clients that leave right after a whole handshake without a byte of data.
 
-Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks and
-probes, whose handshakes are complete in every sense. What tells them apart: a probe asks for nothing and says goodbye
-(close_notify); who offers HTTP and then sends no request, or breaks off without goodbye over a chain that is wrong,
-found something wrong.
+Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks,
+monitors and probes, whose handshakes are complete in every sense, with and without goodbye (close_notify). What tells
+them apart: who offers HTTP and then sends no request found something wrong, and so did a stack known to judge afterwards
+(Node) that breaks off without goodbye.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.diagnosis.refusals import Refusal
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 
 __all__ = ["AT_ONCE", "Departure", "find_departure", "silent_refusal"]
 
@@ -25,6 +26,9 @@ AT_ONCE = 2_000_000_000
 _TICKETS = 4
 """Server records after the client's Finished that may be tickets and a goodbye (TLS 1.3)."""
 _RACE = 10_000_000_000
+_TLS13_SUITES = 0x13
+_NODE_SUITES = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0x009E, 0xC027)
+"""How Node's ``tls.DEFAULT_CIPHERS`` begins below TLS 1.3, another order than that of OpenSSL itself."""
 
 
 class Departure(NamedTuple):
@@ -33,7 +37,8 @@ class Departure(NamedTuple):
     frame: int
     goodbye: bool
     """It sent close_notify."""
-    offers_http: bool
+    judges_late: bool
+    """It is known to: it offered HTTP and asked for nothing, or is of a stack that verifies after the handshake."""
 
 
 def find_departure(handshake: Handshake) -> Departure | None:
@@ -67,7 +72,17 @@ def find_departure(handshake: Handshake) -> Departure | None:
             return None  # it began another handshake
     if handshake.client_application_records > (goodbye and handshake.is_tls13):
         return None
-    return Departure(left, goodbye, any(name.startswith(("h2", "http/")) for name in hello.alpn))
+    return Departure(left, goodbye, _offers_http(hello) or (not goodbye and _is_node(hello)))
+
+
+def _offers_http(hello: ClientHello) -> bool:
+    return any(name.startswith(("h2", "http/")) for name in hello.alpn)
+
+
+def _is_node(hello: ClientHello) -> bool:
+    """Node's own list of suites, with the host's name: it completes TLS 1.2 and then looks at what OpenSSL made of the chain."""
+    older = tuple(suite for suite in hello.cipher_suites if suite >> 8 != _TLS13_SUITES)
+    return bool(hello.server_name) and older[: len(_NODE_SUITES)] == _NODE_SUITES
 
 
 def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
@@ -80,7 +95,7 @@ def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
 
 def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     departure = find_departure(handshake)
-    if departure is None or (departure.goodbye and not departure.offers_http):
+    if departure is None or not departure.judges_late:
         return None
     if any(attempt.outcome == "completed" and not attempt.left_at_once for attempt in context.attempts(handshake, _RACE)):
         return None

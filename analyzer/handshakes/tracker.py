@@ -149,7 +149,11 @@ class Tracker:
         """The segments ``at`` of one flow, one by one, until its handshake is over."""
         connection = self._connections.get(row)
         if not isinstance(connection, Connection):
-            connection = self._connections[row] = self._open(row, connection)
+            told = None
+            if connection is None and s.flags[at[0]] & TcpFlag.ACK:
+                # what the first payload acknowledges is where the other side goes on, its SYN captured or not
+                told = 1 - int(placed.direction[at[0]]), int(s.acknowledgment[at[0]])
+            connection = self._connections[row] = self._open(row, connection, told)
             if connection.over:
                 self._past(row, connection)
                 return
@@ -225,8 +229,8 @@ class Tracker:
             self._guess_client(row, head, int(placed.direction[at]))
         c["state"][rows] = FlowState.ACTIVE
 
-    def _open(self, row: int, flight: Flight | None) -> Connection:
-        """Follow a flow from here on; what was set aside of it is read."""
+    def _open(self, row: int, flight: Flight | None, told: tuple[int, int] | None = None) -> Connection:
+        """Follow a flow from here on; what was set aside of it is read. ``told``: (direction, number of its first byte) without a SYN."""
         c = self.table.columns
         client = int(c["client"][row])
         port = int(c["destination_port"][row] if client == 0 else c["source_port"][row])
@@ -234,6 +238,9 @@ class Tracker:
             (int(c["base"][row, side]) + 1) & 0xFFFFFFFF if c[frame][row] > 0 else None
             for side, frame in ((client, "syn_frame"), (1 - client, "syn_ack_frame"))
         ]
+        if told is not None:
+            side = 0 if told[0] == client else 1
+            starts[side] = told[1] if starts[side] is None else starts[side]
         connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
         if flight is not None:
             connection.take_flight(*flight)

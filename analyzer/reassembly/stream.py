@@ -32,7 +32,7 @@ __all__ = ["Piece", "Stream"]
 
 _new = tuple.__new__  # what a named tuple's constructor calls, without the call
 
-HISTORY = 16
+HISTORY = 64
 """Released pieces kept to compare later copies with: a forged answer and the true one are this close."""
 OVERHEAD = 256
 """Charged for each held piece: what Python needs for it besides the bytes."""

@@ -288,11 +288,24 @@ def _leave(handshake, goodbye=False):
     return handshake
 
 
-def test_client_that_leaves_without_a_word_over_a_wrong_name_failed(judge, authority, make_handshake):
+NODE = (0x1302, 0x1303, 0x1301, 0xC02F, 0xC02B, 0xC030, 0xC02C, 0x009E, 0xC027, 0x0067)
+
+
+def test_node_leaving_without_a_word_over_a_wrong_name_failed(judge, authority, make_handshake):
     handshake = _leave(make_handshake(Stage.FINISHED, chain=[authority.make(names=["elsewhere.example"])]))
+    handshake.client_hello.cipher_suites = NODE
     finding = judge(handshake)
     assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
     assert (handshake.outcome, handshake.aborted_by) == ("failed", "client")
+
+
+@pytest.mark.parametrize("changed", [{}, {"cipher_suites": NODE, "server_name": None}])
+def test_monitor_that_verifies_nothing_and_leaves_is_completed(changed, judge, authority, make_handshake):
+    handshake = _leave(make_handshake(Stage.FINISHED, chain=[authority.make(names=["elsewhere.example"])]))
+    for name, value in changed.items():
+        setattr(handshake.client_hello, name, value)
+    assert judge(handshake) is None
+    assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
 
 
 @pytest.mark.parametrize("version", [0x0303, 0x0304])

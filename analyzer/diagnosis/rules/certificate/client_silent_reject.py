@@ -43,7 +43,7 @@ class ClientSilentReject(Rule):
         refusal = refusal_of(handshake, context)
         if handshake.outcome == "completed":
             left = f"The client left {where} right after the handshake, without a byte of data"
-            if refusal is not None and _offers_http(handshake):
+            if refusal is not None:
                 says = f"{left}: most likely it refused the certificate."
                 return self.found("possible", says, refusal.evidence, outcome="failed", aborted_by="client")
             departure = find_departure(handshake)
@@ -58,11 +58,6 @@ class ClientSilentReject(Rule):
             return None  # in TLS 1.2 those who judge on their own finish the handshake first
         summary = f"The client closed without a word right after the flight of {where}: most likely it refused the certificate."
         return self.found("likely", summary, refusal.evidence)
-
-
-def _offers_http(handshake: Handshake) -> bool:
-    departure = find_departure(handshake)
-    return departure is not None and departure.offers_http
 
 
 def _flight_is_whole(handshake: Handshake) -> bool:
