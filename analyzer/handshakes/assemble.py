@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.flight import Flight, read_flight
 from analyzer.handshakes.progress import tell_progress
@@ -21,25 +22,37 @@ _ORDERED = 64  # messages whose order is looked at
 
 
 def assemble(
-    flow: Flow, connection: Connection | Flight | None, parts: list[Any], client: int, icmp: list[IcmpError], limit: int
+    flow: Flow,
+    connection: Connection | Flight | None,
+    parts: list[Any],
+    client: int,
+    icmp: list[IcmpError],
+    limit: int,
+    alikes: Alikes | None = None,
 ) -> Handshake:
     """The handshake of a flow that is over, or as far as it was captured.
 
-    ``parts``: kept segment rows (may be empty); ``client``: direction of the client.
+    ``parts``: kept segment rows (may be empty); ``client``: direction of the client; ``alikes``: memo of those read before.
     """
+    flight = connection if isinstance(connection, Flight) else None
+    if flight is not None and alikes is not None:
+        known = alikes.recall(flow, flight, icmp)
+        if known is not None:
+            _keep_segments(known, parts, client, limit)
+            return known
     h = Handshake(flow)
     h.icmp = icmp
-    went_on = False
-    if isinstance(connection, Flight):
-        if read_flight(h, connection):
+    went_on = read_at_once = False
+    if flight is not None:
+        read_at_once = read_flight(h, flight)
+        if read_at_once:
             went_on = _tell(h, h.is_tls13)
-            connection = None
         else:
             h = Handshake(flow)
             h.icmp = icmp
-            flight, connection = connection, Connection(flow.server_port, (None, None), None, 0)
-            connection.take_flight(*flight)
-    if connection is not None:
+            connection = Connection(flow.server_port, (None, None), None, 0)
+            connection.take_flight(flight.client, flight.server)
+    if isinstance(connection, Connection):
         connection.close()
         _take_follower(h, connection)
         went_on = _tell(h, connection.follower.tls13)
@@ -47,13 +60,22 @@ def assemble(
             _tell_decryption(h, connection.follower)
     if parts:
         h.read_segments = partial(read_segments, parts, client, limit)
-        flow.segments_capped = sum(len(p) for p in parts) >= limit
-    acknowledged = _hello_acknowledged(h, h.segments) if h.server_hello is None and h.client_hello_end else True
-    h.stage = stage_of(h, went_on, acknowledged)
-    if h.read_segments is not None and h.stage != Stage.ESTABLISHED:
-        # they are slices of what was kept of whole batches, and this handshake may be held until the end
-        h.read_segments = partial(read_segments, [part.copy() for part in parts], client, limit)
+    h.stage = stage_of(h, went_on, lambda: _hello_acknowledged(h, h.segments) if h.client_hello_end else True)
+    if read_at_once and alikes is not None and flight is not None:
+        alikes.remember(h, flight)
+    _keep_segments(h, parts, client, limit)
     return h
+
+
+def _keep_segments(h: Handshake, parts: list[Any], client: int, limit: int) -> None:
+    """Have the segments ready for whoever asks."""
+    if not parts:
+        return
+    h.flow.segments_capped = sum(map(len, parts)) >= limit
+    if h.stage != Stage.ESTABLISHED:
+        # they are slices of what was kept of whole batches, and this handshake may be held until the end
+        parts = [part.copy() for part in parts]
+    h.read_segments = partial(read_segments, parts, client, limit)
 
 
 def _take_follower(h: Handshake, connection: Connection) -> None:

@@ -9,7 +9,6 @@ bytes record by record. What both read, both read alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from analyzer.tls import messages as tls
 
 __all__ = ["Flight", "Run", "looks_like_tls", "read_flight"]
 
-Run = tuple[bytes, int, Sequence[int], Sequence[int], Sequence[int]]
+Run = tuple[bytes, int, list[int], list[int], list[int]]
 """In-order bytes of a direction: (data, sequence number of its first byte, where each segment ends in it, frames, times)."""
 
 _LONGEST = 18_432  # bytes of a record (RFC 5246 section 6.2.3)
@@ -42,6 +41,8 @@ class Flight(NamedTuple):
 
     client: Run
     server: Run
+    pattern: bytes = b""
+    """Who sent each segment and where it ends in its direction, in the order they came; b"" where that is not known."""
 
     @property
     def is_tls(self) -> bool:

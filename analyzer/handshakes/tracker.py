@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.flows import FlowState, FlowTable, Placement
+from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
-from analyzer.handshakes.flight import Flight, Run, looks_like_tls
+from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.segments import keep_rows
+from analyzer.handshakes.whole import find_whole, payload_sequence
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
@@ -38,9 +40,6 @@ _CHUNK = 64
 _PART = 2_048  # flows whose handshakes are made at once at the end
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 
-Segments = tuple[list[int], list[int], int, list[int], list[int], list[int]]
-"""A direction's segments: (offsets, lengths, first sequence number, running lengths, frames, times)."""
-
 
 class Tracker:
     """Follows every flow. ``take`` a batch; ``ended`` gives the handshakes that are over; ``finish`` the rest."""
@@ -54,6 +53,7 @@ class Tracker:
         """Time of the last segment, ns."""
         self.segments = 0
         self._connections: dict[int, Connection | Flight] = {}
+        self._alikes = Alikes()
         self._parts: dict[int, list[Any]] = {}
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
@@ -121,21 +121,23 @@ class Tracker:
         rows = flows[begins]
         fresh = table["state"][rows] == FlowState.NEW
         self._meet(rows[fresh], head[(stops - np.minimum(ends - begins, _HEAD))[fresh]], s, placed, data)
-        flights = self._flights(rows, fresh, head, stops, s, placed)
         connections = self._connections
+        flights: list[Flight | None] = [None] * len(rows)
+        if self.keylog is None:
+            known = {}
+            for index in np.flatnonzero(~fresh).tolist():
+                before = connections.get(int(rows[index]))
+                if isinstance(before, Flight):
+                    known[index] = before
+            flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed)
         odd: list[int] = []
-        for index, (row, count) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), strict=True)):
-            flight = flights.get(index)
+        for index, (row, count, flight) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), flights, strict=True)):
             if flight is None:
                 odd.append(index)
-                continue
-            client, server = _join(flight[0], data), _join(flight[1], data)
-            if not (looks_like_tls(client[0]) and looks_like_tls(server[0])):
-                odd.append(index)
-            elif count <= _HEAD and len(client[0]) + len(server[0]) <= _SET_ASIDE:
-                connections[row] = Flight(client, server)
+            elif count <= _HEAD and len(flight[0][0]) + len(flight[1][0]) <= _SET_ASIDE:
+                connections[row] = flight
             else:
-                connection = connections[row] = self._open(row, Flight(client, server))
+                connection = connections[row] = self._open(row, flight)
                 if connection.over:
                     self._past(row, connection)
                 elif count > _HEAD:
@@ -165,56 +167,10 @@ class Tracker:
                     self._past(row, connection)
                     return
 
-    def _flights(
-        self, rows: I64, fresh: npt.NDArray[np.bool_], head: I64, stops: I64, s: SegmentBatch, placed: Placement
-    ) -> dict[int, tuple[Segments | None, Segments | None]]:
-        """Of the flows seen from their SYN whose payload came whole and in order: (client's, server's) flight by index in ``rows``.
-
-        Told for all flows at once: within a direction each segment begins where the one before it ended.
-        """
-        c = self.table.columns
-        if self.keylog is not None:
-            return {}
-        local = np.repeat(np.arange(len(rows)), np.diff(stops, prepend=0))
-        from_server = placed.direction[head] != c["client"][rows][local]
-        order = np.argsort(local * 2 + from_server, kind="stable")
-        at, local, from_server = head[order], local[order], from_server[order]
-        side = local * 2 + from_server
-        first = np.ones(len(at), np.bool_)
-        first[1:] = side[1:] != side[:-1]
-        length = s.payload_length[at]
-        sequence = _payload_sequence(s, at)
-        expected = np.empty(len(at), np.uint32)
-        expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
-        row = rows[local]
-        start = c["base"][row[first], placed.direction[at[first]]] + np.uint32(1)
-        expected[first] = start
-        good = (sequence == expected) & (length == s.wire_length[at])
-        clean = np.logical_and.reduceat(good, np.flatnonzero(np.diff(local, prepend=-1)))
-        clean &= fresh & (c["syn_frame"][rows] > 0) & (c["syn_ack_frame"][rows] > 0)
-        begins = np.flatnonzero(first)
-        ends = np.append(begins[1:], len(at))
-        total = np.cumsum(length)
-        run = total - np.repeat((total - length)[begins], ends - begins)
-        chosen = clean[local[begins]]
-        offsets, lengths, runs = s.payload_offset[at].tolist(), length.tolist(), run.tolist()
-        frames, timestamps = s.frame[at].tolist(), s.timestamp[at].tolist()
-        result: dict[int, tuple[Segments | None, Segments | None]] = {}
-        for index, server, begin, end, number in zip(
-            local[begins][chosen].tolist(), from_server[begins][chosen].tolist(), begins[chosen].tolist(), ends[chosen].tolist(),
-            sequence[begins][chosen].tolist(), strict=True,
-        ):  # fmt: skip
-            flight = (offsets[begin:end], lengths[begin:end], number, runs[begin:end], frames[begin:end], timestamps[begin:end])
-            if server:
-                result[index] = (result[index][0] if index in result else None, flight)
-            else:
-                result[index] = (flight, None)
-        return result
-
     def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
         return list(
             zip(
-                placed.direction[at].tolist(), _payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(),
+                placed.direction[at].tolist(), payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(),
                 s.payload_length[at].tolist(), s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
             )
         )  # fmt: skip
@@ -243,7 +199,7 @@ class Tracker:
             starts[side] = told[1] if starts[side] is None else starts[side]
         connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
         if flight is not None:
-            connection.take_flight(*flight)
+            connection.take_flight(flight.client, flight.server)
         return connection
 
     def _guess_client(self, row: int, data: bytes, direction: int) -> None:
@@ -401,7 +357,7 @@ class Tracker:
             connection = self._connections.pop(row, None) or self._plain.get(row)
             if client < 0:
                 client = 1 if flow.server_port == int(c["source_port"][row]) else 0
-            handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit)
+            handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit, self._alikes)
             if row in self._reset_texts:
                 handshake.reset_text_frame, direction, handshake.reset_text = self._reset_texts.pop(row)
                 handshake.reset_text_from_client = direction == client
@@ -481,19 +437,3 @@ def _asked_for_tls(connection: Connection) -> bool:
     from analyzer.dialogues import went_on_in_clear
 
     return not went_on_in_clear(dialogue)
-
-
-def _payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
-    """Sequence number of the first payload byte: a SYN takes one of its own (TCP Fast Open, RFC 7413, sends data with it)."""
-    result: npt.NDArray[np.uint32] = s.sequence[at] + ((s.flags[at] & TcpFlag.SYN) != 0).astype(np.uint32)
-    return result
-
-
-def _join(segments: Segments | None, data: memoryview) -> Run:
-    if segments is None:
-        return b"", 0, (), (), ()
-    offsets, lengths, sequence, runs, frames, timestamps = segments
-    if len(offsets) == 1:
-        return bytes(data[offsets[0] : offsets[0] + lengths[0]]), sequence, runs, frames, timestamps
-    joined = b"".join([data[o : o + n] for o, n in zip(offsets, lengths, strict=True)])
-    return joined, sequence, runs, frames, timestamps

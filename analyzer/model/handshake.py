@@ -198,7 +198,6 @@ class Handshake(Shown):
 
     flow: Flow
     stage: str = Stage.SYN
-    messages: list[Message] = field(default_factory=list)
     client_hello: ClientHello | None = None
     """The first one of the handshake."""
     second_client_hello: ClientHello | None = None
@@ -266,6 +265,9 @@ class Handshake(Shown):
     read_segments: Callable[[], tuple[Segment, ...]] | None = None
     """Makes ``segments`` when they are first asked for; None once made or where none were kept."""
     known_segments: tuple[Segment, ...] = ()
+    read_messages: Callable[[], list[Message]] | None = None
+    """The same for ``messages``."""
+    known_messages: list[Message] = field(default_factory=list)
     # the verdict
     outcome: Outcome = "unfinished"
     aborted_by: AbortedBy = "none"
@@ -274,6 +276,19 @@ class Handshake(Shown):
     finding: Finding | None = None
     also: list[Finding] = field(default_factory=list)
     closing_evidence: list[Evidence] = field(default_factory=list)
+
+    @property
+    def messages(self) -> list[Message]:
+        """What was said, in causal order."""
+        if self.read_messages is not None:
+            self.known_messages = self.read_messages()
+            self.read_messages = None
+        return self.known_messages
+
+    @messages.setter
+    def messages(self, messages: list[Message]) -> None:
+        self.read_messages = None
+        self.known_messages = messages
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -9,10 +9,10 @@ from typing import Any
 from analyzer.model.hello import ClientHello
 from analyzer.tls.client_extensions import FREE_EXTENSIONS, known_extensions, read_client_extension, read_free_extension
 from analyzer.tls.fingerprints import ja3, ja4
-from analyzer.tls.templates import FreeBytes, Templates
+from analyzer.tls.templates import FreeBytes, Templates, Traced
 from analyzer.tls.wire import GREASE, Malformed, Reader, read_u16s
 
-__all__ = ["read_client_hello", "read_sslv2_client_hello"]
+__all__ = ["read_client_hello", "read_sslv2_client_hello", "trace_client_hello"]
 
 _FIELDS = tuple(field.name for field in fields(ClientHello))
 _RANDOM, _SESSION_ID, _PSK_IDENTITY = map(_FIELDS.index, ("random", "session_id", "psk_identity"))
@@ -26,12 +26,21 @@ def read_client_hello(message: bytes, *, record_version: int = 0) -> ClientHello
     Extensions whose body does not fit are stepped over and named in ``defects``. Raises Malformed
     where the frame of the message does not fit; ``partial`` then holds the ClientHello so far.
     """
-    shape = (len(message), message[34]) if len(message) > 34 else None
+    shape = _shape_of(message)
     hello = _templates.recall(shape, message) if shape else None
     if hello is None:
         hello = _parse(message, shape)
     hello.record_version = record_version
     return hello
+
+
+def trace_client_hello(message: bytes) -> Traced | None:
+    """How a ClientHello that was read is made again with other random bytes; None when it is not remembered."""
+    return _templates.trace(_shape_of(message), message)
+
+
+def _shape_of(message: bytes) -> tuple[int, int] | None:
+    return (len(message), message[34]) if len(message) > 34 else None
 
 
 def _parse(message: bytes, shape: tuple[int, int] | None) -> ClientHello:

@@ -13,10 +13,16 @@ from analyzer.tls.certificate_list import (
     read_compressed_certificate,
 )
 from analyzer.tls.certificate_request import read_certificate_request
-from analyzer.tls.client_hello import read_client_hello, read_sslv2_client_hello
+from analyzer.tls.client_hello import read_client_hello, read_sslv2_client_hello, trace_client_hello
 from analyzer.tls.encrypted_extensions import EncryptedExtensions, read_encrypted_extensions
 from analyzer.tls.key_exchange import read_server_key_exchange
-from analyzer.tls.server_hello import HELLO_RETRY_RANDOM, read_draft_hello_retry_request, read_server_hello
+from analyzer.tls.server_hello import (
+    HELLO_RETRY_RANDOM,
+    note_downgrade,
+    read_draft_hello_retry_request,
+    read_server_hello,
+    trace_server_hello,
+)
 from analyzer.tls.wire import Malformed
 from analyzer.tls.x509 import read_certificate
 
@@ -25,6 +31,7 @@ __all__ = [
     "CertificateList",
     "EncryptedExtensions",
     "Malformed",
+    "note_downgrade",
     "read_alerts",
     "read_certificate",
     "read_certificate_list",
@@ -37,4 +44,6 @@ __all__ = [
     "read_server_hello",
     "read_server_key_exchange",
     "read_sslv2_client_hello",
+    "trace_client_hello",
+    "trace_server_hello",
 ]

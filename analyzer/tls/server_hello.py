@@ -8,13 +8,15 @@ from typing import Any
 from analyzer.model.hello import ServerHello
 from analyzer.tls.fingerprints import ja3s
 from analyzer.tls.server_extensions import read_server_extensions
-from analyzer.tls.templates import FreeBytes, Templates
+from analyzer.tls.templates import FreeBytes, Templates, Traced
 from analyzer.tls.wire import Malformed, Reader
 
 __all__ = [
     "HELLO_RETRY_RANDOM",
+    "note_downgrade",
     "read_draft_hello_retry_request",
     "read_server_hello",
+    "trace_server_hello",
 ]
 
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -31,13 +33,27 @@ def read_server_hello(message: bytes) -> ServerHello:
     Extensions whose body does not fit are stepped over and named in ``defects``. Raises Malformed
     where the frame of the message does not fit; ``partial`` then holds the ServerHello so far.
     """
-    shape = (len(message), message[34], message[2:34] == HELLO_RETRY_RANDOM) if len(message) > 34 else None
+    shape = _shape_of(message)
     hello = _templates.recall(shape, message) if shape else None
     if hello is None:
         hello = _parse(message, shape)
+    note_downgrade(hello)
+    return hello
+
+
+def note_downgrade(hello: ServerHello) -> None:
+    """Note when its random says that the server could do better (RFC 8446 section 4.1.3)."""
     if hello.random[24:31] == b"DOWNGRD" and hello.random[31] < 2:
         hello.downgrade_sentinel = hello.random[31]
-    return hello
+
+
+def trace_server_hello(message: bytes) -> Traced | None:
+    """How a ServerHello that was read is made again with other random bytes; None when it is not remembered."""
+    return _templates.trace(_shape_of(message), message)
+
+
+def _shape_of(message: bytes) -> tuple[int, int, bool] | None:
+    return (len(message), message[34], message[2:34] == HELLO_RETRY_RANDOM) if len(message) > 34 else None
 
 
 def _parse(message: bytes, shape: tuple[int, int, bool] | None) -> ServerHello:

@@ -9,9 +9,10 @@ size whose other bytes are the same gives the same values, with the free bytes f
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["FreeBytes", "Templates"]
+__all__ = ["FreeBytes", "Templates", "Traced"]
 
 Hello = TypeVar("Hello")
 
@@ -25,6 +26,17 @@ class FreeBytes(NamedTuple):
     """Which argument of the hello's constructor it fills; -1: none, only its length counts."""
     kept: int = 65_536
     """Bytes of it that the argument takes."""
+
+
+class Traced(NamedTuple):
+    """A hello that is remembered: how another one like it is made."""
+
+    values: tuple[Any, ...]
+    """What its constructor takes."""
+    filled: tuple[tuple[int, slice], ...]
+    """(argument, the bytes of the message that fill it in)."""
+    free: tuple[slice, ...]
+    """All bytes of the message that may be others."""
 
 
 class _Layout(NamedTuple):
@@ -51,6 +63,15 @@ class Templates(Generic[Hello]):
                 for argument, part in layout.filled:
                     arguments[argument] = message[part]
                 return self._build(*arguments)
+        return None
+
+    def trace(self, shape: Hashable, message: bytes) -> Traced | None:
+        """How the hello of ``message`` is made again; None when it is not remembered."""
+        for layout in self._layouts.get(shape, ()):
+            values = layout.values.get(b"".join([message[part] for part in layout.fixed]))
+            if values is not None:
+                free = tuple(slice(part.stop, after.start) for part, after in pairwise(layout.fixed) if after.start > part.stop)
+                return Traced(values, layout.filled, free)
         return None
 
     def remember(self, shape: Hashable, message: bytes, values: tuple[Any, ...], free: list[FreeBytes]) -> None:

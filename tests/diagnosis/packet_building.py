@@ -153,7 +153,7 @@ class Talk:
         acked = None
         if h.client_hello_end and by[False]:
             acked = any(s.acknowledgment >= h.client_hello_end for s in by[False] if not s.flags & 4)
-        h.stage = fields.get("stage") or stage_of(h, False, acked)
+        h.stage = fields.get("stage") or stage_of(h, False, lambda: acked)
         return h
 
     def answer(self, after: float = 0.040, length: int = 1200, version: int = 0x0303) -> Talk:

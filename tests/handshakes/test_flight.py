@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from recorded import capture_of, flights_of
 
+from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.flight import Flight, Run, read_flight
 from analyzer.model.handshake import Flow, Handshake
+from analyzer.tls.messages import HELLO_RETRY_RANDOM
 
 ORDINARY = [
     name
@@ -90,3 +92,82 @@ def test_both_ways_read_the_same(name: str, spoil: bool, chance) -> None:
     expected = by_record(client, server)
     if expected is not None:  # else it does not begin as TLS and is never set aside
         assert assemble(flow(), Flight(client, server), [], 0, [], 100) == expected
+
+
+def pattern_of(client: Run, server: Run) -> bytes:
+    """Sender and end of each segment, in order: what the tracker knows from its columns."""
+    segments = sorted(
+        (time, frame, side, end) for side, run in enumerate((client, server)) for end, frame, time in zip(*run[2:], strict=True)
+    )
+    return repr([(side, end) for *_, side, end in segments]).encode()
+
+
+def later(run: Run) -> Run:
+    """The same in other frames, at other times."""
+    data, sequence, ends, frames, times = run
+    return data, sequence, ends, [frame + 1_000 for frame in frames], [time + 5_000 for time in times]
+
+
+def scrambled(data: bytes, chance, count: int) -> bytes:
+    """Some bytes changed, lengths kept."""
+    changed = bytearray(data)
+    for _ in range(count):
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", ORDINARY + OTHERS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(chance=st.randoms(use_true_random=False))
+def test_another_like_it_is_made_as_it_would_be_read(name: str, chance) -> None:
+    """Whatever bytes are changed: either it is recalled as it would be read, or it is read."""
+    client, server = runs(name, chance)
+    alikes = Alikes()
+    pattern = pattern_of(client, server)
+    for _ in range(3):
+        assemble(flow(), Flight(client, server, pattern), [], 0, [], 100, alikes)
+    for count in (0, 1, 1, 40):
+        other = tuple((scrambled(run[0], chance, count), *later(run)[1:]) for run in (client, server))
+        read = assemble(flow(), Flight(*other), [], 0, [], 100)
+        again = assemble(flow(), Flight(*other, pattern), [], 0, [], 100, alikes)
+        assert again.messages == read.messages
+        assert again == read
+
+
+@pytest.mark.parametrize("name", [name for name in ORDINARY if name.startswith("completed")])
+def test_an_ordinary_handshake_is_recalled_whatever_its_random_bytes(name: str) -> None:
+    client, server = runs(name)
+    alikes = Alikes()
+    for _ in range(2):
+        assemble(flow(), Flight(client, server, b"seen"), [], 0, [], 100, alikes)
+    randoms = [bytearray(run[0]) for run in (client, server)]
+    for changed in randoms:
+        changed[15] ^= 0xFF  # within the random of the hello
+        changed[-1] ^= 0xFF  # the end of the last record, which is encrypted
+    others = Flight((bytes(randoms[0]), *later(client)[1:]), (bytes(randoms[1]), *later(server)[1:]), b"seen")
+    known = alikes.recall(flow(), others, [])
+    assert known is not None
+    assert known.client_hello.random == bytes(randoms[0][11:43])
+    assert known.client_hello_frame == client[3][0] + 1_000
+
+
+def test_a_server_hello_that_turns_into_a_retry_is_not_recalled() -> None:
+    client, server = runs("completed--go-go-tls13")
+    alikes = Alikes()
+    for _ in range(2):
+        assemble(flow(), Flight(client, server, b"seen"), [], 0, [], 100, alikes)
+    retry = bytearray(server[0])
+    retry[11:43] = HELLO_RETRY_RANDOM
+    other = (bytes(retry), *server[1:])
+    assert alikes.recall(flow(), Flight(client, server, b"seen"), []) is not None
+    assert alikes.recall(flow(), Flight(client, other, b"seen"), []) is None
+
+
+def test_a_pattern_whose_hellos_never_come_again_is_left_alone() -> None:
+    client, server = runs("completed--go-go-tls12")
+    alikes = Alikes()
+    at = client[0].index(b"server.test")
+    for number in range(100):
+        name = f"{number:06}.test".encode()
+        assemble(flow(), Flight((client[0].replace(client[0][at : at + 11], name), *client[1:]), server, b"seen"), [], 0, [], 100, alikes)
+    assert sum(len(layout.models) for layouts in alikes._layouts.values() for layout in layouts) <= 16

@@ -1,0 +1,138 @@
+"""Of many flows at once: those whose payload came whole and in order, and begins as TLS on both sides.
+
+Told with array operations for all flows of a batch together: within a direction each segment begins where the one before it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.flows import Placement
+from analyzer.handshakes.flight import Flight, Run
+from analyzer.model.batches import SegmentBatch, TcpFlag
+
+__all__ = ["find_whole", "payload_sequence"]
+
+I64 = npt.NDArray[np.int64]
+
+_NOTHING: Run = (b"", 0, [], [], [])
+_new_flight = tuple.__new__
+
+
+def find_whole(
+    columns: dict[str, npt.NDArray[Any]],
+    rows: I64,
+    fresh: npt.NDArray[np.bool_],
+    known: Mapping[int, Flight],
+    head: I64,
+    stops: I64,
+    s: SegmentBatch,
+    placed: Placement,
+) -> list[Flight | None]:
+    """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS, or its SYNs were not seen.
+
+    ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
+    segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
+    """
+    client = columns["client"][rows]
+    local = np.repeat(np.arange(len(rows)), np.diff(stops, prepend=0))
+    from_server = placed.direction[head] != client[local]
+    order = np.argsort(local * 2 + from_server, kind="stable")
+    at, by_server = head[order], from_server[order]
+    first = np.ones(len(at), np.bool_)
+    first[1:] = (local[1:] != local[:-1]) | (by_server[1:] != by_server[:-1])
+    length = s.payload_length[at]
+    sequence = payload_sequence(s, at)
+    begins = np.flatnonzero(first)
+    flow_of, server_side = local[begins], by_server[begins]
+
+    starts = np.stack([columns["base"][rows, client], columns["base"][rows, 1 - client]], axis=1) + np.uint32(1)
+    has_begun = np.zeros((len(rows), 2), np.bool_)
+    follows = fresh.copy()
+    held = np.zeros(len(rows), np.int64)
+    for index, flight in known.items():
+        follows[index] = True
+        held[index] = len(flight.client[0]) + len(flight.server[0])
+        for side, (sent, number, *_) in enumerate((flight.client, flight.server)):
+            if sent:
+                starts[index, side] = (number + len(sent)) & 0xFFFFFFFF
+                has_begun[index, side] = True
+
+    expected = np.empty(len(at), np.uint32)
+    expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
+    side_index = server_side.astype(np.int64)
+    expected[begins] = starts[flow_of, side_index]
+    flow_begins = stops - np.diff(stops, prepend=0)
+    good = (sequence == expected) & (length == s.wire_length[at])
+    clean: npt.NDArray[np.bool_] = np.logical_and.reduceat(good, flow_begins)
+    clean &= follows & (columns["syn_frame"][rows] > 0) & (columns["syn_ack_frame"][rows] > 0)
+    tls = _begins_as_tls(s.data, s.payload_offset[at[begins]], length[begins]) | has_begun[flow_of, side_index]
+    clean &= np.logical_and.reduceat(tls, np.flatnonzero(np.diff(flow_of, prepend=-1)))
+
+    total = np.cumsum(length)
+    side_ends = np.append(begins[1:], len(at))
+    run = total - np.repeat((total - length)[begins], side_ends - begins)
+    middle = flow_begins + np.add.reduceat(~by_server, flow_begins, dtype=np.int64)
+    chosen = np.flatnonzero(clean)
+    senders, ends = from_server.tobytes(), run.astype(np.uint32).tobytes()
+    offsets, runs, frames, times = s.payload_offset[at], run.tolist(), s.frame[at].tolist(), s.timestamp[at].tolist()
+    from_, to = offsets.tolist(), (offsets + length).tolist()
+    numbers = sequence.tolist()
+    data = s.data.data
+    result: list[Flight | None] = [None] * len(rows)
+    for index, b, m, e in zip(chosen.tolist(), flow_begins[chosen].tolist(), middle[chosen].tolist(), stops[chosen].tolist(), strict=True):
+        asked = answered = _NOTHING
+        if b < m:
+            asked = _join(data, from_[b:m], to[b:m]), numbers[b], runs[b:m], frames[b:m], times[b:m]
+        if m < e:
+            answered = _join(data, from_[m:e], to[m:e]), numbers[m], runs[m:e], frames[m:e], times[m:e]
+        before = known.get(index)
+        if before is None:
+            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e]))
+        else:
+            result[index] = _go_on(before, asked, answered, senders[b:e])
+    return result
+
+
+def payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
+    """Sequence number of the first payload byte: a SYN takes one of its own (TCP Fast Open, RFC 7413, sends data with it)."""
+    result: npt.NDArray[np.uint32] = s.sequence[at] + ((s.flags[at] & TcpFlag.SYN) != 0).astype(np.uint32)
+    return result
+
+
+def _begins_as_tls(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether the payloads that begin ``at`` begin with a record of a handshake or an alert."""
+    last = len(data) - 1
+    kind, major, minor = data[at], data[np.minimum(at + 1, last)], data[np.minimum(at + 2, last)]
+    result: npt.NDArray[np.bool_] = (length >= 3) & ((kind == 22) | (kind == 21)) & (major == 3) & (minor <= 4)
+    return result
+
+
+def _join(data: memoryview, begins: list[int], ends: list[int]) -> bytes:
+    if len(begins) == 1:
+        return bytes(data[begins[0] : ends[0]])
+    return b"".join([data[begin:end] for begin, end in zip(begins, ends)])  # noqa: B905
+
+
+def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:
+    """What was set aside, and what came after it."""
+    client, server = _append(before.client, asked), _append(before.server, answered)
+    pattern = b""
+    last = max(before.client[4][-1:] + before.server[4][-1:])
+    if before.pattern and last <= min(asked[4][:1] + answered[4][:1]):
+        earlier = len(before.client[2]) + len(before.server[2])
+        ends = np.array(client[2] + server[2], np.uint32).tobytes()
+        pattern = before.pattern[:earlier] + senders + ends
+    return Flight(client, server, pattern)
+
+
+def _append(before: Run, more: Run) -> Run:
+    if not before[0]:
+        return more
+    data, _, ends, frames, times = more
+    size = len(before[0])
+    return before[0] + data, before[1], before[2] + [size + end for end in ends], before[3] + frames, before[4] + times
