@@ -84,7 +84,7 @@ def chart_timeline(census: Census) -> alt.Chart:
 def _clock(bars: list[Bar]) -> str:
     """How times are written along the axis: the shorter the run, the finer."""
     seconds = len(bars) * bars[0].seconds if bars else 0
-    return "%H:%M:%S" if seconds <= 300 else "%H:%M" if seconds <= 2 * 86_400 else "%d %b"
+    return "%H:%M:%S" if seconds <= 900 else "%H:%M" if seconds <= 2 * 86_400 else "%d %b"
 
 
 def draw_chart(chart: alt.Chart) -> str:
