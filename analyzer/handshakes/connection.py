@@ -6,6 +6,7 @@ stream order. A connection is cheap until its first payload byte and forgotten w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyzer.handshakes.flight import Run, looks_like_tls
@@ -26,6 +27,7 @@ _PLAIN_PIECES = 6  # pieces of plain bytes that are looked at for a ClientHello
 _PLAIN_PIECE = 64  # shorter ones count for less
 _IN_ORDER = 32  # segments of a direction that may come in order before it is reassembled all the same (their bytes are kept)
 _DIALOGUE_BYTES = 65_536
+_BURST = 16_384  # bytes that are read at once, at most
 
 
 class Connection:
@@ -93,6 +95,45 @@ class Connection:
             self.disordered = True
             for piece in stream.skip_gap():
                 self._piece(from_client, piece)
+
+    def burst(
+        self, from_client: bool, sequence: int, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]
+    ) -> None:
+        """Several segments of a direction, captured whole, each beginning where the one before ended: those up to ``ends[i]`` of
+        ``data`` came in ``frames[i]``. The same as ``segment`` for each of them."""
+        index = 0 if from_client else 1
+        follower = self.follower
+        side = follower.client if from_client else follower.server
+        in_order = self._streams[index] is None and sequence == self._next[index]
+        if in_order and self._mode == 0 and self._offsets[index] == 0 and _begins_as_tls(data[: ends[0]]):
+            self._mode = 2
+            self.is_tls = True
+        if (
+            in_order
+            and self._mode == 2
+            and len(data) <= _BURST
+            and len(self._sent[index]) + len(ends) < _IN_ORDER
+            and self._unwrap is None
+            and side.goes_on(self._offsets[index] - self.tls_offsets[index], data)
+            and not follower.almost_done(from_client)
+        ):
+            begin = 0
+            sent = self._sent[index]
+            for end, frame, timestamp in zip(ends, frames, timestamps, strict=True):
+                sent.append(((sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp))
+                begin = end
+            self._offsets[index] += begin
+            self._next[index] = (sequence + begin) & 0xFFFFFFFF
+            side.take_run(data, ends, frames, timestamps)
+            if follower.done:
+                self.over = True
+            return
+        begin = 0
+        for end, frame, timestamp in zip(ends, frames, timestamps, strict=True):
+            self.segment(from_client, (sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp, end - begin)
+            if self.over:
+                return
+            begin = end
 
     def take_flight(self, client: Run, server: Run) -> bool:
         """All that both directions sent so far, each from its first byte and in order: what nearly every handshake looks like.
@@ -193,7 +234,7 @@ class Connection:
 
     def _first(self, from_client: bool, piece: Piece) -> None:
         data = piece.data
-        if piece.offset == 0 and len(data) >= 3 and data[1] == 3 and data[0] in (22, 21, 20, 23) and data[2] <= 4:
+        if piece.offset == 0 and _begins_as_tls(data):
             self._mode = 2
             self.is_tls = True
             self._tls(from_client, piece)
@@ -326,6 +367,10 @@ class Connection:
 
 def _latest(waiting: tuple[int, bool, Piece]) -> int:
     return waiting[0]
+
+
+def _begins_as_tls(data: bytes) -> bool:
+    return len(data) >= 3 and data[1] == 3 and data[0] in (22, 21, 20, 23) and data[2] <= 4
 
 
 def _is_sslv2_hello(data: bytes) -> bool:

@@ -182,6 +182,11 @@ class Follower:
             self.messages
         ) >= MAX_MESSAGES
 
+    def almost_done(self, from_client: bool) -> bool:
+        """Whether what this side sends next may complete what is wanted of the connection."""
+        other = self.server if from_client else self.client
+        return other.application_records >= _ENOUGH_RECORDS or len(self.messages) >= MAX_MESSAGES // 2
+
     @property
     def refused(self) -> bool:
         """Someone sent an alert that can end a handshake."""

@@ -94,6 +94,13 @@ class Side:
             self._rest, self._need = b"", 5
         self.take_run(data, (len(data),), (frame,), (timestamp,))
 
+    def goes_on(self, offset: int, data: bytes) -> bool:
+        """Whether ``data``, several segments at ``offset``, may be taken as one run: nothing is missing before it, and what stands
+        at the front is a record."""
+        if self.broken or self.lost or offset != self.offset:
+            return False
+        return self.records > 0 or (self.offset == 0 and _is_header(data))
+
     def take_run(self, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]) -> None:
         """The next bytes of the stream, nothing missing: those up to ``ends[i]`` came in ``frames[i]``."""
         offset = self.offset

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from analyzer.flows import FlowState, FlowTable, Placement
 from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
+from analyzer.handshakes.bursts import Bursts
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.segments import keep_rows
-from analyzer.handshakes.whole import find_whole, payload_sequence
+from analyzer.handshakes.whole import find_whole
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
@@ -142,38 +143,46 @@ class Tracker:
                     self._past(row, connection)
                 elif count > _HEAD:
                     odd.append(-1 - index)
-        for index in odd:
-            at, whole = (index, True) if index >= 0 else (-1 - index, False)
-            row, begin, end = int(rows[at]), int(begins[at]), int(ends[at])
-            self._feed_one(row, ordered[begin if whole else begin + _HEAD : end], s, placed, data)
+        self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
 
-    def _feed_one(self, row: int, at: I64, s: SegmentBatch, placed: Placement, data: memoryview) -> None:
-        """The segments ``at`` of one flow, one by one, until its handshake is over."""
-        connection = self._connections.get(row)
-        if not isinstance(connection, Connection):
-            told = None
-            if connection is None and s.flags[at[0]] & TcpFlag.ACK:
-                # what the first payload acknowledges is where the other side goes on, its SYN captured or not
-                told = 1 - int(placed.direction[at[0]]), int(s.acknowledgment[at[0]])
-            connection = self._connections[row] = self._open(row, connection, told)
-            if connection.over:
-                self._past(row, connection)
-                return
-        client = int(self.table["client"][row])
-        for begin in range(0, len(at), _CHUNK):
-            for direction, sequence, offset, length, wire, frame, timestamp in self._columns(at[begin : begin + _CHUNK], s, placed):
-                connection.segment(direction == client, sequence, bytes(data[offset : offset + length]), frame, timestamp, wire)
+    def _feed_odd(
+        self, odd: list[int], rows: I64, begins: I64, ends: I64, ordered: I64, head: I64, stops: I64, s: SegmentBatch, placed: Placement
+    ) -> None:
+        """The flows that are followed burst by burst until their handshake is over: those with the indices ``odd`` in ``rows``.
+
+        Negative ones (-1 - index) stand for flows whose head was read already.
+        """
+        c = self.table.columns
+        whole = np.array([index for index in odd if index >= 0], np.int64)
+        if len(whole):
+            sizes = np.diff(stops, prepend=0)
+            chosen = np.zeros(len(rows), np.bool_)
+            chosen[whole] = True
+            first = head[stops[whole] - sizes[whole]]
+            bursts = Bursts(s, placed, head[np.repeat(chosen, sizes)], sizes[whole])
+            # what the first payload acknowledges is where the other side goes on, its SYN captured or not
+            acknowledges = (s.flags[first] & TcpFlag.ACK) != 0
+            told = zip((1 - placed.direction[first].astype(np.int64)).tolist(), s.acknowledgment[first].tolist(), strict=True)
+            columns = zip(rows[whole].tolist(), c["client"][rows[whole]].tolist(), acknowledges.tolist(), told, strict=True)
+            for number, (row, client, known, where) in enumerate(columns):
+                connection = self._connections.get(row)
+                if not isinstance(connection, Connection):
+                    connection = self._connections[row] = self._open(row, connection, where if known and connection is None else None)
+                if not connection.over:
+                    bursts.hand(number, client, connection)
                 if connection.over:
                     self._past(row, connection)
-                    return
-
-    def _columns(self, at: I64, s: SegmentBatch, placed: Placement) -> list[tuple[int, int, int, int, int, int, int]]:
-        return list(
-            zip(
-                placed.direction[at].tolist(), payload_sequence(s, at).tolist(), s.payload_offset[at].tolist(),
-                s.payload_length[at].tolist(), s.wire_length[at].tolist(), s.frame[at].tolist(), s.timestamp[at].tolist(), strict=True,
-            )
-        )  # fmt: skip
+        for index in odd:
+            at = index if index >= 0 else -1 - index
+            row = int(rows[at])
+            for begin in range(int(begins[at]) + _HEAD, int(ends[at]), _CHUNK):
+                connection = self._connections.get(row)
+                if c["state"][row] == FlowState.PAST or not isinstance(connection, Connection):
+                    break
+                part = ordered[begin : min(begin + _CHUNK, int(ends[at]))]
+                Bursts(s, placed, part, np.array([len(part)])).hand(0, int(c["client"][row]), connection)
+                if connection.over:
+                    self._past(row, connection)
 
     def _meet(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: memoryview) -> None:
         """Flows that have their first payload here, in the segments ``first``: who is the client of those whose SYN was not seen?"""
