@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import Refusal, is_openssl
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import Weighed, refusal_of, refusal_text, weigh_chain
@@ -27,6 +28,7 @@ class RefusalRule(Rule):
 
     stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    needs = Oddity.REFUSED
     explains: ClassVar[tuple[str, ...]] = GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -54,7 +54,8 @@ class CaptureFacts:
     drops: int = 0
     """Frames the capturing host says it lost."""
     smallest_mss: int = 0
-    largest_segment: int = 0
+    in_order: bool = False
+    """The source says that frames come in the order of their times; False where nobody looked."""
     icmp: deque[IcmpError] = field(default_factory=lambda: deque(maxlen=256))
 
 
@@ -77,6 +78,10 @@ class Context:
         """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
         self.remembered: dict[str, tuple[Handshake, object]] = {}
         """Work that several rules share, by name, for the handshake at hand only."""
+        self.in_order: bool | None = None
+        """Whether the frames of every capture come in the order of their times; None where nobody looked."""
+        self.longest_segment = 0
+        """Most payload of a segment in any capture, bytes; 0 where nobody looked."""
         self.forgotten = 0
         self._empty = ServerProfile()
 
@@ -142,6 +147,14 @@ class Context:
                 return attempt
         return None
 
+    def has_twin(self, handshake: Handshake) -> bool:
+        """Whether the very same ClientHello was seen between other addresses, whenever."""
+        hello, flow = handshake.client_hello, handshake.flow
+        for attempt in self._randoms.get(hello.random, ()) if hello is not None else ():
+            if attempt.client_address != flow.client_address or attempt.server_address != flow.server_address:
+                return True
+        return False
+
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""
         return self.chains.judge(handshake)
@@ -194,12 +207,29 @@ class Context:
             self.chains.learn(handshake)
         self._note_capture(handshake)
 
-    def note_capture(self, capture: int, *, first_seen: int = 0, last_seen: int = 0, drops: int = 0) -> None:
-        """Take in what the source says of a capture: time of its first and last frame (ns), frames lost while capturing."""
+    def note_capture(
+        self,
+        capture: int,
+        *,
+        first_seen: int = 0,
+        last_seen: int = 0,
+        drops: int = 0,
+        in_order: bool | None = None,
+        longest_segment: int = 0,
+    ) -> None:
+        """Take in what the source says of a capture: time of its first and last frame (ns), frames lost while capturing.
+
+        ``in_order`` says of the frames between these times that they come in the order of their times, ``longest_segment``
+        how many bytes of payload one of them has at the most.
+        """
         facts = self.captures.setdefault(capture, CaptureFacts())
+        if in_order is not None:
+            facts.in_order = in_order and (not facts.last_seen or (facts.in_order and first_seen >= facts.last_seen))
+            self.in_order = facts.in_order and self.in_order is not False
         facts.first_seen = min(filter(None, (facts.first_seen, first_seen)), default=0)
         facts.last_seen = max(facts.last_seen, last_seen)
         facts.drops = max(facts.drops, drops)
+        self.longest_segment = max(self.longest_segment, longest_segment)
 
     def note_icmp(self, capture: int, error: IcmpError) -> None:
         """Take in an ICMP error, also one that matched no handshake."""

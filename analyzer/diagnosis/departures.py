@@ -18,7 +18,7 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
-__all__ = ["AT_ONCE", "Departure", "find_departure", "silent_refusal"]
+__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "silent_refusal"]
 
 AT_ONCE = 2_000_000_000
 """ns: who closes later than this was hardly judging a certificate."""
@@ -85,16 +85,24 @@ def _is_node(hello: ClientHello) -> bool:
     return bool(hello.server_name) and older[: len(_NODE_SUITES)] == _NODE_SUITES
 
 
-def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
-    """A departure that looks like a refusal; None for probes, and for the losers of a race between connections."""
+def departure_of(handshake: Handshake, context: Context) -> Departure | None:
+    """``find_departure``, looked for once for all rules of the handshake at hand."""
     known = context.remembered.get("departure")
     if known is None or known[0] is not handshake:
-        known = context.remembered["departure"] = (handshake, _find_refusal(handshake, context))
+        known = context.remembered["departure"] = (handshake, find_departure(handshake))
+    return cast("Departure | None", known[1])
+
+
+def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
+    """A departure that looks like a refusal; None for probes, and for the losers of a race between connections."""
+    known = context.remembered.get("silent refusal")
+    if known is None or known[0] is not handshake:
+        known = context.remembered["silent refusal"] = (handshake, _find_refusal(handshake, context))
     return cast("Refusal | None", known[1])
 
 
 def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
-    departure = find_departure(handshake)
+    departure = departure_of(handshake, context)
     if departure is None or not departure.judges_late:
         return None
     if any(attempt.outcome == "completed" and not attempt.left_at_once for attempt in context.attempts(handshake, _RACE)):

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.doubts import find_doubt
+from analyzer.diagnosis.oddities import Oddity, find_oddities
 from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.resets import settle_resets
 from analyzer.diagnosis.rule import Rule
@@ -30,6 +31,8 @@ _CONFIDENCE = {"certain": 0, "likely": 1, "possible": 2}
 _DAY = 86_400_000_000_000
 _MEMO = 65_536
 _BUGS = 1_000
+
+_Key = TypeVar("_Key")
 
 
 class Bug(NamedTuple):
@@ -51,8 +54,10 @@ class Diagnosis:
         self.bug_count = 0
         self._chosen = None if rules is None else list(rules)
         """The rules to apply, where they are not all there are."""
-        self._sieve: dict[tuple[str, str], tuple[Rule, ...]] = {}
-        """By stage and outcome; rules are loaded when the first handshake comes that can meet them."""
+        self._sieve: dict[tuple[object, ...], tuple[Rule, ...]] = {}
+        """By stage, outcome and alert; rules are loaded when the first handshake comes that can meet them."""
+        self._odd_sieve: dict[int, tuple[Rule, ...]] = {}
+        """Of completed handshakes, by their oddities."""
         self._postures: tuple[Rule, ...] | None = None
         self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
 
@@ -65,17 +70,23 @@ class Diagnosis:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
         if handshake.outcome == "completed":
             handshake.also = list(self._postures_of(handshake))
-        elif handshake.outcome == "unfinished":
-            facts = self.context.capture(handshake)
-            closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
-        if handshake.outcome != "completed" and (handshake.flow.client_rsts or handshake.flow.server_rsts):
-            settle_resets(handshake, self.context)
-        stage = handshake.stage
-        if handshake.outcome == "completed":
-            stage = Stage.FINISHED if closing.left_at_once(handshake) else Stage.ESTABLISHED
-        rules = self._sieve.get((stage, handshake.outcome))
-        if rules is None:
-            rules = self._sieve[stage, handshake.outcome] = self._choose(stage, handshake.outcome)
+            odd = find_oddities(handshake, self.context)
+            rules = self._odd_sieve.get(odd)
+            if rules is None:
+                stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
+                rules = self._keep(self._odd_sieve, odd, self._choose(stage, "completed", odd))
+        else:
+            if handshake.outcome == "unfinished":
+                facts = self.context.capture(handshake)
+                closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
+            if handshake.flow.client_rsts or handshake.flow.server_rsts:
+                settle_resets(handshake, self.context)
+            alert = handshake.closing_alert
+            key = (handshake.stage, handshake.outcome, alert and (alert.description, alert.from_client))
+            rules = self._sieve.get(key)
+            if rules is None:
+                chosen = self._choose(handshake.stage, handshake.outcome)
+                rules = self._keep(self._sieve, key, tuple(rule for rule in chosen if rule.hears(alert)))
         if rules:
             self._apply(handshake, rules)
 
@@ -90,21 +101,21 @@ class Diagnosis:
                 continue
         return found
 
-    def _choose(self, stage: str, outcome: str) -> tuple[Rule, ...]:
+    def _choose(self, stage: str, outcome: str, oddities: int = -1) -> tuple[Rule, ...]:
         if self._chosen is None:
-            return registry.load_causes(stage, outcome)
-        return tuple(r for r in self._chosen if r.kind == "cause" and stage in r.stages and outcome in r.outcomes)
+            return registry.load_causes(stage, outcome, oddities)
+        return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities))
+
+    def _keep(self, sieve: dict[_Key, tuple[Rule, ...]], key: _Key, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if len(sieve) >= _MEMO:
+            sieve.clear()
+        sieve[key] = rules
+        return rules
 
     def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
         found = []
         context = self.context
         for rule in rules:
-            if rule.alerts is not None:
-                alert = handshake.closing_alert
-                if alert is None or alert.description not in rule.alerts:
-                    continue
-                if rule.alert_from_client is not None and alert.from_client != rule.alert_from_client:
-                    continue
             try:
                 finding = rule.examine(handshake, context)
             except Exception:  # whatever a rule does wrong must not end the run

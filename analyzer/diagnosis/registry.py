@@ -12,10 +12,10 @@ import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rule_index import INDEX
+from analyzer.diagnosis.rule_index import EXPLAINS, INDEX
 from analyzer.errors import UsageError
 from analyzer.model.handshake import Stage
 
@@ -82,20 +82,23 @@ def load_rules() -> dict[str, Rule]:
 @cache
 def load_postures() -> tuple[Rule, ...]:
     """The rules of kind 'posture'."""
-    return _load_those(lambda kind, stages, outcomes: kind == "posture", lambda rule: rule.kind == "posture")
+    return _load_those(lambda kind, stages, outcomes, needs: kind == "posture", lambda rule: rule.kind == "posture")
 
 
-@cache
-def load_causes(stage: str, outcome: str) -> tuple[Rule, ...]:
-    """The rules of kind 'cause' that can apply to handshakes of this stage and outcome."""
+@lru_cache(maxsize=4096)
+def load_causes(stage: str, outcome: str, oddities: int = -1) -> tuple[Rule, ...]:
+    """The rules of kind 'cause' that can apply to handshakes of this stage and outcome; of a completed one, with these oddities."""
     bit, letter = 1 << Stage.RANK[stage], outcome[0]
+    shown = oddities if outcome == "completed" else -1
     return _load_those(
-        lambda kind, stages, outcomes: kind == "cause" and bool(stages & bit) and letter in outcomes,
-        lambda rule: rule.kind == "cause" and stage in rule.stages and outcome in rule.outcomes,
+        lambda kind, stages, outcomes, needs: (
+            kind == "cause" and bool(stages & bit) and letter in outcomes and (not needs or bool(needs & shown))
+        ),
+        lambda rule: rule.meets(stage, outcome, oddities),
     )
 
 
-def _load_those(may: Callable[[str, int, str], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
+def _load_those(may: Callable[[str, int, str, int], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
     chosen = (cause for cause in _find_modules() if cause not in INDEX or may(*INDEX[cause][1:]))
     return tuple(rule for rule in map(_load_rule, chosen) if does(rule))
 
@@ -111,7 +114,7 @@ def find_rule(cause: str) -> Rule:
 @cache
 def more_specific() -> dict[str, frozenset[str]]:
     """For each id all ids that it explains away, followed to the end."""
-    direct = {cause: rule.explains for cause, rule in load_rules().items()}
+    direct = {cause: EXPLAINS.get(cause, "").split() if cause in INDEX else _load_rule(cause).explains for cause in _find_modules()}
     closed: dict[str, frozenset[str]] = {}
     for cause in direct:
         reached: set[str] = set()

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.hello import Alert
 
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
@@ -62,8 +63,8 @@ class Rule:
     """One cause. Subclasses say where they can apply (the sieve) and examine one handshake.
 
     The sieve is declared, not computed, so that it costs nothing: the engine sorts the rules by
-    (stage, outcome) once and a handshake only ever meets those of its own. A completed handshake
-    meets no cause at all.
+    (stage, outcome, alert) once and a handshake only ever meets those of its own. A completed handshake
+    meets hardly any: those that its oddities concern.
     """
 
     cause: ClassVar[str]
@@ -78,8 +79,24 @@ class Rule:
     """Descriptions of the closing alert it needs (``handshake.closing_alert.description``); None: any, or no alert."""
     alert_from_client: ClassVar[bool | None] = None
     """Side the closing alert must come from, where ``alerts`` is given; None: either."""
+    needs: ClassVar[int] = 0
+    """Oddities (``oddities.Oddity``) without one of which it says nothing of a completed handshake; 0: it meets every one."""
     explains: ClassVar[tuple[str, ...]] = ()
     """Ids of more general causes that this one explains away when both are found."""
+
+    def meets(self, stage: str, outcome: str, oddities: int = -1) -> bool:
+        """Whether it is a cause that can apply to handshakes of this stage and outcome; of a completed one, with these oddities."""
+        if self.kind != "cause" or stage not in self.stages or outcome not in self.outcomes:
+            return False
+        return outcome != "completed" or not self.needs or bool(self.needs & oddities)
+
+    def hears(self, alert: Alert | None) -> bool:
+        """Whether the closing alert is one that it can apply to."""
+        if self.alerts is None:
+            return True
+        if alert is None or alert.description not in self.alerts:
+            return False
+        return self.alert_from_client is None or alert.from_client == self.alert_from_client
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         """The finding, or None when this is not the cause. May raise nothing on purpose; a crash is kept as our bug."""

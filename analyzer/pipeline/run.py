@@ -175,9 +175,16 @@ class Run:
             totals.first_seen = min(totals.first_seen or first, first)
             totals.last_seen = max(totals.last_seen, last)
         for part in _split_captures(batch):
-            if len(part):
-                self.diagnosis.context.note_capture(part.capture, first_seen=int(part.timestamp[0]), last_seen=int(part.timestamp.max()))
             segments = self.decoder.decode(part)
+            if len(part):
+                times = part.timestamp
+                self.diagnosis.context.note_capture(
+                    part.capture,
+                    first_seen=int(times[0]),
+                    last_seen=int(times.max()),
+                    in_order=bool((times[1:] >= times[:-1]).all()),
+                    longest_segment=int(segments.wire_length.max(initial=0)),
+                )
             self.tracker.take(segments)
             for error in segments.icmp:
                 self.diagnosis.context.note_icmp(part.capture, error)

@@ -30,3 +30,8 @@ def test_a_rule_the_index_does_not_know_is_asked_itself(monkeypatch: pytest.Monk
     monkeypatch.delitem(INDEX, "no-common-cipher")
     registry.load_causes.cache_clear()
     assert registry.load_causes(Stage.SERVER_ALERT, "failed") == expected
+
+
+def test_index_knows_what_explains_what_away() -> None:
+    for cause, rule in registry.load_rules().items():
+        assert set(rule.explains) <= registry.more_specific()[cause], "run python tools/make_rule_index.py"

@@ -23,6 +23,7 @@ from __future__ import annotations
 from analyzer import registries
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, first_close
 from analyzer.model.finding import AbortedBy, Evidence, Finding
@@ -42,6 +43,7 @@ class Http2InadequateSecurity(Rule):
     cause = "http2-inadequate-security"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"failed", "completed"})
+    needs = Oddity.HTTP2
     explains = ("lb-no-backend",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

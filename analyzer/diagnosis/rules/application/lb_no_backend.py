@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (
     AT_ONCE,
@@ -51,6 +52,7 @@ class LbNoBackend(Rule):
     cause = "lb-no-backend"
     stages = frozenset({Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"failed", "no-handshake", "completed"})
+    needs = Oddity.UNANSWERED
     explains = (*CLOSES_AFTER_HELLO, "client-never-speaks")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

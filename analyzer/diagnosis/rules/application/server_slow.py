@@ -24,6 +24,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import round_trip
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -37,6 +38,7 @@ class ServerSlow(Rule):
     cause = "server-slow"
     stages = stages_from(Stage.SERVER_HELLO)
     outcomes = frozenset({"failed", "completed"})
+    needs = Oddity.SLOW
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         asked, answered = handshake.client_hello_time, handshake.server_hello_time

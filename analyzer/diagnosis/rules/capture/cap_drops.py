@@ -22,6 +22,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note, is_proved, unseen_bytes
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -36,6 +37,7 @@ class CapDrops(Rule):
     cause = "cap-drops"
     stages = stages_from(Stage.CONNECTED)  # before it an odd acknowledgment is some other connection's
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.GAPS
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "decode-error", "unexpected-message", "cap-snaplen")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

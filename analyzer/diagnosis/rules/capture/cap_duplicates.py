@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -34,6 +35,7 @@ class CapDuplicates(Rule):
 
     cause = "cap-duplicates"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.COPIES
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         copies = handshake.flow.duplicates

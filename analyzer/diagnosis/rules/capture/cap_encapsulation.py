@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -31,6 +32,7 @@ class CapEncapsulation(Rule):
 
     cause = "cap-encapsulation"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.TUNNEL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow

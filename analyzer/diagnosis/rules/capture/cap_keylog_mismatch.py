@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -32,6 +33,7 @@ class CapKeylogMismatch(Rule):
 
     cause = "cap-keylog-mismatch"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    needs = Oddity.KEYS
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if handshake.decryption != "failed":

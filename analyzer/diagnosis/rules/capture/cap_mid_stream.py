@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note, is_proved
 from analyzer.diagnosis.silence import missing_side
@@ -32,6 +33,7 @@ class CapMidStream(Rule):
 
     cause = "cap-mid-stream"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.NO_HELLO
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "cap-drops", "cap-snaplen", "unexpected-message", "middlebox-rst-injection",
                 "http-on-tls-port", "middlebox-block-page", "cert-private-key-mismatch")  # fmt: skip
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -34,6 +35,7 @@ class CapNatDouble(Rule):
 
     cause = "cap-nat-double"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    needs = Oddity.TWIN
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         twin = context.twin(handshake, _SAME_TIME)

@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -34,11 +35,12 @@ class CapOffload(Rule):
 
     cause = "cap-offload"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    needs = Oddity.PACKED
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
         allowed = min(flow.client_mss or flow.server_mss, flow.server_mss or flow.client_mss)
-        if not allowed:
+        if not allowed or 0 < context.longest_segment <= allowed:
             return None
         hello = handshake.client_hello
         if hello is not None and handshake.client_hello_segments == 1 and hello.length > allowed and handshake.dialogue is None:
@@ -60,11 +62,16 @@ class CapOffload(Rule):
 
 
 def _packed(handshake: Handshake, allowed: int) -> Evidence | None:
-    """A message longer than all the frames it can have come in."""
+    """A message longer than all the frames it can have come in: those of its record, where several came in one."""
+    begun: dict[bool, tuple[int, int]] = {}
     for message in handshake.messages:
+        record, first = begun.get(message.from_client, (-1, 0))
+        if record != message.offset:
+            record, first = begun[message.from_client] = message.offset, message.first_frame
         if message.length <= allowed:
             continue
-        frames = message.frame - message.first_frame + 1
+        # what comes out of order ends in an earlier frame than it begins in
+        frames = max(message.frame, first) - min(message.frame, first) + 1
         if message.length > frames * allowed and message.kind != "not_tls":
             says = f"{message.length} bytes in {frames} frames or fewer, where the two sides agreed on {allowed} bytes a segment at most"
             return Evidence(message.frame, says)

@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -35,10 +36,12 @@ class CapReordered(Rule):
 
     cause = "cap-reordered"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.DISORDER
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if handshake.outcome == "completed":
-            return self._completed(handshake)
+            # a connection that goes on in the next file has frames numbered anew
+            return None if context.in_order else self._completed(handshake)
         before = 0
         for s in sorted(handshake.segments, key=lambda s: s.frame):
             if before and s.timestamp < before - _JITTER:

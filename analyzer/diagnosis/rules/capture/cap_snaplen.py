@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note, is_proved
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -34,6 +35,7 @@ class CapSnaplen(Rule):
 
     cause = "cap-snaplen"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = Oddity.TRUNCATED
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "decode-error", "unexpected-message", "illegal-parameter", "http-on-tls-port",
                 "cert-malformed", "record-overflow", "server-params-illegal")  # fmt: skip
 

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.departures import AT_ONCE, find_departure
+from analyzer.diagnosis.departures import AT_ONCE, departure_of
 from analyzer.diagnosis.evidence import quiet_before_close
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
@@ -36,6 +37,7 @@ class ClientSilentReject(Rule):
     cause = "client-silent-reject"
     stages = frozenset({Stage.SERVER_HELLO, Stage.FINISHED})
     outcomes = frozenset({"failed", "completed"})
+    needs = Oddity.DEPARTED
     explains = ("client-closed-mid-handshake",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -46,7 +48,7 @@ class ClientSilentReject(Rule):
             if refusal is not None:
                 says = f"{left}: most likely it refused the certificate."
                 return self.found("possible", says, refusal.evidence, outcome="failed", aborted_by="client")
-            departure = find_departure(handshake)
+            departure = departure_of(handshake, context)
             if departure is None:
                 return None
             finding = self.found("possible", f"{left}: a probe, or a refusal.", [(departure.frame, "the client closed")])

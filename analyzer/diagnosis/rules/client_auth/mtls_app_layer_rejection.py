@@ -23,6 +23,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.closing import is_alert_sized
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Message, Stage
@@ -40,6 +41,7 @@ class MtlsAppLayerRejection(Rule):
     cause = "mtls-app-layer-rejection"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"completed"})
+    needs = Oddity.CLIENT_CERTIFICATE
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if not handshake.client_certificate_requested or not handshake.client_application_records:

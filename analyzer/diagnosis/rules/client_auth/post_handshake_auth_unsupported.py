@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -36,6 +37,7 @@ class PostHandshakeAuthUnsupported(Rule):
     cause = "post-handshake-auth-unsupported"
     stages = stages_from(Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "completed"})
+    needs = Oddity.KEYS
     explains = ("unexpected-message",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -28,6 +28,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
 from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
@@ -41,6 +42,7 @@ class RenegotiationRefused(Rule):
     cause = "renegotiation-refused"
     stages = stages_from(Stage.SERVER_HELLO)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
+    needs = Oddity.RENEGOTIATED
     explains = (*GENERAL_ALERTS, *AFTER_CLOSES, "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
