@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,21 +65,22 @@ def altered(rng: random.Random) -> Iterator[tuple[Handshake, Context]]:
     }  # fmt: skip
     for handshake, context in completed():
         for _ in range(12):
-            copy = replace(handshake, flow=replace(handshake.flow), messages=list(handshake.messages))
+            copied = copy.copy(handshake)
+            copied.flow, copied.messages = copy.copy(handshake.flow), list(handshake.messages)
             for _ in range(rng.randint(1, 3)):
                 if rng.random() < 0.5:
                     name = rng.choice(list(flow_values))
-                    setattr(copy.flow, name, rng.choice(flow_values[name]))
+                    setattr(copied.flow, name, rng.choice(flow_values[name]))
                 elif rng.random() < 0.7:
                     name = rng.choice(list(values))
-                    setattr(copy, name, rng.choice(values[name]))  # type: ignore[arg-type]
+                    setattr(copied, name, rng.choice(values[name]))  # type: ignore[arg-type]
                 else:
-                    _alter_messages(copy, rng)
+                    _alter_messages(copied, rng)
             other = Context(context.options)
             other.__dict__.update(context.__dict__)
             other.remembered = {}
             other.in_order, other.longest_segment = rng.choice((True, False, None)), rng.choice((0, 300, 1_460, 9_000))
-            yield copy, other
+            yield copied, other
 
 
 def _alter_messages(handshake: Handshake, rng: random.Random) -> None:
