@@ -8,7 +8,7 @@ bytes never captured and never acknowledged were lost before they came to where 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.handshake import Handshake, Segment
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
 
-_CONTROL = TcpFlag.SYN | TcpFlag.FIN
+_FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
+_CONTROL = _SYN | _FIN
 _TIMESTAMPS = 12
 """Bytes that the timestamps option takes off each segment (RFC 7323 with padding)."""
 _NEAR = 8
@@ -78,29 +79,56 @@ class Delivery:
 
 
 def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
-    """Read one direction out of the segments of a flow."""
+    """Read one direction out of the segments of a flow. Many rules ask in turn about the same handshake: both directions of the
+    one asked about last are remembered."""
+    if _latest.segments is not segments:
+        _latest.segments = segments
+        _latest.read = {}
+    delivery = _latest.read.get(from_client)
+    if delivery is None:
+        delivery = _latest.read[from_client] = _read(segments, from_client)
+    return delivery
+
+
+class _Latest:
+    """The segments that were asked about last, and what was read out of them, by ``from_client``."""
+
+    def __init__(self) -> None:
+        self.segments: tuple[Segment, ...] = ()
+        self.read: dict[bool, Delivery] = {}
+
+
+_latest = _Latest()
+
+
+def _read(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
     d = Delivery(from_client)
     sent: list[tuple[int, int, Segment]] = []
     fins: list[tuple[int, int]] = []
     begin = _first_own(segments, not from_client)
+    acknowledged, end, data_end, reached = d.acknowledged, d.end, d.data_end, d.reached
     for s in segments:
-        if s.flags & TcpFlag.RST:
+        frame, _, side, flags, sequence, acknowledgment, length = s[:7]
+        if flags & _RST:
             continue
-        if s.from_client != from_client and s.frame < begin:
-            continue  # of an older connection on the same ports
-        if s.from_client != from_client:
-            d.acknowledged = max(d.acknowledged, s.acknowledgment)
+        if side != from_client:
+            if acknowledgment > acknowledged and frame >= begin:  # else of an older connection on the same ports
+                acknowledged = acknowledgment
             continue
-        d.reached = max(d.reached, s.sequence)
-        start = s.sequence + bool(s.flags & TcpFlag.SYN)  # data of a SYN (RFC 7413) comes after its number
-        stop = start + s.length
-        if s.length:
-            d.data_end = max(d.data_end, stop)
+        if sequence > reached:
+            reached = sequence
+        start = sequence + 1 if flags & _SYN else sequence  # data of a SYN (RFC 7413) comes after its number
+        stop = start + length
+        if length:
+            data_end = max(data_end, stop)
             sent.append((start, stop, s))
-        d.end = max(d.end, stop + bool(s.flags & TcpFlag.FIN))
-        if s.flags & TcpFlag.FIN:
+        if flags & _FIN:
             fins.append((stop, stop + 1))
-    known = max(d.acknowledged, 1)
+            stop += 1
+        if stop > end:
+            end = stop
+    d.acknowledged, d.end, d.data_end, d.reached = acknowledged, end, data_end, reached
+    known = max(acknowledged, 1)
     _find_holes(d, [(start, stop) for start, stop, _ in sent] + fins, known)
     waiting = [(start, stop, s) for start, stop, s in sent if stop > known and not s.duplicate]
     if not waiting:
@@ -115,7 +143,7 @@ def read_delivery(segments: tuple[Segment, ...], from_client: bool) -> Delivery:
     begun = d.tries[0].timestamp
     d.echoes = [
         s for s in segments
-        if s.from_client != from_client and not s.duplicate and not s.flags & TcpFlag.RST and s.timestamp >= begun
+        if s.from_client != from_client and not s.duplicate and not s.flags & _RST and s.timestamp >= begun
     ]  # fmt: skip
     return d
 
@@ -140,14 +168,10 @@ def _find_holes(d: Delivery, ranges: list[tuple[int, int]], known: int) -> None:
         d.unseen += known - max(at, d.end)
 
 
-def deliveries(handshake: Handshake, context: Context) -> tuple[Delivery, Delivery]:
-    """What the client and what the server sent; made once for all rules of the handshake at hand."""
-    known = context.remembered.get("deliveries")
-    if known is None or known[0] is not handshake:
-        segments = handshake.segments
-        both = (read_delivery(segments, True), read_delivery(segments, False))
-        known = context.remembered["deliveries"] = (handshake, both)
-    return cast("tuple[Delivery, Delivery]", known[1])
+def deliveries(handshake: Handshake, context: Context) -> tuple[Delivery, Delivery]:  # noqa: ARG001 - rules hand on what they are given
+    """What the client and what the server sent."""
+    segments = handshake.segments
+    return read_delivery(segments, True), read_delivery(segments, False)
 
 
 def path_mss(handshake: Handshake) -> int:

@@ -24,6 +24,10 @@ KEPT = np.dtype(
 
 _COPIED = tuple(name for name in KEPT.names or () if name != "direction")
 _DUPLICATE_NS = 1_000_000
+_FLAGS, _DIRECTION, _SEQUENCE, _ACKNOWLEDGMENT = ((KEPT.names or ()).index(n) for n in ("flags", "direction", "sequence", "acknowledgment"))
+_FIN, _SYN, _RST, _ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.ACK
+_HALF, _ALL = 1 << 31, (1 << 32) - 1
+_new = tuple.__new__
 
 
 def keep_rows(s: SegmentBatch, at: npt.NDArray[np.int64], direction: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
@@ -41,44 +45,59 @@ def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tup
     A segment is a retransmission when all it carries had been sent before, and a duplicate when it is a
     copy of a frame (same addresses, numbers and IP-ID within a millisecond, as a mirror port makes them).
     """
-    rows = (np.concatenate(parts) if len(parts) > 1 else parts[0])[:limit]
-    base: list[int | None] = [None, None]
-    syn = rows[(rows["flags"] & TcpFlag.SYN) != 0]
-    for side in (0, 1):
-        with_syn = syn[syn["direction"] == side]
-        if len(with_syn):
-            base[side] = int(with_syn["sequence"][0])
-        else:
-            mine = rows[(rows["direction"] == side) & ((rows["flags"] & TcpFlag.RST) == 0)]
-            other = rows[(rows["direction"] != side) & ((rows["flags"] & TcpFlag.ACK) != 0)]
-            begins = [int(number) for number in mine["sequence"][:1]]
-            told = [int(number) for number in other["acknowledgment"][:1]]
-            if told and (not begins or (told[0] - begins[0]) % 2**32 >= 2**31):
-                begins = told  # what the other acknowledged before stands for the beginning: all after it was sent
-            if begins:
-                base[side] = (begins[0] - 1) & 0xFFFFFFFF
+    kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
+    rows: list[tuple[int, ...]] = kept.tolist()
+    bases = _begins(rows)
     tops = [-1, -1]
     recent: dict[tuple[int, ...], int] = {}
     result: list[Segment] = []
-    for r in rows.tolist():
-        (frame, timestamp, sequence, acknowledgment, length, captured, original, tsval, ip_id, window, mss, interface, flags, side,
-         ttl, options, dont_fragment) = r  # fmt: skip
-        own, peer = base[side] or 0, base[1 - side] or 0
-        relative = (sequence - own + 2**31) % 2**32 - 2**31
-        ack = (acknowledgment - peer + 2**31) % 2**32 - 2**31 if flags & TcpFlag.ACK else -1
-        takes = length + bool(flags & TcpFlag.SYN) + bool(flags & TcpFlag.FIN)
-        end = relative + takes
-        identity = (side, sequence, acknowledgment, flags, length, tsval, ip_id, window)
-        last = recent.get(identity)
-        copy = last is not None and abs(timestamp - last) < _DUPLICATE_NS and (ip_id > 0 or tsval != 0 or takes > 0)
-        recent[identity] = timestamp
-        again = takes > 0 and end <= tops[side] and not copy
-        if not copy and not flags & TcpFlag.RST:
-            tops[side] = max(tops[side], end)
+    for (frame, timestamp, sequence, acknowledgment, length, captured, original, tsval, ip_id, window, mss, interface, flags, side,
+         ttl, options, dont_fragment) in rows:  # fmt: skip
+        relative = ((sequence - bases[side] + _HALF) & _ALL) - _HALF
+        ack = ((acknowledgment - bases[1 - side] + _HALF) & _ALL) - _HALF if flags & _ACK else -1
+        copy = again = False
+        takes = length + (1 if flags & _SYN else 0) + (flags & _FIN)
+        if takes or ip_id > 0 or tsval:
+            identity = (side, sequence, acknowledgment, flags, length, tsval, ip_id, window)
+            last = recent.get(identity)
+            copy = last is not None and -_DUPLICATE_NS < timestamp - last < _DUPLICATE_NS
+            recent[identity] = timestamp
+        if not copy:
+            end = relative + takes
+            again = takes > 0 and end <= tops[side]
+            if end > tops[side] and not flags & _RST:
+                tops[side] = end
         result.append(
-            Segment(
-                frame, timestamp, side == client, flags, relative, ack, length, captured, window, ttl, ip_id, dont_fragment,
-                options, tsval, again, copy, mss, interface, original,
+            _new(
+                Segment,
+                (
+                    frame, timestamp, side == client, flags, relative, ack, length, captured, window, ttl, ip_id, dont_fragment,
+                    options, tsval, again, copy, mss, interface, original,
+                ),
             )
         )  # fmt: skip
     return tuple(result)
+
+
+def _begins(rows: list[tuple[int, ...]]) -> list[int]:
+    """The number before each direction's first byte: that of its first SYN, else told by its first segment, or by the first
+    acknowledgment of the other side where that is before it: what was acknowledged stands for the beginning, all after it was sent."""
+    syn: list[int | None] = [None, None]
+    first: list[int | None] = [None, None]
+    told: list[int | None] = [None, None]
+    for row in rows:
+        flags, side = row[_FLAGS], row[_DIRECTION]
+        if flags & _SYN and syn[side] is None:
+            syn[side] = row[_SEQUENCE]
+            if syn[1 - side] is not None:
+                break
+        if first[side] is None and not flags & _RST:
+            first[side] = row[_SEQUENCE]
+        if told[1 - side] is None and flags & _ACK:
+            told[1 - side] = row[_ACKNOWLEDGMENT]
+    result = []
+    for of_syn, begin, acknowledged in zip(syn, first, told, strict=True):
+        if of_syn is None and acknowledged is not None and (begin is None or (acknowledged - begin) & _ALL >= _HALF):
+            begin = acknowledged
+        result.append(of_syn if of_syn is not None else 0 if begin is None else (begin - 1) & _ALL)
+    return result
