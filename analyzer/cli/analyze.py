@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
 from analyzer.cli.style import Style, cut, lay_out, say
@@ -106,7 +104,7 @@ def analyze(
     if watched.matched:
         if not quiet:
             complain(f"--fail-on: {watched.matched:,} handshake{'' if watched.matched == 1 else 's'}")
-        raise typer.Exit(FAIL_ON)
+        raise SystemExit(FAIL_ON)
 
 
 def choose_format(name: str | None, output: str | None) -> str:

@@ -1,26 +1,18 @@
-"""The commands put together, and the way in."""
+"""The commands put together for typer, which knows help, completion and every way to write a command line."""
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import sys
-from typing import Annotated, NoReturn
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
 
 import typer
 
-from analyzer.cli.analyze import analyze
-from analyzer.cli.causes import causes
-from analyzer.cli.compare import compare
-from analyzer.cli.explain import explain
+from analyzer.cli.declare import Argument, Option
+from analyzer.cli.entry import COMMANDS, load_command, show_version
 from analyzer.cli.guard import guarded
-from analyzer.cli.interfaces import interfaces
-from analyzer.cli.report import report
-from analyzer.cli.sniff import sniff
-from analyzer.cli.verify import verify
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 app = typer.Typer(
     name="handshake",
@@ -33,11 +25,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from analyzer.cli.style import say
-        from analyzer.export.values import package_version
-
-        say(f"handshake {package_version()}")
-        raise typer.Exit
+        show_version()
+        raise SystemExit
 
 
 def handshake(
@@ -56,23 +45,23 @@ def handshake(
     """
 
 
+def _for_typer(command: Callable[..., None]) -> Callable[..., None]:
+    """``command``, guarded, with its parameters declared in typer's classes."""
+    run: Any = guarded(command)
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [parameter.replace(annotation=_translated(parameter.annotation)) for parameter in signature.parameters.values()]
+    run.__signature__ = signature.replace(parameters=parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run  # type: ignore[no-any-return]
+
+
+def _translated(annotation: Any) -> Any:
+    kind, declared = get_args(annotation)
+    assert isinstance(declared, Argument)
+    make, names = (typer.Option, declared.names) if isinstance(declared, Option) else (typer.Argument, ())
+    return Annotated[kind, make(*names, **{name: value for name, value in vars(declared).items() if name != "names"})]
+
+
 app.callback()(handshake)
-for _command in (analyze, report, sniff, explain, compare, causes, verify, interfaces):
-    app.command()(guarded(_command))
-
-
-def _stop(number: int, _frame: object) -> NoReturn:
-    """End by signal as any error does, so that unfinished files are removed."""
-    raise SystemExit(128 + number)
-
-
-def main() -> None:
-    """Run the command line and exit."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads for linear algebra, which nobody needs here
-    # handshakes hold no circles and go when nobody holds them: the collector need not look at each every few hundred objects
-    gc.set_threshold(100_000, 20, 10)
-    signal.signal(signal.SIGTERM, _stop)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, _stop)
-    sys.argv[0] = "handshake"
-    app(prog_name="handshake")
+for _name in COMMANDS:
+    app.command()(_for_typer(load_command(_name)))

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from analyzer.cli import parameters as given
+from analyzer.cli.declare import Argument
 from analyzer.cli.guard import complain
 from analyzer.cli.style import Style, say
 from analyzer.cli.summary import server_of
@@ -29,8 +28,8 @@ _SHOWN = 120
 
 
 def compare(
-    good: Annotated[str, typer.Argument(metavar="GOOD", help=f"What works: {_NAMED}", show_default=False)],
-    bad: Annotated[str, typer.Argument(metavar="BAD", help=f"What fails: {_NAMED}", show_default=False)],
+    good: Annotated[str, Argument(metavar="GOOD", help=f"What works: {_NAMED}", show_default=False)],
+    bad: Annotated[str, Argument(metavar="BAD", help=f"What fails: {_NAMED}", show_default=False)],
     keylog: given.Keylog = None,
     ca_file: given.CaFile = None,
     server_port: given.ServerPort = None,

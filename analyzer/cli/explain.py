@@ -8,9 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from analyzer.cli import parameters as given
+from analyzer.cli.declare import Argument, Option
 from analyzer.cli.guard import complain
 from analyzer.cli.style import Style, say
 from analyzer.errors import AnalyzerError, UsageError
@@ -22,15 +21,15 @@ __all__ = ["explain"]
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="CAPTURE|CAUSE", help="A capture, or the id of a cause.", show_default=False)],
+    what: Annotated[str, Argument(metavar="CAPTURE|CAUSE", help="A capture, or the id of a cause.", show_default=False)],
     stream: Annotated[
         int | None,
-        typer.Argument(metavar="STREAM", min=0, help="Wireshark's tcp.stream number of the handshake.", show_default=False),
+        Argument(metavar="STREAM", min=0, help="Wireshark's tcp.stream number of the handshake.", show_default=False),
     ] = None,
     keylog: given.Keylog = None,
     ca_file: given.CaFile = None,
     server_port: given.ServerPort = None,
-    full: Annotated[bool, typer.Option("--full", help="Draw every step, however many.")] = False,
+    full: Annotated[bool, Option("--full", help="Draw every step, however many.")] = False,
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
 ) -> None:

@@ -11,8 +11,6 @@ import os
 import sys
 from collections.abc import Callable
 
-import typer
-
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.export.escape import for_terminal
 
@@ -38,19 +36,19 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
             sys.stdout.flush()
-        except (typer.Exit, SystemExit):
+        except SystemExit:
             raise
         except BrokenPipeError:
             _close_stdout()
-            raise typer.Exit(0) from None
+            raise SystemExit(0) from None
         except KeyboardInterrupt:
             complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise SystemExit(INTERRUPTED) from None
         except Exception as error:
             if os.environ.get("HANDSHAKE_DEBUG"):
                 raise
             complain(_one_line(error))
-            raise typer.Exit(USAGE if isinstance(error, UsageError) else FAILED) from None
+            raise SystemExit(USAGE if isinstance(error, UsageError) else FAILED) from None
 
     return run
 

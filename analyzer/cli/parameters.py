@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-import typer
-
+from analyzer.cli.declare import Argument, Option
 from analyzer.errors import UsageError
 from analyzer.model.options import Options
 
@@ -21,57 +20,53 @@ _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
 
 Captures = Annotated[
     list[str],
-    typer.Argument(metavar="CAPTURE", help="File, folder, glob, - for standard input, or URL.", show_default=False),
+    Argument(metavar="CAPTURE", help="File, folder, glob, - for standard input, or URL.", show_default=False),
 ]
 Keylog = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Key log (SSLKEYLOGFILE) to decrypt with. Keys inside pcapng are used without asking."),
+    Option(metavar="FILE", help="Key log (SSLKEYLOGFILE) to decrypt with. Keys inside pcapng are used without asking."),
 ]
-CaFile = Annotated[str | None, typer.Option(metavar="PEM", help="Trust store to judge chains by. Default: the system's.")]
+CaFile = Annotated[str | None, Option(metavar="PEM", help="Trust store to judge chains by. Default: the system's.")]
 ServerPort = Annotated[
     list[str] | None,
-    typer.Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
+    Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
 ]
-Reader = Annotated[str, typer.Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
+Reader = Annotated[str, Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
 Cluster = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster (tcp://host:8786): each capture is read by a worker."),
+    Option(metavar="ADDRESS", help="Scheduler of a Dask cluster (tcp://host:8786): each capture is read by a worker."),
 ]
-Failed = Annotated[bool, typer.Option("--failed", help="Only what failed.")]
-Cause = Annotated[str | None, typer.Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
-Server = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only this server name or address; a pattern such as '*.example.com' too.")
-]
+Failed = Annotated[bool, Option("--failed", help="Only what failed.")]
+Cause = Annotated[str | None, Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
+Server = Annotated[str | None, Option(metavar="NAME", help="Only this server name or address; a pattern such as '*.example.com' too.")]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Only what began then or later: ISO 8601 (UTC unless it says so) or epoch seconds."),
+    Option(metavar="TIME", help="Only what began then or later: ISO 8601 (UTC unless it says so) or epoch seconds."),
 ]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before then.")]
+Until = Annotated[str | None, Option(metavar="TIME", help="Only what began before then.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs, html. Default: by -o, else table."),
+    Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs, html. Default: by -o, else table."),
 ]
 OutputPath = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         metavar="PATH",
         help="Write here: a file (format from its suffix), a folder (one file a table), or a database URL.",
     ),
 ]
-Fields = Annotated[str | None, typer.Option(metavar="A,B,C", help="Only these columns, in this order.")]
+Fields = Annotated[str | None, Option(metavar="A,B,C", help="Only these columns, in this order.")]
 FailOn = Annotated[
     list[str] | None,
-    typer.Option(metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False),
+    Option(metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False),
 ]
 ExportDecrypted = Annotated[
     str | None,
-    typer.Option(
-        "--export-decrypted", metavar="PCAPNG", help="Write the capture again with its secrets inside: Wireshark opens it decrypted."
-    ),
+    Option("--export-decrypted", metavar="PCAPNG", help="Write the capture again with its secrets inside: Wireshark opens it decrypted."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
 
 _EPOCH = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?")
 _FRACTION = re.compile(r"(:\d\d)[.,](\d{1,9})\d*")

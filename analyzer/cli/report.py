@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from analyzer.cli import parameters as given
 from analyzer.cli.analyze import analyze
+from analyzer.cli.declare import Option
 from analyzer.cli.guard import complain
 
 __all__ = ["report"]
@@ -16,7 +15,7 @@ __all__ = ["report"]
 def report(
     captures: given.Captures,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="PATH", help="Write the page here; - for standard output.")
+        str, Option("--output", "-o", metavar="PATH", help="Write the page here; - for standard output.")
     ] = "handshake-report.html",
     keylog: given.Keylog = None,
     ca_file: given.CaFile = None,

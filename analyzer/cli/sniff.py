@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from analyzer.cli import parameters as given
+from analyzer.cli.declare import Argument, Option
 from analyzer.cli.guard import FAIL_ON, complain
 from analyzer.cli.style import say
 from analyzer.errors import AnalyzerError, UsageError
@@ -39,18 +38,16 @@ _LENGTHS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def sniff(
-    interface: Annotated[str, typer.Argument(metavar="[INTERFACE]", help="Interface to watch, or any.", show_default=False)] = "",
-    also_interface: Annotated[
-        str | None, typer.Option("--interface", "-i", metavar="NAME", help="The same as an option. Default: any.")
-    ] = None,
+    interface: Annotated[str, Argument(metavar="[INTERFACE]", help="Interface to watch, or any.", show_default=False)] = "",
+    also_interface: Annotated[str | None, Option("--interface", "-i", metavar="NAME", help="The same as an option. Default: any.")] = None,
     bpf: Annotated[
-        str | None, typer.Option("--bpf", metavar="EXPR", help="Only frames that pass this filter of libpcap too, e.g. 'host 192.0.2.1'.")
+        str | None, Option("--bpf", metavar="EXPR", help="Only frames that pass this filter of libpcap too, e.g. 'host 192.0.2.1'.")
     ] = None,
-    duration: Annotated[str | None, typer.Option(metavar="TIME", help="Stop after so long: 90, 90s, 10m, 8h.")] = None,
-    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many handshakes.")] = None,
-    snaplen: Annotated[int, typer.Option(min=64, max=262_144, metavar="BYTES", help="Bytes to take of each frame.")] = 262_144,
-    timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Silence after which an attempt is judged.")] = 10.0,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for an interface that is not there, or goes away.")] = False,
+    duration: Annotated[str | None, Option(metavar="TIME", help="Stop after so long: 90, 90s, 10m, 8h.")] = None,
+    count: Annotated[int | None, Option(min=1, metavar="N", help="Stop after so many handshakes.")] = None,
+    snaplen: Annotated[int, Option(min=64, max=262_144, metavar="BYTES", help="Bytes to take of each frame.")] = 262_144,
+    timeout: Annotated[float, Option(min=0.1, metavar="SECONDS", help="Silence after which an attempt is judged.")] = 10.0,
+    wait: Annotated[bool, Option("--wait", help="Wait for an interface that is not there, or goes away.")] = False,
     keylog: given.Keylog = None,
     ca_file: given.CaFile = None,
     server_port: given.ServerPort = None,
@@ -58,26 +55,26 @@ def sniff(
     cause: given.Cause = None,
     server: given.Server = None,
     format_name: Annotated[
-        str | None, typer.Option("--format", "-f", metavar="NAME", help=f"{', '.join(_FORMATS)}. Default: from -o, else table.")
+        str | None, Option("--format", "-f", metavar="NAME", help=f"{', '.join(_FORMATS)}. Default: from -o, else table.")
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write rows here as they happen.")] = None,
+    output: Annotated[str | None, Option("--output", "-o", metavar="FILE", help="Write rows here as they happen.")] = None,
     fields: given.Fields = None,
-    rotate_size: Annotated[str | None, typer.Option(metavar="SIZE", help="Begin another file after so many bytes: 100M.")] = None,
-    rotate_time: Annotated[str | None, typer.Option(metavar="TIME", help="Begin another file after so long: 1h.")] = None,
-    keep: Annotated[int | None, typer.Option(min=1, metavar="N", help="Keep so many full files, delete older ones of this run.")] = None,
-    write: Annotated[str | None, typer.Option("--write", "-w", metavar="PCAPNG", help="Keep the frames of failed handshakes.")] = None,
-    write_all: Annotated[str | None, typer.Option(metavar="PCAPNG", help="Keep every frame.")] = None,
+    rotate_size: Annotated[str | None, Option(metavar="SIZE", help="Begin another file after so many bytes: 100M.")] = None,
+    rotate_time: Annotated[str | None, Option(metavar="TIME", help="Begin another file after so long: 1h.")] = None,
+    keep: Annotated[int | None, Option(min=1, metavar="N", help="Keep so many full files, delete older ones of this run.")] = None,
+    write: Annotated[str | None, Option("--write", "-w", metavar="PCAPNG", help="Keep the frames of failed handshakes.")] = None,
+    write_all: Annotated[str | None, Option(metavar="PCAPNG", help="Keep every frame.")] = None,
     metrics: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS]:PORT", help="Serve numbers to Prometheus, on every address when it names none.")
+        str | None, Option(metavar="[ADDRESS]:PORT", help="Serve numbers to Prometheus, on every address when it names none.")
     ] = None,
     fail_on: given.FailOn = None,
     quiet: given.Quiet = False,
     user: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whom root becomes once it listens. Default: who called sudo, else nobody.")
+        str | None, Option(metavar="NAME", help="Whom root becomes once it listens. Default: who called sudo, else nobody.")
     ] = None,
-    portable: Annotated[bool, typer.Option("--portable", help="Listen through scapy, without the kernel's ring.")] = False,
-    promiscuous: Annotated[bool, typer.Option("--promiscuous/--no-promiscuous", help="Take frames for other machines too.")] = True,
-    ring_size: Annotated[int, typer.Option(min=1, max=4096, metavar="MB", help="Room for frames that wait to be read.")] = 64,
+    portable: Annotated[bool, Option("--portable", help="Listen through scapy, without the kernel's ring.")] = False,
+    promiscuous: Annotated[bool, Option("--promiscuous/--no-promiscuous", help="Take frames for other machines too.")] = True,
+    ring_size: Annotated[int, Option(min=1, max=4096, metavar="MB", help="Room for frames that wait to be read.")] = 64,
 ) -> None:
     """Watch an interface and say which TLS handshakes fail, and why, when they do.
 
@@ -143,7 +140,7 @@ def sniff(
         finally:
             watch.close()
     if watch.matched:
-        raise typer.Exit(FAIL_ON)
+        raise SystemExit(FAIL_ON)
 
 
 def _choose_format(name: str | None, output: str | None) -> str:

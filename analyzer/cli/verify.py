@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
-import typer
-
 from analyzer.cli import parameters as given
+from analyzer.cli.declare import Argument
 from analyzer.cli.guard import FAILED, complain
 from analyzer.cli.style import Style, cut, say, wrap
 from analyzer.errors import SourceError
@@ -18,7 +17,7 @@ __all__ = ["verify"]
 _SHOWN = 20
 """Disagreements shown for one capture."""
 
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help="File, folder or glob.", show_default=False)]
+Captures = Annotated[list[str], Argument(metavar="CAPTURE", help="File, folder or glob.", show_default=False)]
 
 
 def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.ServerPort = None, quiet: given.Quiet = False) -> None:
@@ -72,4 +71,4 @@ def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.S
         f"tshark {version}: {style.paint(verdict, look)}"
     )
     if differing or broken:
-        raise typer.Exit(FAILED)
+        raise SystemExit(FAILED)

@@ -1,0 +1,74 @@
+"""The way in: an ordinary command line goes straight to its command, anything else through typer."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+__all__ = ["COMMANDS", "load_command", "main", "show_version"]
+
+COMMANDS = ("analyze", "report", "sniff", "explain", "compare", "causes", "verify", "interfaces")
+"""In the order of the help. Each is a function in the module of its name."""
+
+
+def load_command(name: str) -> Callable[..., None]:
+    """One command; the others' modules are left alone."""
+    command: Callable[..., None] = getattr(importlib.import_module(f"analyzer.cli.{name}"), name)
+    return command
+
+
+def show_version() -> None:
+    """The name and the version, as ``--version`` says them."""
+    from analyzer.cli.style import say
+    from analyzer.export.values import package_version
+
+    say(f"handshake {package_version()}")
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads for linear algebra, which nobody needs here
+    # handshakes hold no circles and go when nobody holds them: the collector need not look at each every few hundred objects
+    gc.set_threshold(100_000, 20, 10)
+    signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _stop)
+    sys.argv[0] = "handshake"
+    try:
+        if not _run_plain(sys.argv[1:]):
+            from analyzer.cli.app import app
+
+            app(prog_name="handshake")
+    finally:
+        # On its way out the interpreter would look through every object of every module for circles, several times: 30 ms.
+        gc.freeze()
+
+
+def _run_plain(words: list[str]) -> bool:
+    """Run what can be read without typer; False when there is a question in it."""
+    if words in (["--version"], ["-V"]):
+        from analyzer.cli.guard import guarded
+
+        guarded(show_version)()
+        return True
+    if not words or words[0] not in COMMANDS:
+        return False
+    from analyzer.cli.guard import guarded
+    from analyzer.cli.plain import read_plain
+
+    command = load_command(words[0])
+    values = read_plain(words[1:], command)
+    if values is None:
+        return False
+    guarded(command)(**values)
+    return True
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """End by signal as any error does, so that unfinished files are removed."""
+    raise SystemExit(128 + number)
