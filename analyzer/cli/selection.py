@@ -5,10 +5,13 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
-from analyzer.model.handshake import Handshake
-from analyzer.model.options import Options
+
+if TYPE_CHECKING:
+    from analyzer.model.handshake import Handshake
+    from analyzer.model.options import Options
 
 __all__ = ["Selection", "check_cause"]
 
@@ -21,7 +24,7 @@ def check_cause(cause: str, *, patterns: bool = False) -> str:
     """``cause`` under its present id. Raises UsageError when the catalogue has none of that name, or none like the pattern."""
     from analyzer.diagnosis import registry
 
-    known = registry.load_rules()
+    known = registry.list_causes()
     if patterns and any(sign in cause for sign in "*?["):
         if not fnmatch.filter(known, cause):
             raise UsageError(f"no cause is like {cause!r}; 'handshake causes' lists them")

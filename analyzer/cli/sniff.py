@@ -169,26 +169,34 @@ def read_seconds(text: str, option: str) -> float:
     return float(found[1]) * _LENGTHS[found[2]]
 
 
+_LOADED_LATE = (
+    "encodings.idna",
+    "encodings.punycode",
+    "numpy.ma",
+    "ssl",
+    "threading",
+    "traceback",
+    "cryptography.hazmat.backends.openssl.backend",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "cryptography.hazmat.primitives.serialization",
+    "cryptography.x509.ocsp",
+    "cryptography.x509.verification",
+)
+"""What is imported when the first frame asks for it, by us or by those we import."""
+
+
 def _load_all() -> None:
     """Load now what a frame may ask for later: whom we become may not be able to read it."""
     import importlib
     import pkgutil
 
-    for floor in ("decode", "flows", "reassembly", "tls", "dialogues", "handshakes", "diagnosis", "tables"):
+    for floor in ("registries", "decode", "flows", "reassembly", "tls", "dialogues", "handshakes", "diagnosis", "tables"):
         package = importlib.import_module(f"analyzer.{floor}")
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if found.name != "analyzer.tables.frames":  # loads pandas
                 importlib.import_module(found.name)
-    import encodings.idna
-    import encodings.punycode
-
-    from cryptography import x509
-    from cryptography.x509 import verification
-
-    assert x509
-    assert verification
-    assert encodings.idna
-    assert encodings.punycode
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
 
 
 def _become(who: tuple[str, int, int] | None, files: list[RotatingFile[Any]]) -> None:

@@ -19,7 +19,18 @@ from analyzer.diagnosis.rule_index import EXPLAINS, INDEX
 from analyzer.errors import UsageError
 from analyzer.model.handshake import Stage
 
-__all__ = ["HEADINGS", "RENAMED", "Page", "find_rule", "load_causes", "load_postures", "load_rules", "more_specific", "read_page"]
+__all__ = [
+    "HEADINGS",
+    "RENAMED",
+    "Page",
+    "find_rule",
+    "list_causes",
+    "load_causes",
+    "load_postures",
+    "load_rules",
+    "more_specific",
+    "read_page",
+]
 
 HEADINGS = ("Seen", "Means", "Remedy", "Confirm")
 
@@ -101,6 +112,11 @@ def load_causes(stage: str, outcome: str, oddities: int = -1) -> tuple[Rule, ...
 def _load_those(may: Callable[[str, int, str, int], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
     chosen = (cause for cause in _find_modules() if cause not in INDEX or may(*INDEX[cause][1:]))
     return tuple(rule for rule in map(_load_rule, chosen) if does(rule))
+
+
+def list_causes() -> tuple[str, ...]:
+    """The ids of all rules, none of which is loaded."""
+    return tuple(_find_modules())
 
 
 def find_rule(cause: str) -> Rule:

@@ -6,7 +6,6 @@ CA/Browser Forum's rules); what it refuses is explained by our own reading of th
 
 from __future__ import annotations
 
-import ssl
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -138,6 +137,8 @@ def _read_file(path: str) -> list[x509.Certificate]:
 
 def _read_system() -> list[x509.Certificate]:
     """The system's roots; empty where none are found."""
+    import ssl  # milliseconds, for where this Python's OpenSSL would look
+
     from cryptography import x509
 
     for place in (ssl.get_default_verify_paths().cafile, *_SYSTEM_FILES):

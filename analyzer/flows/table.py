@@ -10,7 +10,7 @@ of the two is the client is the column ``client`` (0 or 1, -1 while unknown).
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["FlowState", "FlowTable", "Placement"]
 I64 = npt.NDArray[np.int64]
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
-_MULTIPLIERS = [np.uint64(secrets.randbits(64) | 1) for _ in range(5)]  # keyed: nobody can aim at a collision
+_MULTIPLIERS = [np.uint64(int.from_bytes(os.urandom(8), "big") | 1) for _ in range(5)]  # keyed: nobody can aim at a collision
 
 
 class FlowState:
