@@ -36,22 +36,28 @@ def assemble(
     """
     flight = connection if isinstance(connection, Flight) else None
     if flight is not None and alikes is not None:
+        flight = _named(flight)
         known = alikes.recall(flow, flight, icmp)
         if known is not None:
+            if flight.before is not None:
+                known.dialogue = flight.before.dialogue
             _keep_segments(known, parts, client, limit)
             return known
     h = Handshake(flow)
     h.icmp = icmp
     went_on = read_at_once = False
     if flight is not None:
-        read_at_once = read_flight(h, flight)
+        read_at_once = read_flight(h, flight) and (flight.before is None or h.client_hello is not None)
         if read_at_once:
+            if flight.before is not None:
+                h.dialogue = flight.before.dialogue
+                h.client_hello_end += len(flight.before.client)
             went_on = _tell(h, h.is_tls13)
         else:
             h = Handshake(flow)
             h.icmp = icmp
             connection = Connection(flow.server_port, (None, None), None, 0)
-            connection.take_flight(flight.client, flight.server)
+            connection.take_flight(flight.client, flight.server, flight.before)
     if isinstance(connection, Connection):
         connection.close()
         _take_follower(h, connection)
@@ -65,6 +71,13 @@ def assemble(
         alikes.remember(h, flight)
     _keep_segments(h, parts, client, limit)
     return h
+
+
+def _named(flight: Flight) -> Flight:
+    """The same with a pattern that also tells how much was said before TLS: two that differ in that are not alike."""
+    if flight.before is None or not flight.pattern:
+        return flight
+    return flight._replace(pattern=b"%d %d " % flight.tls_offsets + flight.pattern)
 
 
 def _keep_segments(h: Handshake, parts: list[Any], client: int, limit: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from analyzer.handshakes.flight import Run, looks_like_tls
+from analyzer.handshakes.flight import Before, Run, looks_like_tls
 from analyzer.handshakes.follower import Follower
 from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # loaded when a connection does not begin as TLS
     from analyzer.dialogues import Follower as DialogueFollower
     from analyzer.dialogues import TdsUnwrapper
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "begins_otherwise"]
 
 _HOPELESS = 131_072  # bytes waiting behind a hole: it will not be filled
 _PLAIN = 512
@@ -135,8 +135,9 @@ class Connection:
                 return
             begin = end
 
-    def take_flight(self, client: Run, server: Run) -> bool:
-        """All that both directions sent so far, each from its first byte and in order: what nearly every handshake looks like.
+    def take_flight(self, client: Run, server: Run, before: Before | None = None) -> bool:
+        """All that both directions sent so far, each from its first byte of TLS and in order: what nearly every handshake looks like.
+        ``before``: what they said before that.
 
         False when it does not begin as TLS on both sides: feed the segments one by one then.
         """
@@ -145,16 +146,21 @@ class Connection:
         self._mode = 2
         self.is_tls = True
         follower = self.follower
+        heads = (b"", b"")
+        if before is not None:
+            follower.dialogue, heads = before.dialogue, (before.client, before.server)
+            self.tls_offsets = [len(heads[0]), len(heads[1])]
         # the server first: what its version is decides how the client's records are read
         for index, side, (data, sequence, ends, frames, timestamps) in (
             (1, follower.server, server),
             (0, follower.client, client),
         ):
             if data:
+                head = heads[index]
                 side.take_run(data, ends, frames, timestamps)
-                self._offsets[index] = len(data)
+                self._offsets[index] = len(head) + len(data)
                 self._next[index] = (sequence + len(data)) & 0xFFFFFFFF
-                self._sent[index].append((sequence, data, frames[0], timestamps[0]))
+                self._sent[index].append(((sequence - len(head)) & 0xFFFFFFFF, head + data, frames[0], timestamps[0]))
         if server[0]:
             follower.put_in_order()
         if follower.done:
@@ -363,6 +369,11 @@ class Connection:
     def _offset_of(self, index: int) -> int:
         stream = self._streams[index]
         return self._offsets[index] if stream is None else stream.next_offset
+
+
+def begins_otherwise(from_client: bool, data: bytes) -> bool:
+    """Whether a connection whose first segment is ``data`` begins neither with a record nor with a ClientHello in SSLv2 format."""
+    return not (_begins_as_tls(data) or (from_client and _is_sslv2_hello(data)))
 
 
 def _latest(waiting: tuple[int, bool, Piece]) -> int:

@@ -13,11 +13,11 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from analyzer.model.handshake import Handshake, Message
+from analyzer.model.handshake import Dialogue, Handshake, Message
 from analyzer.model.hello import Alert, Certificate
 from analyzer.tls import messages as tls
 
-__all__ = ["Flight", "Run", "looks_like_tls", "read_flight"]
+__all__ = ["Before", "Flight", "Run", "looks_like_tls", "read_flight"]
 
 Run = tuple[bytes, int, list[int], list[int], list[int]]
 """In-order bytes of a direction: (data, sequence number of its first byte, where each segment ends in it, frames, times)."""
@@ -36,13 +36,23 @@ _new_message = tuple.__new__
 _when = itemgetter(1, 0)  # time of a message, and its frame where times are equal
 
 
+class Before(NamedTuple):
+    """What both directions said in the clear before TLS began."""
+
+    dialogue: Dialogue
+    client: bytes
+    server: bytes
+
+
 class Flight(NamedTuple):
-    """All that both directions sent, each from its first byte on, in order and not yet read."""
+    """All that both directions sent, each from its first byte of TLS on, in order and not yet read."""
 
     client: Run
     server: Run
     pattern: bytes = b""
     """Who sent each segment and where it ends in its direction, in the order they came; b"" where that is not known."""
+    before: Before | None = None
+    """None: TLS began with the first byte."""
 
     @property
     def is_tls(self) -> bool:
@@ -51,8 +61,8 @@ class Flight(NamedTuple):
 
     @property
     def tls_offsets(self) -> tuple[int, int]:
-        """Nothing came before TLS."""
-        return 0, 0
+        """Where TLS begins in each stream."""
+        return (0, 0) if self.before is None else (len(self.before.client), len(self.before.server))
 
 
 def looks_like_tls(data: bytes) -> bool:

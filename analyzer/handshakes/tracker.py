@@ -208,7 +208,7 @@ class Tracker:
             starts[side] = told[1] if starts[side] is None else starts[side]
         connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
         if flight is not None:
-            connection.take_flight(flight.client, flight.server)
+            connection.take_flight(flight.client, flight.server, flight.before)
         return connection
 
     def _guess_client(self, row: int, data: bytes, direction: int) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from analyzer.flows import Placement
 from analyzer.handshakes.flight import Flight, Run
+from analyzer.handshakes.opening import read_opening
 from analyzer.model.batches import SegmentBatch, TcpFlag
 
 __all__ = ["find_whole", "payload_sequence"]
@@ -33,7 +34,8 @@ def find_whole(
     s: SegmentBatch,
     placed: Placement,
 ) -> list[Flight | None]:
-    """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS, or its SYNs were not seen.
+    """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS (from the first byte, or
+    after a dialogue), or its SYNs were not seen.
 
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
     segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
@@ -53,10 +55,8 @@ def find_whole(
     starts = np.stack([columns["base"][rows, client], columns["base"][rows, 1 - client]], axis=1) + np.uint32(1)
     has_begun = np.zeros((len(rows), 2), np.bool_)
     follows = fresh.copy()
-    held = np.zeros(len(rows), np.int64)
     for index, flight in known.items():
         follows[index] = True
-        held[index] = len(flight.client[0]) + len(flight.server[0])
         for side, (sent, number, *_) in enumerate((flight.client, flight.server)):
             if sent:
                 starts[index, side] = (number + len(sent)) & 0xFFFFFFFF
@@ -70,8 +70,11 @@ def find_whole(
     good = (sequence == expected) & (length == s.wire_length[at])
     clean: npt.NDArray[np.bool_] = np.logical_and.reduceat(good, flow_begins)
     clean &= follows & (columns["syn_frame"][rows] > 0) & (columns["syn_ack_frame"][rows] > 0)
-    tls = _begins_as_tls(s.data, s.payload_offset[at[begins]], length[begins]) | has_begun[flow_of, side_index]
-    clean &= np.logical_and.reduceat(tls, np.flatnonzero(np.diff(flow_of, prepend=-1)))
+    record = _begins_as_tls(s.data, s.payload_offset[at], length)
+    tls = np.logical_and.reduceat(record[begins] | has_begun[flow_of, side_index], np.flatnonzero(np.diff(flow_of, prepend=-1)))
+    # a client that sends a record after something else said in the clear what it wanted
+    after = fresh & ~tls & np.logical_or.reduceat(record & ~by_server & ~first, flow_begins)
+    clean &= tls | after
 
     total = np.cumsum(length)
     side_ends = np.append(begins[1:], len(at))
@@ -82,6 +85,8 @@ def find_whole(
     offsets, runs, frames, times = s.payload_offset[at], run.tolist(), s.frame[at].tolist(), s.timestamp[at].tolist()
     from_, to = offsets.tolist(), (offsets + length).tolist()
     numbers = sequence.tolist()
+    begins_tls = tls.tolist()
+    ports = np.where(client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
     data = s.data.data
     result: list[Flight | None] = [None] * len(rows)
     for index, b, m, e in zip(chosen.tolist(), flow_begins[chosen].tolist(), middle[chosen].tolist(), stops[chosen].tolist(), strict=True):
@@ -91,8 +96,10 @@ def find_whole(
         if m < e:
             answered = _join(data, from_[m:e], to[m:e]), numbers[m], runs[m:e], frames[m:e], times[m:e]
         before = known.get(index)
-        if before is None:
-            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e]))
+        if not begins_tls[index]:
+            result[index] = read_opening(asked, answered, senders[b:e], ports[index])
+        elif before is None:
+            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None))
         else:
             result[index] = _go_on(before, asked, answered, senders[b:e])
     return result
@@ -127,7 +134,7 @@ def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:
         earlier = len(before.client[2]) + len(before.server[2])
         ends = np.array(client[2] + server[2], np.uint32).tobytes()
         pattern = before.pattern[:earlier] + senders + ends
-    return Flight(client, server, pattern)
+    return Flight(client, server, pattern, before.before)
 
 
 def _append(before: Run, more: Run) -> Run:
