@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from functools import lru_cache
 
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -97,20 +98,27 @@ def command_values(handshake: Handshake) -> dict[str, str]:
 
 def _offer_flags(hello: ClientHello | None) -> dict[str, str]:
     """What the client offered as options of s_client; what OpenSSL has no name for is left out, an option without a value too."""
+    if hello is None:
+        return dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")
+    return _flags_of(hello.cipher_suites, hello.max_version, hello.named_groups, hello.signature_schemes, hello.alpn)
+
+
+@lru_cache(maxsize=256)
+def _flags_of(
+    suites: tuple[int, ...], max_version: int, groups: tuple[int, ...], schemes: tuple[int, ...], alpn: tuple[str, ...]
+) -> dict[str, str]:
     from analyzer.registries.named_groups import OPENSSL_GROUP_NAMES
     from analyzer.registries.openssl_names import OPENSSL_NAMES, OPENSSL_RETIRED_NAMES
     from analyzer.registries.signature_schemes import OPENSSL_SIGALG_NAMES
 
-    if hello is None:
-        return dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")
-    names = [OPENSSL_NAMES.get(code) or OPENSSL_RETIRED_NAMES.get(code) or "" for code in hello.cipher_suites]
+    names = [OPENSSL_NAMES.get(code) or OPENSSL_RETIRED_NAMES.get(code) or "" for code in suites]
     older = _flag("-cipher", [name for name in names if not name.startswith("TLS_")])
-    newer = _flag("-ciphersuites", [name for name in names if name.startswith("TLS_")]) if hello.max_version >= 0x0304 else ""
+    newer = _flag("-ciphersuites", [name for name in names if name.startswith("TLS_")]) if max_version >= 0x0304 else ""
     return {
         "cipher_flag": f"{older} {newer}".strip(),
-        "groups_flag": _flag("-groups", [OPENSSL_GROUP_NAMES.get(code, "") for code in hello.named_groups]),
-        "sigalgs_flag": _flag("-sigalgs", [OPENSSL_SIGALG_NAMES.get(code, "") for code in hello.signature_schemes]),
-        "alpn_flag": _flag("-alpn", [name for name in hello.alpn if _PROTOCOL.match(name)], ","),
+        "groups_flag": _flag("-groups", [OPENSSL_GROUP_NAMES.get(code, "") for code in groups]),
+        "sigalgs_flag": _flag("-sigalgs", [OPENSSL_SIGALG_NAMES.get(code, "") for code in schemes]),
+        "alpn_flag": _flag("-alpn", [name for name in alpn if _PROTOCOL.match(name)], ","),
     }
 
 

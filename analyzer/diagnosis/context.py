@@ -82,6 +82,8 @@ class Context:
         """Whether the frames of every capture come in the order of their times; None where nobody looked."""
         self.longest_segment = 0
         """Most payload of a segment in any capture, bytes; 0 where nobody looked."""
+        self.weighed: dict[tuple[object, ...], tuple[object, ...]] = {}
+        """Refused offers already weighed against their neighbours: (state of the profiles, answer) by offer and server."""
         self.forgotten = 0
         self._empty = ServerProfile()
 

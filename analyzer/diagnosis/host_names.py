@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 from analyzer.model.hello import Certificate
@@ -11,6 +12,7 @@ __all__ = ["ascii_name", "common_name_matches", "covers_name", "is_address", "ma
 _SHARED_SUFFIXES = frozenset({"co", "com", "org", "net", "gov", "edu", "ac", "or", "ne", "go"})
 
 
+@lru_cache(maxsize=4096)
 def is_address(name: str) -> bool:
     """Whether a name is an IP address, with or without brackets."""
     try:

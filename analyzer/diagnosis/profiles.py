@@ -6,6 +6,7 @@ group ... at once) and takes the shapes apart when a rule asks.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ _RECENT = 32
 
 Shape = tuple[Any, ...]
 _NAME, _DONE, _VERSION, _SUITE, _GROUP, _ALPN, _JA3S, _LEAF, _KEY_TYPE, _SCHEME, _TTL, _ADDRESS = range(12)
+
+
+_NOTHING = (None,) * (_TTL - _VERSION)
 
 
 class Attempt(NamedTuple):
@@ -118,6 +122,10 @@ class ServerProfile:
     refused_connects: int = 0
     accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
     refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    shown: int = 0
+    """Attempts that showed something of what the server takes or has."""
+    serial: int = field(default_factory=itertools.count(1).__next__)
+    """Tells this profile from another one of the same server, made after this one was forgotten."""
     _shapes: dict[Shape, int] = field(default_factory=dict)
     _counters: dict[object, Counter[Any]] = field(default_factory=dict)
 
@@ -190,6 +198,8 @@ class ServerProfile:
         """Take in one attempt."""
         flow, hello = handshake.flow, attempt.hello
         self.attempts += 1
+        if attempt.server_hello is not None or shape[_VERSION:_TTL] != _NOTHING:
+            self.shown += 1
         if shape in self._shapes:
             self._shapes[shape] += 1
         elif len(self._shapes) < _SHAPES:

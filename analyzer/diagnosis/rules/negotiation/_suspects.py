@@ -14,6 +14,8 @@ are named in its evidence. Weights are an order, not probabilities:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
 from typing import NamedTuple, cast
 
 from analyzer.diagnosis import words
@@ -49,6 +51,8 @@ INSIDE = "internal-error"
 _LIKELY = 75
 _UNIVERSAL_SCHEMES = frozenset({0x0401, 0x0403, 0x0804})
 _GAP = 10
+_KEPT = 512
+"""Offers remembered as weighed: some kB each."""
 
 
 class Suspect(NamedTuple):
@@ -72,6 +76,15 @@ class Verdict(NamedTuple):
     evidence: list[Evidence]
 
 
+class _Weighed(NamedTuple):
+    """What is the same whichever connection carries the offer."""
+
+    best: Suspect
+    sure: bool
+    notes: tuple[tuple[bool, str], ...]
+    """(it is shown by the hello's own frame, text)."""
+
+
 def weigh_offer(handshake: Handshake, context: Context) -> Verdict | None:
     """The part of the refused offer to blame; None where no offer was refused, or an alert says more than 40 does."""
     known = context.remembered.get("offer")
@@ -87,7 +100,43 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
         return None
     if refused.description not in _LEAST:
         return None
-    neighbours = find_neighbours(handshake, context)
+    weighed = _weigh_once(handshake, hello, refused, context)
+    if weighed is None:
+        return None
+    frame = handshake.client_hello_frame or None
+    evidence = [Evidence(frame, f"this hello {weighed.best.says}")]
+    if weighed.best.learned:
+        evidence.append(Evidence(None, weighed.best.learned))
+    evidence += refused.evidence
+    evidence += [Evidence(frame if of_hello else None, says) for of_hello, says in weighed.notes]
+    return Verdict(weighed.best.cause, "likely" if weighed.sure else "possible", weighed.best, refused, evidence)
+
+
+_offer_of = attrgetter(*(f.name for f in fields(ClientHello) if f.name not in ("random", "session_id", "ja3", "ja4")))
+"""All that a client offers: what hellos of one client share however often it tries."""
+
+
+def _weigh_once(handshake: Handshake, hello: ClientHello, refused: Refused, context: Context) -> _Weighed | None:
+    """The same offer refused by the same server in the same way is weighed once, until the neighbours show something new."""
+    flow = handshake.flow
+    key = (
+        _offer_of(hello), refused.how, refused.description, handshake.client_hello_incomplete > 0, handshake.dialogue is None,
+        flow.client_address if _resumes(hello) else None, flow.server_address, flow.server_port,
+    )  # fmt: skip
+    here, named = context.server(handshake), context.name(handshake)
+    known = context.weighed.get(key)
+    if known is not None:
+        *state, weighed = known
+        if state == [here.serial, here.shown, named.serial, named.shown]:
+            return cast("_Weighed | None", weighed)
+    weighed = _weigh_offer(handshake, hello, refused, find_neighbours(handshake, context))
+    if len(context.weighed) >= _KEPT:
+        context.weighed.clear()
+    context.weighed[key] = (here.serial, here.shown, named.serial, named.shown, weighed)
+    return weighed
+
+
+def _weigh_offer(handshake: Handshake, hello: ClientHello, refused: Refused, neighbours: Neighbours) -> _Weighed | None:
     suspects = [found for judge in _JUDGES if (found := judge(hello, neighbours)) is not None]
     if handshake.client_hello_incomplete:
         suspects = [suspect for suspect in suspects if not _rests_on_absence(suspect, hello)]
@@ -110,13 +159,7 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
     sure = best.weight >= _LIKELY and clear and (neighbours.here or not best.learned) and not handshake.client_hello_incomplete
     # what a box on the way does to a name looks the same: without an alert nothing says that the server did it
     sure = sure and (refused.how == "alert" or (bool(best.learned) and not best.cause.startswith("sni-")))
-    return Verdict(
-        best.cause,
-        "likely" if sure else "possible",
-        best,
-        refused,
-        _evidence(handshake, hello, refused, suspects, neighbours, sure),
-    )
+    return _Weighed(best, sure, _notes(hello, suspects, neighbours, sure))
 
 
 def _rests_on_absence(suspect: Suspect, hello: ClientHello) -> bool:
@@ -126,28 +169,21 @@ def _rests_on_absence(suspect: Suspect, hello: ClientHello) -> bool:
     return suspect.cause in ("sni-missing", "ems-required", "no-common-sigalg", "no-common-group", "cert-key-type-mismatch")
 
 
-def _evidence(
-    handshake: Handshake, hello: ClientHello, refused: Refused, suspects: list[Suspect], neighbours: Neighbours, sure: bool
-) -> list[Evidence]:
-    frame = handshake.client_hello_frame or None
-    best = suspects[0]
-    evidence = [Evidence(frame, f"this hello {best.says}")]
-    if best.learned:
-        evidence.append(Evidence(None, best.learned))
-    evidence += refused.evidence
+def _notes(hello: ClientHello, suspects: list[Suspect], neighbours: Neighbours, sure: bool) -> tuple[tuple[bool, str], ...]:
+    notes = []
     if not neighbours:
-        evidence.append(Evidence(None, "no other handshake with this server in the capture shows what it takes"))
-    elif not sure or not best.learned:
+        notes.append((False, "no other handshake with this server in the capture shows what it takes"))
+    elif not sure or not suspects[0].learned:
         nearest = min(neighbours.attempts, key=lambda a: len(differences(hello, a.hello)) if a.hello else 99)
         if nearest.hello is not None:
             found = differences(hello, nearest.hello)
             text = "; ".join(found[:5]) or "nothing that should matter"
-            evidence.append(Evidence(None, f"against the nearest hello the server took (stream {nearest.stream}): {text}"))
+            notes.append((False, f"against the nearest hello the server took (stream {nearest.stream}): {text}"))
     if not sure:
         others = [f"{suspect.cause} (it {suspect.says})" for suspect in suspects[1:5] if suspect.weight >= 12]
         if others:
-            evidence.append(Evidence(frame, f"also possible: {'; '.join(others)}"))
-    return evidence
+            notes.append((True, f"also possible: {'; '.join(others)}"))
+    return tuple(notes)
 
 
 # ------------------------------------------------------------------ the parts
