@@ -14,7 +14,7 @@ from typing import TypeVar
 from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chains import Chains
 from analyzer.diagnosis.closing import left_at_once
-from analyzer.diagnosis.profiles import Attempt, ServerProfile, shape_of
+from analyzer.diagnosis.profiles import Answer, Attempt, ServerProfile, read_answer, shape_of
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.batches import IcmpError
 from analyzer.model.handshake import Handshake
@@ -31,6 +31,8 @@ _TWINS = 4
 _STARTS = 8
 _HALF_SECOND = 500_000_000
 
+_new_attempt = tuple.__new__  # a third of the time of the constructor
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -46,14 +48,8 @@ class CaptureFacts:
     one_way: int = 0
     syn_acks: int = 0
     """Flows with a SYN-ACK."""
-    without_syn: int = 0
-    truncated: int = 0
-    """Flows with frames cut by the snaplen."""
-    with_gaps: int = 0
-    with_duplicates: int = 0
     drops: int = 0
     """Frames the capturing host says it lost."""
-    smallest_mss: int = 0
     in_order: bool = False
     """The source says that frames come in the order of their times; False where nobody looked."""
     icmp: deque[IcmpError] = field(default_factory=lambda: deque(maxlen=256))
@@ -78,6 +74,11 @@ class Context:
         """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
         self.remembered: dict[str, tuple[Handshake, object]] = {}
         """Work that several rules share, by name, for the handshake at hand only."""
+        self._answers: dict[tuple[object, ...], Answer] = {}
+        self._answers_alike: dict[int, Answer] = {}
+        """By ``Handshake.alike``."""
+        self.sifted: dict[tuple[object, int], bool] = {}
+        """What ``oddities`` found in the messages, by ``Handshake.alike``."""
         self.in_order: bool | None = None
         """Whether the frames of every capture come in the order of their times; None where nobody looked."""
         self.longest_segment = 0
@@ -166,19 +167,22 @@ class Context:
     def learn(self, handshake: Handshake) -> None:
         """Take in one handshake that has ended and whose outcome is settled."""
         flow = handshake.flow
-        hello, answer, alert = handshake.client_hello, handshake.server_hello, handshake.closing_alert
-        name = hello.server_name if hello is not None else None
+        hello, alert, outcome = handshake.client_hello, handshake.closing_alert, handshake.outcome
+        client = flow.client_address
         address = (flow.server_address, flow.server_port)
-        attempt = Attempt(
-            flow.first_seen, flow.capture, flow.stream, flow.client_address, flow.server_address, flow.server_port,
-            handshake.stage, handshake.outcome, handshake.aborted_by, alert.description if alert is not None else None,
-            hello, answer, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
-            flow.client_frames + flow.server_frames, handshake.dialogue.via if handshake.dialogue is not None else None,
-            flow.server_rst_time, handshake.outcome == "completed" and left_at_once(handshake),
+        attempt = _new_attempt(
+            Attempt,
+            (
+                flow.first_seen, flow.capture, flow.stream, client, flow.server_address, flow.server_port,
+                handshake.stage, outcome, handshake.aborted_by, alert.description if alert is not None else None,
+                hello, handshake.server_hello, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
+                flow.client_frames + flow.server_frames, handshake.dialogue.via if handshake.dialogue is not None else None,
+                flow.server_rst_time, outcome == "completed" and left_at_once(handshake),
+            ),
         )  # fmt: skip
-        recent = self.clients.get(flow.client_address)
+        recent = self.clients.get(client)
         if recent is None:
-            recent = self._remember(self.clients, flow.client_address, deque(maxlen=_RECENT), self._most)
+            recent = self._remember(self.clients, client, deque(maxlen=_RECENT), self._most)
         recent.append(attempt)
         start = (flow.capture, flow.first_seen // _HALF_SECOND)
         begun = self._starts.get(start)
@@ -186,28 +190,42 @@ class Context:
             begun = self._remember(self._starts, start, [], self._most)
         if len(begun) < _STARTS:
             begun.append(attempt)
+        name = None
         if hello is not None:
+            name = hello.server_name
             twins = self._randoms.get(hello.random)
             if twins is None:
                 self._remember(self._randoms, hello.random, [attempt], self._most)
             elif len(twins) < _TWINS:
                 twins.append(attempt)
-        shape = shape_of(handshake, name, address)
+        answer = self._answer(handshake)
+        shape = shape_of(handshake, name, address, answer)
+        connect = max(0, flow.syn_ack_time - flow.syn_time) if flow.syn_frame and flow.syn_ack_frame else -1
+        requested = bool(handshake.client_certificate_requested)
         profile = self.servers.get(address)
         if profile is None:
             profile = self._remember(self.servers, address, ServerProfile(), self._most)
-        profile.note(shape, attempt, handshake)
+        profile.note(shape, attempt, connect, requested)
         if name:
             lower = name.lower()
-            named = self.names.get(lower)
-            if named is None:
-                named = self._remember(self.names, lower, ServerProfile(), self._most)
-            named.note(shape, attempt, handshake)
-        if answer is not None and answer.selected_version < _TLS12 and hello is not None and attempt.outcome == "completed":
-            self._note_old_client(flow.client_address, hello)
+            profile = self.names.get(lower)
+            if profile is None:
+                profile = self._remember(self.names, lower, ServerProfile(), self._most)
+            profile.note(shape, attempt, connect, requested)
+        if answer.version is not None and answer.version < _TLS12 and hello is not None and outcome == "completed":
+            self._note_old_client(client, hello)
         if handshake.server_certificates or handshake.client_certificates:
             self.chains.learn(handshake)
-        self._note_capture(handshake)
+        self._note_flow(handshake)
+
+    def _answer(self, handshake: Handshake) -> Answer:
+        alike = handshake.alike
+        answer = self._answers_alike.get(alike)
+        if answer is None:
+            answer = read_answer(handshake, self._answers)
+            if alike:
+                self._remember(self._answers_alike, alike, answer, self._most)
+        return answer
 
     def note_capture(
         self,
@@ -249,7 +267,7 @@ class Context:
         if best < _TLS12 and (client_address in self.old_clients or len(self.old_clients) < self._most):
             self.old_clients[client_address] = best
 
-    def _note_capture(self, handshake: Handshake) -> None:
+    def _note_flow(self, handshake: Handshake) -> None:
         flow = handshake.flow
         facts = self.captures.get(flow.capture)
         if facts is None:
@@ -261,18 +279,7 @@ class Context:
         facts.flows += 1
         if flow.syn_ack_frame:
             facts.syn_acks += 1
-        if not flow.syn_frame:
-            facts.without_syn += 1
         if flow.client_frames == 0 or flow.server_frames == 0:
             facts.one_way += 1
-        if flow.truncated:
-            facts.truncated += 1
-        if flow.client_gaps or flow.server_gaps:
-            facts.with_gaps += 1
-        if flow.duplicates:
-            facts.with_duplicates += 1
-        for mss in (flow.client_mss, flow.server_mss):
-            if mss and (mss < facts.smallest_mss or not facts.smallest_mss):
-                facts.smallest_mss = mss
         if handshake.icmp:
             facts.icmp.extend(handshake.icmp)

@@ -8,16 +8,22 @@ round (``tests/diagnosis/test_oddities.py`` holds the two together).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from analyzer.diagnosis import departures
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.context import Context
 from analyzer.model.handshake import Handshake
 
-__all__ = ["Oddity", "find_oddities"]
+__all__ = ["REJECTIONS", "Oddity", "find_oddities"]
+
+REJECTIONS = range(370, 424)
+"""Lengths of a record with nginx's answer to a client whose certificate it does not take."""
 
 _SLOW = 1_000_000_000
 """ns between the hellos."""
 _NO_RENEGOTIATION = 100
+_MOST = 16_384
 _AGAIN = frozenset({"encrypted_handshake", "client_hello"})
 
 
@@ -45,8 +51,8 @@ class Oddity:
     """The ServerHello came late."""
     UNANSWERED = 1 << 10
     """No data of the server, or no ServerHello, was seen."""
-    CLIENT_CERTIFICATE = 1 << 11
-    """The server asked for one."""
+    UNCERTIFIED = 1 << 11
+    """The server asked for a certificate, and got none or answered in the length of a rejection."""
     HTTP2 = 1 << 12
     """The server chose HTTP/2 in the clear."""
     RENEGOTIATED = 1 << 13
@@ -88,12 +94,12 @@ def find_oddities(handshake: Handshake, context: Context) -> int:
         odd |= Oddity.SLOW
     if not handshake.server_application_records or answer is None:
         odd |= Oddity.UNANSWERED
-    if handshake.client_certificate_requested:
-        odd |= Oddity.CLIENT_CERTIFICATE
+    if handshake.client_certificate_requested and _is_so(_may_reject, handshake, context):
+        odd |= Oddity.UNCERTIFIED
     if handshake.alpn == "h2":
         odd |= Oddity.HTTP2
-    if handshake.alerts and not handshake.is_tls13:
-        odd |= _find_renegotiation(handshake)
+    if handshake.alerts and not handshake.is_tls13 and _is_so(_begins_again, handshake, context):
+        odd |= Oddity.RENEGOTIATED
     if handshake.client_application_records <= 1 and left_at_once(handshake):
         odd |= Oddity.LEFT
         if departures.departure_of(handshake, context) is not None:
@@ -120,12 +126,27 @@ def _find_packed(handshake: Handshake, mss: int) -> int:
     return Oddity.PACKED if hello is not None and hello.length > mss else 0
 
 
-def _find_renegotiation(handshake: Handshake) -> int:
-    for alert in handshake.alerts:
-        if alert.description == _NO_RENEGOTIATION:
-            return Oddity.RENEGOTIATED
+def _is_so(look: Callable[[Handshake], bool], handshake: Handshake, context: Context) -> bool:
+    """What ``look`` says of the messages, asked once for all handshakes alike: their kinds, lengths and order are the same."""
+    alike = handshake.alike
+    if not alike:
+        return look(handshake)
+    known = context.sifted.get((look, alike))
+    if known is None:
+        if len(context.sifted) >= _MOST:
+            context.sifted.clear()
+        known = context.sifted[look, alike] = look(handshake)
+    return known
+
+
+def _begins_again(handshake: Handshake) -> bool:
+    if any(alert.description == _NO_RENEGOTIATION for alert in handshake.alerts):
+        return True
     done = max(handshake.client_finished_frame, handshake.server_finished_frame)
-    for message in handshake.messages:
-        if message.kind in _AGAIN and message.frame > done and message.from_client:
-            return Oddity.RENEGOTIATED
-    return 0
+    return any(message.kind in _AGAIN and message.frame > done and message.from_client for message in handshake.messages)
+
+
+def _may_reject(handshake: Handshake) -> bool:
+    if not handshake.client_certificate_sent:
+        return True
+    return any(m.length in REJECTIONS and m.kind == "application_data" and not m.from_client for m in handshake.messages)

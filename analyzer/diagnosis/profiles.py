@@ -1,7 +1,7 @@
 """What one server, or one name, was seen to accept and refuse.
 
-Most handshakes to a server look alike. So a profile only counts how often it saw each *shape* (name, version, suite,
-group ... at once) and takes the shapes apart when a rule asks.
+Most handshakes to a server look alike. So a profile only counts how often it saw each *shape* (name, outcome and
+``Answer`` at once) and takes the shapes apart when a rule asks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,36 @@ __all__ = ["Attempt", "ServerProfile", "shape_of"]
 
 _CLIENTS = 256
 _SHAPES = 1_024
+_ANSWERS = 65_536
 _RECENT = 32
 
-Shape = tuple[Any, ...]
-_NAME, _DONE, _VERSION, _SUITE, _GROUP, _ALPN, _JA3S, _LEAF, _KEY_TYPE, _SCHEME, _TTL, _ADDRESS = range(12)
+
+class Answer:
+    """What a handshake shows of the server's side: the same object for the same answer (``read_answer``)."""
+
+    __slots__ = ("alpn", "cipher_suite", "ja3s", "key_type", "leaf", "named_group", "nothing", "signature_scheme", "version")
+
+    def __init__(
+        self,
+        version: int | None,
+        cipher_suite: int | None,
+        named_group: int | None,
+        alpn: str | None,
+        ja3s: str | None,
+        leaf: str | None,
+        key_type: str | None,
+        signature_scheme: int | None,
+    ) -> None:
+        self.version, self.cipher_suite, self.named_group, self.alpn = version, cipher_suite, named_group, alpn
+        self.ja3s, self.leaf, self.key_type, self.signature_scheme = ja3s, leaf, key_type, signature_scheme
+        shown = (version, cipher_suite, named_group, alpn, ja3s, leaf, key_type, signature_scheme)
+        self.nothing = all(value is None for value in shown)
+        """The server showed nothing at all."""
 
 
-_NOTHING = (None,) * (_TTL - _VERSION)
+Shape = tuple[str | None, Outcome, Answer, int, tuple[str, int]]
+"""(name asked for, outcome, answer, TTL of the server, where)."""
+_NAME, _DONE, _ANSWER, _TTL, _ADDRESS = range(5)
 
 
 class Attempt(NamedTuple):
@@ -72,14 +95,11 @@ def _answered_itself(flow: Flow) -> bool:
     return bool(flow.syn_ack_frame or flow.server_bytes) and not (reset and reset < (flow.syn_ack_frame or flow.last_frame))
 
 
-def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -> Shape:
-    """What a profile keeps of a handshake, as one value."""
+def read_answer(handshake: Handshake, known: dict[tuple[object, ...], Answer]) -> Answer:
+    """What a handshake shows of the server; ``known`` keeps those seen (emptied when there are too many)."""
     answer, exchange, certificates = handshake.server_hello, handshake.server_key_exchange, handshake.server_certificates
     leaf = certificates[0] if certificates else None
-    flow = handshake.flow
-    return (
-        name,
-        handshake.outcome,
+    shown = (
         answer.selected_version if answer is not None else None,
         answer.cipher_suite if answer is not None else None,
         handshake.named_group if answer is not None else None,
@@ -88,9 +108,19 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int]) -
         leaf.sha256 if leaf is not None else None,
         leaf.key_type if leaf is not None else signing_key_type(handshake),
         exchange.signature_scheme if exchange is not None else None,
-        flow.server_ttl if _answered_itself(flow) else 0,
-        address,
     )
+    found = known.get(shown)
+    if found is None:
+        if len(known) >= _ANSWERS:
+            known.clear()
+        found = known[shown] = Answer(*shown)
+    return found
+
+
+def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int], answer: Answer) -> Shape:
+    """What a profile keeps of a handshake, as one value."""
+    flow = handshake.flow
+    return name, handshake.outcome, answer, flow.server_ttl if _answered_itself(flow) else 0, address
 
 
 @dataclass(slots=True)
@@ -132,42 +162,42 @@ class ServerProfile:
     @property
     def versions(self) -> Counter[int]:
         """Versions chosen."""
-        return self._count(_VERSION)
+        return self._count_answers("version")
 
     @property
     def cipher_suites(self) -> Counter[int]:
         """Suites chosen."""
-        return self._count(_SUITE)
+        return self._count_answers("cipher_suite")
 
     @property
     def named_groups(self) -> Counter[int]:
         """Groups chosen."""
-        return self._count(_GROUP)
+        return self._count_answers("named_group")
 
     @property
     def signature_schemes(self) -> Counter[int]:
         """Schemes of ServerKeyExchange (TLS 1.2)."""
-        return self._count(_SCHEME)
+        return self._count_answers("signature_scheme")
 
     @property
     def alpn(self) -> Counter[str]:
         """Application protocols chosen."""
-        return self._count(_ALPN)
+        return self._count_answers("alpn")
 
     @property
     def key_types(self) -> Counter[str]:
         """Key types of leaf certificates; in TLS 1.3 told from the length of CertificateVerify."""
-        return self._count(_KEY_TYPE)
+        return self._count_answers("key_type")
 
     @property
     def leaves(self) -> Counter[str]:
         """SHA-256 of leaf certificates."""
-        return self._count(_LEAF)
+        return self._count_answers("leaf")
 
     @property
     def ja3s(self) -> Counter[str]:
         """JA3S of its ServerHellos."""
-        return self._count(_JA3S)
+        return self._count_answers("ja3s")
 
     @property
     def ttls(self) -> Counter[int]:
@@ -194,31 +224,34 @@ class ServerProfile:
         """Highest version it chose, 0 when none."""
         return max(self.versions, default=0)
 
-    def note(self, shape: Shape, attempt: Attempt, handshake: Handshake) -> None:
-        """Take in one attempt."""
-        flow, hello = handshake.flow, attempt.hello
+    def note(self, shape: Shape, attempt: Attempt, connect: int, certificate_requested: bool) -> None:
+        """Take in one attempt. ``connect``: its SYN to SYN-ACK, ns; -1 where either was not seen."""
         self.attempts += 1
-        if attempt.server_hello is not None or shape[_VERSION:_TTL] != _NOTHING:
-            self.shown += 1
-        if shape in self._shapes:
-            self._shapes[shape] += 1
-        elif len(self._shapes) < _SHAPES:
-            self._shapes[shape] = 1
+        shapes = self._shapes
+        times = shapes.get(shape)
+        if times is not None:
+            shapes[shape] = times + 1
+        elif len(shapes) < _SHAPES:
+            shapes[shape] = 1
         if self._counters:
             self._counters.clear()
-        if attempt.outcome == "completed":
+        name, outcome, answer, _, _ = shape
+        if outcome == "completed":
             self.completed += 1
             if len(self.clients) < _CLIENTS:
                 self.clients.add(attempt.client_address)
-            if shape[_NAME] is None:
+            if name is None:
                 self.without_name_completed += 1
-        elif attempt.outcome == "failed":
+        elif outcome == "failed":
             self.failed += 1
+        if not answer.nothing:
+            self.shown += 1
         if attempt.server_hello is not None:
             self.answered += 1
             self.accepted.append(attempt)
-            if handshake.client_certificate_requested:
+            if certificate_requested:
                 self.certificate_requests += 1
+            hello = attempt.hello
             if hello is not None and hello.length > self.largest_hello:
                 self.largest_hello = hello.length
             if attempt.hello_segments > self.most_segments:
@@ -229,12 +262,20 @@ class ServerProfile:
                 self.syn_unanswered += 1
             elif attempt.stage == Stage.REFUSED:
                 self.refused_connects += 1
-        if flow.syn_frame and flow.syn_ack_frame:
+        if connect >= 0:
             self.connects += 1
-            connect = flow.syn_ack_time - flow.syn_time
-            if connect > 0:
-                if not self.fastest_connect or connect < self.fastest_connect:
-                    self.fastest_connect = connect
+            if connect and (connect < self.fastest_connect or not self.fastest_connect):
+                self.fastest_connect = connect
+
+    def _count_answers(self, part: str) -> Counter[Any]:
+        counted = self._counters.get(part)
+        if counted is None:
+            counted = self._counters[part] = Counter()
+            for shape, times in self._shapes.items():
+                value = getattr(shape[_ANSWER], part)
+                if value not in (None, "", 0):
+                    counted[value] += times
+        return counted
 
     def _count(self, part: int, outcome: str | None = None) -> Counter[Any]:
         key = (part, outcome)

@@ -12,6 +12,7 @@ looked at, those of which nothing is recalled no longer, and everything is forgo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
@@ -54,6 +55,8 @@ _TRIES = 16  # models of one pattern that are made without any of them being rec
 _CAPACITY = 8_000_000  # bytes that all models may weigh
 
 _new_message = tuple.__new__
+_numbers = itertools.count(1)
+"""Of ``Handshake.alike``: never one twice."""
 
 
 class _Free(NamedTuple):
@@ -154,6 +157,7 @@ class Alikes:
         if not tries:
             return  # others of this pattern never came again
         self._tries[pattern] = tries - 1
+        h.alike = next(_numbers)
         made = _model_of(h, flight)
         if made is None:
             return

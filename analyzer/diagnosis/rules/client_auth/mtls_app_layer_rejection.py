@@ -41,7 +41,7 @@ class MtlsAppLayerRejection(Rule):
     cause = "mtls-app-layer-rejection"
     stages = frozenset({Stage.FINISHED, Stage.ESTABLISHED})
     outcomes = frozenset({"completed"})
-    needs = Oddity.CLIENT_CERTIFICATE
+    needs = Oddity.UNCERTIFIED
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if not handshake.client_certificate_requested or not handshake.client_application_records:
