@@ -270,7 +270,7 @@ class Handshake(Shown):
     read_messages: Callable[[], list[Message]] | None = None
     """The same for ``messages``."""
     known_messages: list[Message] = field(default_factory=list)
-    alike: int = 0
+    alike: int = field(default=0, compare=False)
     """A number that handshakes share which differ in their random bytes, frames, times and ClientHellos only; 0: none is known."""
     # the verdict
     outcome: Outcome = "unfinished"

@@ -318,3 +318,30 @@ def test_ranking_is_the_same_in_any_order_of_neighbours():
             for order in (neighbours, neighbours[::-1], neighbours[1:] + neighbours[:1])
         }
         assert len(found) == 1
+
+
+def test_what_was_weighed_once_is_weighed_anew_when_the_server_shows_more():
+    """Judged as they end: the same refused offer before and after somebody else was served, and again."""
+    from analyzer.diagnosis.engine import Diagnosis
+
+    refused = [attempt(hello(signature_schemes=(0x0403,)), alert=40, stream=n) for n in range(4)]
+    neighbours = [served(hello(), answer(0x0304), encrypted=(27, 1500, 281, 69), stream=n) for n in (90, 91)]
+    diagnosis, texts = Diagnosis(), []
+    for handshake in (refused[0], refused[1], neighbours[0], refused[2], neighbours[1], refused[3]):
+        diagnosis.learn(handshake)
+        diagnosis.judge(handshake)
+        texts.append([evidence.says for evidence in handshake.finding.evidence] if handshake in refused else [])
+    assert texts[0] == texts[1]
+    assert any("no other handshake with this server" in says for says in texts[1])
+    assert any("1 other handshake here" in says for says in texts[3])
+    assert any("2 other handshakes here" in says for says in texts[5])
+
+
+def test_what_was_weighed_is_forgotten_when_there_is_too_much(monkeypatch):
+    from analyzer.diagnosis.engine import Diagnosis
+    from analyzer.diagnosis.rules.negotiation import _suspects
+
+    monkeypatch.setattr(_suspects, "_KEPT", 5)
+    diagnosis = Diagnosis()
+    diagnosis.judge_all([attempt(hello(server_name=f"{n}.example"), alert=40, stream=n) for n in range(50)])
+    assert 0 < len(diagnosis.context.weighed) <= 5
