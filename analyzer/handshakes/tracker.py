@@ -20,6 +20,7 @@ from analyzer.handshakes.bursts import Bursts
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.flight import Flight
+from analyzer.handshakes.plain import Plain
 from analyzer.handshakes.segments import keep_rows
 from analyzer.handshakes.whole import find_whole
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
@@ -53,7 +54,7 @@ class Tracker:
         self.now = 0
         """Time of the last segment, ns."""
         self.segments = 0
-        self._connections: dict[int, Connection | Flight] = {}
+        self._connections: dict[int, Connection | Flight | Plain] = {}
         self._alikes = Alikes()
         self._parts: dict[int, list[Any]] = {}
         self._icmp: dict[int, list[IcmpError]] = {}
@@ -123,7 +124,7 @@ class Tracker:
         fresh = table["state"][rows] == FlowState.NEW
         self._meet(rows[fresh], head[(stops - np.minimum(ends - begins, _HEAD))[fresh]], s, placed, data)
         connections = self._connections
-        flights: list[Flight | None] = [None] * len(rows)
+        flights: list[Flight | Plain | None] = [None] * len(rows)
         if self.keylog is None:
             known = {}
             for index in np.flatnonzero(~fresh).tolist():
@@ -135,7 +136,7 @@ class Tracker:
         for index, (row, count, flight) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), flights, strict=True)):
             if flight is None:
                 odd.append(index)
-            elif count <= _HEAD and len(flight[0][0]) + len(flight[1][0]) <= _SET_ASIDE:
+            elif isinstance(flight, Plain) or (count <= _HEAD and len(flight[0][0]) + len(flight[1][0]) <= _SET_ASIDE):
                 connections[row] = flight
             else:
                 connection = connections[row] = self._open(row, flight)
@@ -194,7 +195,7 @@ class Tracker:
             self._guess_client(row, head, int(placed.direction[at]))
         c["state"][rows] = FlowState.ACTIVE
 
-    def _open(self, row: int, flight: Flight | None, told: tuple[int, int] | None = None) -> Connection:
+    def _open(self, row: int, flight: Flight | Plain | None, told: tuple[int, int] | None = None) -> Connection:
         """Follow a flow from here on; what was set aside of it is read. ``told``: (direction, number of its first byte) without a SYN."""
         c = self.table.columns
         client = int(c["client"][row])
@@ -207,8 +208,10 @@ class Tracker:
             side = 0 if told[0] == client else 1
             starts[side] = told[1] if starts[side] is None else starts[side]
         connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
-        if flight is not None:
+        if isinstance(flight, Flight):
             connection.take_flight(flight.client, flight.server, flight.before)
+        elif flight is not None:
+            flight.hand(connection)
         return connection
 
     def _guess_client(self, row: int, data: bytes, direction: int) -> None:
@@ -319,7 +322,7 @@ class Tracker:
                 connection = self._connections.get(row)
                 if connection is None:
                     continue
-                if isinstance(connection, Flight):
+                if not isinstance(connection, Connection):
                     connection = self._connections[row] = self._open(row, connection)
                 follower = connection.follower
                 if (late[index] and follower.refused) or (old[index] and follower.went_on):
@@ -364,6 +367,8 @@ class Tracker:
         clients = c["client"][chosen].tolist()
         for row, flow, client in zip(chosen.tolist(), read_flows(self.table, chosen), clients, strict=True):
             connection = self._connections.pop(row, None) or self._plain.get(row)
+            if isinstance(connection, Plain):
+                connection = self._open(row, connection)
             if client < 0:
                 client = 1 if flow.server_port == int(c["source_port"][row]) else 0
             handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit, self._alikes)
@@ -421,7 +426,7 @@ class Tracker:
         for index in others.tolist():
             row = int(rows[index])
             connection = self._connections.get(row)
-            if connection is not None and (isinstance(connection, Flight) or connection.is_tls or _asked_for_tls(connection)):
+            if connection is not None and (connection.is_tls or (isinstance(connection, Connection) and _asked_for_tls(connection))):
                 wanted[index] = True
             elif began[index] and self._tls_servers and c["client"][row] >= 0:
                 server = self._server_of(row)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from analyzer.flows import Placement
 from analyzer.handshakes.flight import Flight, Run
 from analyzer.handshakes.opening import read_opening
+from analyzer.handshakes.plain import MOST_BYTES, MOST_SEGMENTS, Plain, asks_for_http
 from analyzer.model.batches import SegmentBatch, TcpFlag
 
 __all__ = ["find_whole", "payload_sequence"]
@@ -33,9 +34,9 @@ def find_whole(
     stops: I64,
     s: SegmentBatch,
     placed: Placement,
-) -> list[Flight | None]:
+) -> list[Flight | Plain | None]:
     """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS (from the first byte, or
-    after a dialogue), or its SYNs were not seen.
+    after a dialogue) or plain HTTP, or its SYNs were not seen.
 
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
     segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
@@ -74,7 +75,8 @@ def find_whole(
     tls = np.logical_and.reduceat(record[begins] | has_begun[flow_of, side_index], np.flatnonzero(np.diff(flow_of, prepend=-1)))
     # a client that sends a record after something else said in the clear what it wanted
     after = fresh & ~tls & np.logical_or.reduceat(record & ~by_server & ~first, flow_begins)
-    clean &= tls | after
+    plain = fresh & ~tls & ~after & (np.diff(stops, prepend=0) <= MOST_SEGMENTS) & (placed.direction[head[flow_begins]] == client)
+    clean &= tls | after | plain
 
     total = np.cumsum(length)
     side_ends = np.append(begins[1:], len(at))
@@ -85,10 +87,10 @@ def find_whole(
     offsets, runs, frames, times = s.payload_offset[at], run.tolist(), s.frame[at].tolist(), s.timestamp[at].tolist()
     from_, to = offsets.tolist(), (offsets + length).tolist()
     numbers = sequence.tolist()
-    begins_tls = tls.tolist()
+    begins_tls, is_plain = tls.tolist(), plain.tolist()
     ports = np.where(client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
     data = s.data.data
-    result: list[Flight | None] = [None] * len(rows)
+    result: list[Flight | Plain | None] = [None] * len(rows)
     for index, b, m, e in zip(chosen.tolist(), flow_begins[chosen].tolist(), middle[chosen].tolist(), stops[chosen].tolist(), strict=True):
         asked = answered = _NOTHING
         if b < m:
@@ -96,7 +98,10 @@ def find_whole(
         if m < e:
             answered = _join(data, from_[m:e], to[m:e]), numbers[m], runs[m:e], frames[m:e], times[m:e]
         before = known.get(index)
-        if not begins_tls[index]:
+        if is_plain[index]:
+            if len(asked[0]) + len(answered[0]) <= MOST_BYTES and asks_for_http(asked[0][: asked[2][0]]):
+                result[index] = Plain(asked, answered, senders[b:e])
+        elif not begins_tls[index]:
             result[index] = read_opening(asked, answered, senders[b:e], ports[index])
         elif before is None:
             result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None))
