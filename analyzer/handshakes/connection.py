@@ -6,6 +6,7 @@ stream order. A connection is cheap until its first payload byte and forgotten w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,39 +102,65 @@ class Connection:
     ) -> None:
         """Several segments of a direction, captured whole, each beginning where the one before ended: those up to ``ends[i]`` of
         ``data`` came in ``frames[i]``. The same as ``segment`` for each of them."""
+        if len(data) <= _BURST:
+            self._take_burst(from_client, sequence, data, ends, frames, timestamps)
+            return
+        first = begin = 0
+        while first < len(ends) and not self.over:
+            last = max(bisect_right(ends, begin + _BURST), first + 1)
+            stop = ends[last - 1]
+            part = [end - begin for end in ends[first:last]]
+            self._take_burst(
+                from_client, (sequence + begin) & 0xFFFFFFFF, data[begin:stop], part, frames[first:last], timestamps[first:last]
+            )
+            first, begin = last, stop
+
+    def _take_burst(
+        self, from_client: bool, sequence: int, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]
+    ) -> None:
         index = 0 if from_client else 1
         follower = self.follower
         side = follower.client if from_client else follower.server
-        in_order = self._streams[index] is None and sequence == self._next[index]
+        stream = self._streams[index]
+        in_order = stream is None and sequence == self._next[index]
         if in_order and self._mode == 0 and self._offsets[index] == 0 and _begins_as_tls(data[: ends[0]]):
             self._mode = 2
             self.is_tls = True
+        offset = self._offsets[index] if stream is None else stream.next_offset
         if (
-            in_order
+            (in_order or stream is not None)
             and self._mode == 2
-            and len(data) <= _BURST
-            and len(self._sent[index]) + len(ends) < _IN_ORDER
             and self._unwrap is None
-            and side.goes_on(self._offsets[index] - self.tls_offsets[index], data)
-            and not follower.almost_done(from_client)
+            and side.goes_on(offset - self.tls_offsets[index], data)
+            and not follower.almost_done(from_client, data)
         ):
-            begin = 0
-            sent = self._sent[index]
-            for end, frame, timestamp in zip(ends, frames, timestamps, strict=True):
-                sent.append(((sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp))
-                begin = end
-            self._offsets[index] += begin
-            self._next[index] = (sequence + begin) & 0xFFFFFFFF
-            side.take_run(data, ends, frames, timestamps)
-            if follower.done:
-                self.over = True
-            return
+            if stream is None and len(self._sent[index]) + len(ends) >= _IN_ORDER:
+                stream = self._make_stream(index)
+            if stream is None:
+                self._remember(index, sequence, data, ends, frames, timestamps)
+            if stream is None or stream.add_run(sequence, data, ends, frames, timestamps):
+                side.take_run(data, ends, frames, timestamps)
+                if follower.done:
+                    self.over = True
+                return
         begin = 0
         for end, frame, timestamp in zip(ends, frames, timestamps, strict=True):
             self.segment(from_client, (sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp, end - begin)
             if self.over:
                 return
             begin = end
+
+    def _remember(
+        self, index: int, sequence: int, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]
+    ) -> None:
+        """Keep what came in order, in case it must be reassembled after all."""
+        begin = 0
+        sent = self._sent[index]
+        for end, frame, timestamp in zip(ends, frames, timestamps, strict=True):
+            sent.append(((sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp))
+            begin = end
+        self._offsets[index] += begin
+        self._next[index] = (sequence + begin) & 0xFFFFFFFF
 
     def take_flight(self, client: Run, server: Run, before: Before | None = None) -> bool:
         """All that both directions sent so far, each from its first byte of TLS and in order: what nearly every handshake looks like.

@@ -182,10 +182,13 @@ class Follower:
             self.messages
         ) >= MAX_MESSAGES
 
-    def almost_done(self, from_client: bool) -> bool:
-        """Whether what this side sends next may complete what is wanted of the connection."""
-        other = self.server if from_client else self.client
-        return other.application_records >= _ENOUGH_RECORDS or len(self.messages) >= MAX_MESSAGES // 2
+    def almost_done(self, from_client: bool, data: bytes) -> bool:
+        """Whether ``data``, which this side sends next, may complete what is wanted of the connection."""
+        side, other = (self.client, self.server) if from_client else (self.server, self.client)
+        if other.application_records >= _ENOUGH_RECORDS:
+            return True
+        kept = len(self.messages)
+        return kept >= MAX_MESSAGES // 2 and kept + side.records_in(data) >= MAX_MESSAGES
 
     @property
     def refused(self) -> bool:

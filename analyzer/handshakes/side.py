@@ -8,6 +8,7 @@ record header stands at the beginning of a segment.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,6 +102,21 @@ class Side:
             return False
         return self.records > 0 or (self.offset == 0 and _is_header(data))
 
+    def records_in(self, data: bytes) -> int:
+        """How many records of application data the next bytes of the stream end or begin; ``MAX_MESSAGES`` where they hold anything
+        else, or that cannot be told from the headers."""
+        rest = self._rest
+        if self.messages is None or 0 < len(rest) < 5 or (rest and rest[0] != 23):
+            return MAX_MESSAGES
+        count = 1
+        position = self._need - len(rest) if rest else 0
+        while position < len(data) and count < MAX_MESSAGES:
+            if data[position] != 23 or position + 5 > len(data):
+                return MAX_MESSAGES
+            position += 5 + (data[position + 3] << 8 | data[position + 4])
+            count += 1
+        return count
+
     def take_run(self, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]) -> None:
         """The next bytes of the stream, nothing missing: those up to ``ends[i]`` came in ``frames[i]``."""
         offset = self.offset
@@ -132,11 +148,13 @@ class Side:
                 first += 1
             first_frame = frames[first] if position >= held else self._rest_frame
             if kind not in _CONTENT_TYPES or buffer[position + 1] != 3 or length > MAX_RECORD:
-                self._refuse(kind, length, buffer, position, frames[first], timestamps[first], first_frame, base)
+                told = bisect_left(ends, position + 5)  # the segment that completes the header
+                self._refuse(kind, length, buffer[: ends[told]], position, frames[told], timestamps[told], first_frame, base)
                 return
             if length > MAX_PLAIN and kind == 22 and not self.encrypted and base + position != self._oversized:
                 self._oversized = base + position
-                self.fault(self, "defect", frames[first], f"record of {length} bytes, more than the {MAX_PLAIN} allowed in the clear")
+                told = bisect_left(ends, position + 5)
+                self.fault(self, "defect", frames[told], f"record of {length} bytes, more than the {MAX_PLAIN} allowed in the clear")
             end = position + 5 + length
             if end > size:
                 break

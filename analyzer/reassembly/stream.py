@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from analyzer.reassembly.sequence import distance
@@ -155,6 +156,19 @@ class Stream:
             self._recent.append(piece)
             return [piece]
         return self._add_oddly(sequence, data, frame, timestamp, max(wire_length or 0, len(data)))
+
+    def add_run(self, sequence: int, data: bytes, ends: Sequence[int], frames: Sequence[int], timestamps: Sequence[int]) -> bool:
+        """Take several segments, captured whole, each beginning where the one before ended: those up to ``ends[i]`` of ``data``
+        came in ``frames[i]``. The same as ``add`` for each. False, and nothing is taken, where that would give other than these."""
+        if sequence != self._sequence or not self._in_order:
+            return False
+        first = max(0, len(ends) - HISTORY)  # of earlier ones nothing is remembered
+        begin = ends[first - 1] if first else 0
+        for end, frame, timestamp in zip(ends[first:], frames[first:], timestamps[first:], strict=True):
+            self._recent.append(_new(Piece, (self._next + begin, data[begin:end], frame, timestamp)))
+            begin = end
+        self._move(len(data))
+        return True
 
     def skip_gap(self) -> list[Piece]:
         """Give up the hole at the front: what waited behind it comes back. Nothing held: nothing happens."""

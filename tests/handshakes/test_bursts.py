@@ -97,3 +97,29 @@ def test_bursts_read_as_their_segments(name: str, known: bool, chance) -> None:
     segments = cut(name, chance)
     starts = (STARTS[True], STARTS[False]) if known else (None, None)
     assert by_burst(segments, starts) == by_segment(segments, starts)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    chance=st.randoms(use_true_random=False),
+    sizes=st.lists(st.sampled_from((0, 1, 19, 40, 1000, 16_401)), min_size=1, max_size=6),
+    size=st.sampled_from((3, 100, 1448, 9000, 70_000)),
+)
+def test_a_long_download_in_bursts_reads_as_its_segments(known: bool, chance, sizes: list[int], size: int) -> None:
+    starts = (STARTS[True], STARTS[False]) if known else (None, None)
+    segments: list[Segment] = []
+    sent = {True: 0, False: 0}
+    for from_client, data in flights_of("completed--java-java-tls13"):
+        segments.append((from_client, STARTS[from_client] + sent[from_client] & 0xFFFFFFFF, data, len(segments) + 4))
+        sent[from_client] += len(data)
+    kinds = (23,) * 100 + (20, 21, 22, 24, 99)
+    records = [(bytes((chance.choice(kinds), 3, 3)) + n.to_bytes(2, "big") + bytes(n)) for n in sizes * 10]
+    stream = b"".join(records) * (2_000_000 // (1 + sum(map(len, records))) if size >= 100 else 1)
+    segments += [
+        (False, STARTS[False] + sent[False] + at & 0xFFFFFFFF, stream[at : at + size], frame)
+        for frame, at in enumerate(range(0, min(len(stream), 900 * size), size), len(segments) + 4)
+    ]
+    if chance.random() < 0.3:
+        segments.insert(chance.randrange(len(segments)), chance.choice(segments))
+    assert by_burst(segments, starts) == by_segment(segments, starts)
