@@ -36,7 +36,7 @@ def find_whole(
     placed: Placement,
 ) -> list[Flight | Plain | None]:
     """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS (from the first byte, or
-    after a dialogue) or plain HTTP, or its SYNs were not seen.
+    after a dialogue) or plain HTTP.
 
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
     segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
@@ -63,15 +63,26 @@ def find_whole(
                 starts[index, side] = (number + len(sent)) & 0xFFFFFFFF
                 has_begun[index, side] = True
 
+    side_index = server_side.astype(np.int64)
+    flow_begins = stops - np.diff(stops, prepend=0)
+    record = _begins_as_tls(s.data, s.payload_offset[at], length)
+    # where the SYN was not captured the direction must begin with a hello: at the number that the flow's first payload acknowledges,
+    # if that is the other side's, else wherever it is
+    begun = np.stack([columns["syn_frame"][rows] > 0, columns["syn_ack_frame"][rows] > 0], axis=1) | has_begun
+    unknown = np.flatnonzero(~begun[flow_of, side_index] & fresh[flow_of])
+    if len(unknown):
+        flow, side, here = flow_of[unknown], side_index[unknown], at[begins[unknown]]
+        opening = head[flow_begins[flow]]
+        told = (placed.direction[opening] != placed.direction[here]) & ((s.flags[opening] & TcpFlag.ACK) != 0)
+        starts[flow, side] = np.where(told, s.acknowledgment[opening], sequence[begins[unknown]])
+        begun[flow, side] = record[begins[unknown]] & _is_hello(s.data, s.payload_offset[here], s.payload_length[here], side + 1)
+
     expected = np.empty(len(at), np.uint32)
     expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
-    side_index = server_side.astype(np.int64)
     expected[begins] = starts[flow_of, side_index]
-    flow_begins = stops - np.diff(stops, prepend=0)
     good = (sequence == expected) & (length == s.wire_length[at])
     clean: npt.NDArray[np.bool_] = np.logical_and.reduceat(good, flow_begins)
-    clean &= follows & (columns["syn_frame"][rows] > 0) & (columns["syn_ack_frame"][rows] > 0)
-    record = _begins_as_tls(s.data, s.payload_offset[at], length)
+    clean &= follows & begun.all(axis=1)
     tls = np.logical_and.reduceat(record[begins] | has_begun[flow_of, side_index], np.flatnonzero(np.diff(flow_of, prepend=-1)))
     # a client that sends a record after something else said in the clear what it wanted
     after = fresh & ~tls & np.logical_or.reduceat(record & ~by_server & ~first, flow_begins)
@@ -121,6 +132,13 @@ def _begins_as_tls(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any
     last = len(data) - 1
     kind, major, minor = data[at], data[np.minimum(at + 1, last)], data[np.minimum(at + 2, last)]
     result: npt.NDArray[np.bool_] = (length >= 3) & ((kind == 22) | (kind == 21)) & (major == 3) & (minor <= 4)
+    return result
+
+
+def _is_hello(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any], kind: I64) -> npt.NDArray[np.bool_]:
+    """Whether the records that begin ``at`` hold an alert, or begin with a handshake message of this kind."""
+    place = np.minimum(at + 5, len(data) - 1)
+    result: npt.NDArray[np.bool_] = (length > 5) & ((data[at] == 21) | (data[place] == kind))
     return result
 
 
