@@ -306,6 +306,12 @@ class Handshake(Shown):
         self.known_segments = segments
 
     @property
+    def is_whole(self) -> bool:
+        """All that either side sent or acknowledged was plainly captured, once and in order; False where only segments can tell."""
+        look = getattr(self.read_segments, "is_whole", None)
+        return look is not None and bool(look())
+
+    @property
     def selected_version(self) -> int | None:
         """Version the server chose (drafts keep their number); None without ServerHello."""
         hello = self.server_hello or self.hello_retry
