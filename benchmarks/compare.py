@@ -2,7 +2,7 @@
 
 Each command is run ``--runs`` times in turn with the others, so that a machine whose speed drifts slows all of them;
 medians are printed, and written to ``benchmarks/results.md`` when all workloads were run. Peak memory is the operating
-system's own figure (ru_maxrss of the finished process).
+system's own figure (ru_maxrss of the finished process; of several processes the largest one's).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def commands(path: Path) -> dict[str, list[str]]:
     handshake = [sys.executable, "-m", "analyzer"]
     known = {
         "handshake": [*handshake, "analyze", str(path)],
+        **({"handshake, 1 process": [*handshake, "analyze", "--workers", "1", str(path)]} if (os.cpu_count() or 1) > 2 else {}),
         "handshake jsonl": [*handshake, "analyze", "--format", "jsonl", "--quiet", str(path)],
     }
     if shutil.which("tshark"):
@@ -97,12 +98,12 @@ def compare(name: str, path: Path, runs: int, handshakes: int) -> list[str]:
             seconds[tool].append(taken)
             memory[tool] = max(memory[tool], peak)
     base = statistics.median(seconds["tshark"]) if "tshark" in seconds else None
-    print(f"  {'tool':<16} {'seconds':>8} {'x tshark':>9} {'MB/s':>8} {'handshakes/s':>13} {'peak MB':>8}")
+    print(f"  {'tool':<20} {'seconds':>8} {'x tshark':>9} {'MB/s':>8} {'handshakes/s':>13} {'peak MB':>8}")
     for tool, taken in seconds.items():
         median = statistics.median(taken)
         ratio = f"{base / median:9.1f}" if base else f"{'-':>9}"
         rate = f"{handshakes / median:13.0f}" if handshakes else f"{'-':>13}"
-        print(f"  {tool:<16} {median:8.2f} {ratio} {size / median:8.1f} {rate} {memory[tool]:8.0f}")
+        print(f"  {tool:<20} {median:8.2f} {ratio} {size / median:8.1f} {rate} {memory[tool]:8.0f}")
         written.append(f"| {tool} | {median:.2f} | {ratio.strip()} | {size / median:.1f} | {rate.strip()} | {memory[tool]:.0f} |")
     return [*written, ""]
 

@@ -46,6 +46,7 @@ def analyze(
     fail_on: given.FailOn = None,
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
+    workers: given.Workers = None,
     cluster: given.Cluster = None,
     export_to: given.ExportDecrypted = None,
 ) -> None:
@@ -74,6 +75,7 @@ def analyze(
         since=since,
         until=until,
         reader=reader,
+        workers=workers if export_to is None else 1,  # the keys are wanted here
         cluster=cluster,
     )
     from analyzer.cli.selection import Selection

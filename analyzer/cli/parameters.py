@@ -13,7 +13,7 @@ from analyzer.model.options import Options
 
 __all__ = [
     "CaFile", "Captures", "Cause", "Cluster", "ExportDecrypted", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath",
-    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "options_from", "read_fields", "read_ports", "read_time",
+    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields", "read_ports", "read_time",
 ]  # fmt: skip
 
 _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
@@ -32,6 +32,15 @@ ServerPort = Annotated[
     Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
 ]
 Reader = Annotated[str, Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
+Workers = Annotated[
+    int | None,
+    Option(
+        metavar="N",
+        min=1,
+        help="Processes that read at once; the result is the same. Default: as many as pay, at most 4. Pipes and URLs are read by 1.",
+        show_default=False,
+    ),
+]
 Cluster = Annotated[
     str | None,
     Option(metavar="ADDRESS", help="Scheduler of a Dask cluster (tcp://host:8786): each capture is read by a worker."),
@@ -127,6 +136,7 @@ def options_from(
     since: str | None = None,
     until: str | None = None,
     reader: str = "native",
+    workers: int | None = 1,
     cluster: str | None = None,
 ) -> Options:
     """The command line's words as Options. Raises UsageError."""
@@ -142,5 +152,6 @@ def options_from(
         since=None if since is None else read_time(since),
         until=None if until is None else read_time(until),
         reader=reader,
+        workers=workers or 0,
         cluster=cluster,
     )

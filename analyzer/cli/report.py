@@ -28,6 +28,7 @@ def report(
     fail_on: given.FailOn = None,
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
+    workers: given.Workers = None,
 ) -> None:
     """Write one HTML file that says what failed and why, and draws each failure. It opens without a network.
 
@@ -50,6 +51,7 @@ def report(
         fail_on=fail_on,
         quiet=quiet,
         reader=reader,
+        workers=workers,
     )
     if output != "-" and not quiet:
         complain(f"wrote {output}")

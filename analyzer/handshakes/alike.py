@@ -24,7 +24,7 @@ from analyzer.model.hello import Alert, ClientHello, ServerHello, ServerKeyExcha
 from analyzer.tls import messages as tls
 from analyzer.tls.templates import Traced
 
-__all__ = ["Alikes"]
+__all__ = ["Alikes", "make_messages"]
 
 _NAMES = tuple(field.name for field in fields(Handshake))
 _PLACE = {name: index for index, name in enumerate(_NAMES)}
@@ -214,7 +214,7 @@ def _make(
     values[_ICMP] = icmp
     values[_ALERTS] = [Alert(frames[segment], times[segment], *rest) for segment, rest in model.alerts]
     values[_FAULTS], values[_MESSAGES], values[_ALSO], values[_CLOSING] = [], [], [], []
-    values[_READ_MESSAGES] = partial(_make_messages, model.messages, frames, times)
+    values[_READ_MESSAGES] = partial(make_messages, model.messages, frames, times)
     return Handshake(*values)
 
 
@@ -231,7 +231,8 @@ def _decides(hello: ClientHello) -> tuple[object, ...]:
     return hello.early_data, bool(hello.session_ticket_length), hello.length
 
 
-def _make_messages(messages: _Messages, frames: Sequence[int], times: Sequence[int]) -> list[Message]:
+def make_messages(messages: _Messages, frames: Sequence[int], times: Sequence[int]) -> list[Message]:
+    """The messages of a handshake that is like another, from its own frames and times."""
     return [_new_message(Message, (frames[last], times[last], *between, frames[first], *after)) for last, first, between, after in messages]
 
 

@@ -44,10 +44,15 @@ _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 
 
 class Tracker:
-    """Follows every flow. ``take`` a batch; ``ended`` gives the handshakes that are over; ``finish`` the rest."""
+    """Follows every flow. ``take`` a batch; ``ended`` gives the handshakes that are over; ``finish`` the rest.
 
-    def __init__(self, options: Options, keylog: Any = None) -> None:
+    ``share`` (k, n): of n trackers that are given the same segments this is number k, and makes the handshakes of its flows only.
+    The table of flows is the same in all of them.
+    """
+
+    def __init__(self, options: Options, keylog: Any = None, share: tuple[int, int] | None = None) -> None:
         self.options = options
+        self._share = share
         self.keylog = keylog
         self.table = FlowTable(options.limits.flows)
         self.caps: dict[str, int] = {}
@@ -111,18 +116,19 @@ class Tracker:
             ordered = ordered[~reset]
         if len(ordered) == 0:
             return
-        flows = placed.flow[ordered]
-        cuts = np.flatnonzero(flows[1:] != flows[:-1]) + 1
-        begins = np.concatenate([[0], cuts])
-        ends = np.concatenate([cuts, [len(ordered)]])
-        # the first segments of every flow at once; a long flow's others only if its handshake still goes on
-        rank = np.arange(len(ordered)) - np.repeat(begins, ends - begins)
-        head = ordered[rank < _HEAD]
-        stops = np.cumsum(np.minimum(ends - begins, _HEAD))
+        flows, begins, ends, head, stops = _by_flow(ordered, placed)
         data = s.data.data
         rows = flows[begins]
         fresh = table["state"][rows] == FlowState.NEW
         self._meet(rows[fresh], head[(stops - np.minimum(ends - begins, _HEAD))[fresh]], s, placed, data)
+        if self._share is not None:
+            wanted = self._wants(rows, fresh)
+            table["state"][rows[~wanted]] = FlowState.PAST
+            if not wanted.any():
+                return
+            ordered, fresh = ordered[np.repeat(wanted, ends - begins)], fresh[wanted]
+            flows, begins, ends, head, stops = _by_flow(ordered, placed)
+            rows = flows[begins]
         connections = self._connections
         flights: list[Flight | Plain | None] = [None] * len(rows)
         if self.keylog is None:
@@ -145,6 +151,27 @@ class Tracker:
                 elif count > _HEAD:
                     odd.append(-1 - index)
         self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
+
+    def _mine(self, rows: I64) -> npt.NDArray[np.bool_]:
+        """Of these flows those whose handshakes are made here."""
+        if self._share is None:
+            return np.ones(len(rows), np.bool_)
+        place, trackers = self._share
+        # not simply in turn: every second connection may be a probe of a load balancer
+        mixed = (self.table["number"][rows] * 0x9E3779B1 & 0xFFFFFFFF) >> 12
+        mine: npt.NDArray[np.bool_] = mixed % trackers == place
+        return mine
+
+    def _wants(self, rows: I64, fresh: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Of these flows with payload those whose bytes are read here: this tracker's own, and until its server is known to speak TLS
+        every other one on a port where TLS is not at home, for what is seen of one flow there makes others attempts too."""
+        c = self.table.columns
+        wanted = self._mine(rows)
+        port = np.where(c["client"][rows] == 1, c["source_port"][rows], c["destination_port"][rows])
+        for index in np.flatnonzero(~wanted & ~self._at_home[port]).tolist():
+            server = self._server_of(int(rows[index])) if fresh[index] else None
+            wanted[index] = server is None or not (server in self._tls_servers and server in self._tls_at_once)
+        return wanted
 
     def _feed_odd(
         self, odd: list[int], rows: I64, begins: I64, ends: I64, ordered: I64, head: I64, stops: I64, s: SegmentBatch, placed: Placement
@@ -259,6 +286,8 @@ class Tracker:
         state = c["state"][rows]
         known = np.fromiter((row in self._parts or row in self._plain for row in rows.tolist()), np.bool_, len(rows))
         wanted = (state == FlowState.ACTIVE) | (state == FlowState.NEW) | (known & (state <= FlowState.PAST))
+        if self._share is not None:
+            wanted &= self._mine(rows)
         if len(self._parts) > _KEPT_WITHOUT_PAYLOAD:
             wanted &= (state == FlowState.ACTIVE) | known
         limit = self.options.limits.segments
@@ -359,11 +388,11 @@ class Tracker:
         c = self.table.columns
         rows = rows[np.argsort(c["number"][rows], kind="stable")]
         self._note_servers(rows)
-        wanted = self._attempts(rows)
+        mine = rows[self._mine(rows)]
+        chosen = mine[self._attempts(mine)]
         c["state"][rows] = FlowState.GONE
         result: list[Handshake] = []
         limit = self.options.limits.segments
-        chosen = rows[wanted]
         clients = c["client"][chosen].tolist()
         for row, flow, client in zip(chosen.tolist(), read_flows(self.table, chosen), clients, strict=True):
             connection = self._connections.pop(row, None) or self._plain.get(row)
@@ -451,3 +480,14 @@ def _asked_for_tls(connection: Connection) -> bool:
     from analyzer.dialogues import went_on_in_clear
 
     return not went_on_in_clear(dialogue)
+
+
+def _by_flow(ordered: I64, placed: Placement) -> tuple[I64, I64, I64, I64, I64]:
+    """Payload segments sorted by flow, cut into flows: (flow of each, where each flow begins and ends, the first ``_HEAD`` segments
+    of every flow at once, where those of each flow end). A long flow's others are wanted only if its handshake still goes on."""
+    flows = placed.flow[ordered]
+    cuts = np.flatnonzero(flows[1:] != flows[:-1]) + 1
+    begins = np.concatenate([[0], cuts])
+    ends = np.concatenate([cuts, [len(ordered)]])
+    rank = np.arange(len(ordered)) - np.repeat(begins, ends - begins)
+    return flows, begins, ends, ordered[rank < _HEAD], np.cumsum(np.minimum(ends - begins, _HEAD))

@@ -47,6 +47,7 @@ class Options:
     reader: str = "native"
     """'native' or 'tshark'."""
     workers: int = 1
+    """Processes that read captures at once; 0: as many as pay. What cannot be read several times (a pipe, a URL) is read by one."""
     cluster: str | None = None
     keeps_flows: bool = True
     """The table of flows will be asked for: every connection is remembered to the end. Without, memory does not grow with a capture."""

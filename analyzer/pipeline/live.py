@@ -15,19 +15,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analyzer.decode.decoder import Decoder
 from analyzer.diagnosis.context import CaptureFacts
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.errors import UsageError
 from analyzer.flows import FlowState
-from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch, SegmentBatch
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Limits, Options
 from analyzer.pipeline.copies import Copies
 from analyzer.pipeline.followed_keylog import FollowedKeyLog
-from analyzer.pipeline.run import Run, Totals
+from analyzer.pipeline.reading import Reading, settled
+from analyzer.pipeline.run import Run
 from analyzer.sources.live import ANY, LiveSource
 
 __all__ = ["LIVE_FLOWS", "LiveRun", "Taken"]
@@ -64,14 +63,12 @@ class LiveRun(Run):
         if chosen.limits == Limits():
             chosen = replace(chosen, limits=Limits(flows=LIVE_FLOWS))
         self.options = replace(chosen, live=True)
-        self.source = source  # type: ignore[assignment]
         self.live = source
         self._log = FollowedKeyLog(chosen.keylog) if chosen.keylog is not None else None
-        self.keylog = self._log.keylog if self._log is not None else None
-        self.decoder = Decoder(self.options.limits)
-        self.tracker = Tracker(self.options, self.keylog)
+        self.reading = Reading(source, self.options, self._log.keylog if self._log is not None else None)  # type: ignore[arg-type]
+        self.source = self.reading.source
+        self.decoder, self.tracker, self.totals = self.reading.decoder, self.reading.tracker, self.reading.totals
         self.diagnosis = Diagnosis(self.options)
-        self.totals = Totals()
         self._facts = self.diagnosis.context.captures.setdefault(0, CaptureFacts())
         self.taken: Callable[[Taken], None] | None = None
         """Called with every batch once its segments have their flows: keeps frames."""
@@ -80,7 +77,6 @@ class LiveRun(Run):
         self.unlisted = 0
         """Connections without a byte that got no row because there were too many."""
         self._copies = Copies() if source.interface == ANY else None
-        self._secrets_taken = 0
         self._pending: list[Handshake] = []
         self._waiting: deque[Handshake] = deque()
         self._allowance = float(_SAVED)
@@ -172,6 +168,9 @@ class LiveRun(Run):
         for cause in registry.load_rules():
             with contextlib.suppress(UsageError, ValueError):
                 registry.read_page(cause)
+
+    def _learn(self, handshakes: list[Handshake]) -> list[Handshake]:
+        return super()._learn(settled(handshakes))
 
     def _take(self, batch: FrameBatch) -> None:
         totals = self.totals

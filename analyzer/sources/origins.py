@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +30,25 @@ class Origin:
     path: str = ""
     file: Any = None
     chosen: bool = True
+    most: int | None = None
+    """Bytes of a file that count: a file that somebody writes to has another size for each who opens it."""
 
     @property
     def reopens(self) -> bool:
         """Whether it can be opened a second time from its start."""
         return self.file is None and self.path != "-" and ("://" in self.path or Path(self.path).is_file())
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file on this machine."""
+        return self.reopens and "://" not in self.path
+
+    def as_it_is(self) -> Origin:
+        """The same, without what will be added to it. What cannot be looked at stays as it is: opening it says why."""
+        try:
+            return replace(self, most=Path(self.path).stat().st_size)
+        except OSError:
+            return self
 
     def open(self) -> ByteStream:
         """Open the bytes. Raises SourceError."""
@@ -45,7 +59,7 @@ class Origin:
         if "://" in self.path:
             return _open_url(self.path)
         try:
-            return FileStream(self.path)
+            return FileStream(self.path, self.most)
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.name}: {_reason(error)}") from None
 

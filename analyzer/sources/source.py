@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -55,6 +56,7 @@ class Source:
         self.secrets: list[bytes] = []
         self.warnings: list[str] = []
         self.size: int | None = None
+        self._origins = origins
         self._tshark = reader == "tshark"
         self._batch_bytes = batch_bytes
         self._inflate_ratio = inflate_ratio
@@ -171,6 +173,16 @@ class Source:
         if len(parts) == 1:
             return parts[0].open(self._batch_bytes)
         return merge_parts(parts, self._batch_bytes)
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether several processes can read it at once at no more cost than the reading: files on this machine, read natively."""
+        return not self._tshark and all(origin.is_file for origin in self._origins)
+
+    def opener(self) -> Callable[[], Source]:
+        """What opens the same captures from their start, in any process and as often as it is called. What is added to a file from now
+        on is left out, so that all who open it read the same. It raises SourceError."""
+        return partial(Source, [origin.as_it_is() for origin in self._origins], "native", self._batch_bytes, self._inflate_ratio)
 
     def close(self) -> None:
         """Close what is still open; closing twice does nothing."""

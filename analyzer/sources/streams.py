@@ -40,13 +40,14 @@ class ByteStream(Protocol):
 
 
 class FileStream:
-    """A file, pipe or device by path or descriptor, without Python's buffering in between."""
+    """A file, pipe or device by path or descriptor, without Python's buffering in between; its first ``most`` bytes where that is given."""
 
-    def __init__(self, file: str | int) -> None:
+    def __init__(self, file: str | int, most: int | None = None) -> None:
         self._file = io.FileIO(file, "r", closefd=not isinstance(file, int))
         status = os.fstat(self._file.fileno())
         self._regular = stat.S_ISREG(status.st_mode)
         self.size = status.st_size if self._regular else None
+        self._most = most
         if stat.S_ISFIFO(status.st_mode):
             _widen(self._file.fileno())
         self.position = 0
@@ -54,6 +55,8 @@ class FileStream:
 
     def readinto(self, target: memoryview) -> int:
         """See ``ByteStream.readinto``."""
+        if self._most is not None:
+            target = target[: self._most - self.position]
         try:
             count = self._file.readinto(target) or 0
         except OSError as error:
