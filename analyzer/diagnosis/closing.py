@@ -36,6 +36,9 @@ _TLS12 = 0x0303
 _SHORTEST_SERVER_HELLO = 42
 """Bytes: header, version, random, empty session id, suite, compression (RFC 5246 section 7.4.1.3)."""
 
+_VERDICT = 500_000_000
+"""ns after which a server that asked for no certificate hardly answers the client's Finished any more: it closes for another reason."""
+
 _TCP_ONLY = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED})
 
 
@@ -256,41 +259,59 @@ def _went_on(handshake: Handshake) -> bool:
     """TLS 1.3, after the client's Finished: whether the server took it.
 
     A client that closes in good order first, or a server that sends anything longer than an alert,
-    settles it. A server that sends nothing but an alert's length, or closes at once, refused; one that asked for a
-    certificate did so even when the client had said goodbye already, for a server content with it sends tickets.
+    settles it. A server that sends nothing but an alert's length at once refused, unless the client takes leave in answer;
+    one that asked for a certificate did so even when the client had said goodbye already, for a server content with it sends
+    tickets. Who asked for none has nothing to refuse but a Finished that does not verify, and says so: one that has it and
+    closes without a word has no tickets, and nothing to say.
     """
     flow = handshake.flow
     finished = handshake.client_finished_frame
-    if handshake.early_data_bytes and not handshake.client_certificate_requested and _answered_early(handshake):
+    asked = handshake.client_certificate_requested
+    if handshake.early_data_bytes and not asked and _answered_early(handshake):
         return True
     for alert in handshake.alerts:
         if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
             return False
     server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
     client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
-    said_goodbye = False
-    spoke = False
-    past = False
+    said_goodbye = refused = False
+    sent = 0  # ns: when the client's Finished was
     for message in handshake.messages:
         if message.from_client:
-            if past and is_alert_sized(message) and not (server_close and message.frame > server_close):
-                said_goodbye = True
-            past = past or message.frame >= finished
+            if sent and is_alert_sized(message):
+                if refused:
+                    return True  # that was a goodbye: nobody takes leave of who refused
+                said_goodbye = said_goodbye or not (server_close and message.frame > server_close)
+            elif message.frame >= finished:
+                sent = sent or message.timestamp or 1
             continue
-        if not past or message.kind == "change_cipher_spec":
+        if not sent or message.kind == "change_cipher_spec":
             continue
-        asked = handshake.client_certificate_requested
-        if client_close and message.frame > client_close and not asked:
-            break
-        if is_alert_sized(message) or message.kind == "alert":
-            if not spoke and (asked or not said_goodbye):
-                return False
-        else:
+        after_close = client_close > 0 and message.frame > client_close
+        late = message.timestamp - sent > _VERDICT
+        if after_close and (late or not asked):
+            break  # it answers the close
+        if not is_alert_sized(message) and message.kind != "alert":
             return True
-        spoke = True
+        if asked:
+            return False
+        refused = refused or not (said_goodbye or late)
+    if refused:
+        return False
     if said_goodbye or (client_close and (not server_close or client_close < server_close)):
         return True
-    return handshake.stage == Stage.ESTABLISHED and not server_close
+    if server_close:
+        return not asked and server_close == flow.server_fin_frame and _has_finished(handshake)
+    return handshake.stage == Stage.ESTABLISHED
+
+
+def _has_finished(handshake: Handshake) -> bool:
+    """Whether the server closed (FIN: it had read all it got) with the client's Finished among what it acknowledged."""
+    finished, closed = handshake.client_finished_frame, handshake.flow.server_fin_frame
+    if closed < finished:
+        return False
+    end = max((s.sequence + s.length for s in handshake.segments if s.frame == finished), default=0)
+    return any(s.frame == closed and s.acknowledgment >= end for s in handshake.segments) or not handshake.segments
 
 
 def _answered_early(handshake: Handshake) -> bool:

@@ -3,7 +3,8 @@
 Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks,
 monitors and probes, whose handshakes are complete in every sense, with and without goodbye (close_notify). What tells
 them apart: who offers HTTP and then sends no request found something wrong, and so did a stack known to judge afterwards
-(Node) that breaks off without goodbye.
+(Node) that breaks off without goodbye. OpenSSL judges inside the handshake, whatever its program offers: of its programs
+only those count that are known to look again (curl at the name, the pin and the stapled answer).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple, cast
 from analyzer.diagnosis.closing import has_holes, is_alert_sized
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import quiet_before_close
-from analyzer.diagnosis.refusals import Refusal
+from analyzer.diagnosis.refusals import Refusal, is_openssl
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -27,6 +28,7 @@ _TICKETS = 4
 """Server records after the client's Finished that may be tickets and a goodbye (TLS 1.3)."""
 _RACE = 10_000_000_000
 _TLS13_SUITES = 0x13
+_SESSION_TICKET = 35
 _NODE_SUITES = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0x009E, 0xC027)
 """How Node's ``tls.DEFAULT_CIPHERS`` begins below TLS 1.3, another order than that of OpenSSL itself."""
 
@@ -72,11 +74,20 @@ def find_departure(handshake: Handshake) -> Departure | None:
             return None  # it began another handshake
     if handshake.client_application_records > (goodbye and handshake.is_tls13):
         return None
-    return Departure(left, goodbye, _offers_http(hello) or (not goodbye and _is_node(hello)))
+    return Departure(left, goodbye, _judges_late(hello, goodbye))
 
 
-def _offers_http(hello: ClientHello) -> bool:
-    return any(name.startswith(("h2", "http/")) for name in hello.alpn)
+def _judges_late(hello: ClientHello, goodbye: bool) -> bool:
+    if not goodbye and _is_node(hello):
+        return True
+    if not any(name.startswith(("h2", "http/")) for name in hello.alpn):
+        return False
+    return (goodbye and _is_curl(hello)) if is_openssl(hello) else True
+
+
+def _is_curl(hello: ClientHello) -> bool:
+    """Of OpenSSL's hellos that offer HTTP, curl's has no session ticket, and HTTP/2 beside post-handshake authentication."""
+    return _SESSION_TICKET not in hello.extension_types or (hello.post_handshake_auth and "h2" in hello.alpn)
 
 
 def _is_node(hello: ClientHello) -> bool:

@@ -328,6 +328,24 @@ def test_client_that_offers_http_and_asks_nothing_is_suspected_but_not_beside_an
     assert again.outcome == "completed"
 
 
+@pytest.mark.parametrize(("alpn", "extensions", "later", "goodbye", "outcome"), [
+    (("h2", "http/1.1"), (0, 11, 10, 35, 16, 22, 23, 13, 43, 45, 51), False, True, "completed"),  # openssl s_client -alpn
+    (("http/1.1",), (0, 11, 10, 35, 16, 22, 23, 49, 13, 43, 45, 51), True, True, "completed"),  # Python's http.client
+    (("h2", "http/1.1"), (0, 11, 10, 16, 22, 23, 49, 13, 43, 45, 51), True, False, "completed"),  # curl, killed
+    (("h2", "http/1.1"), (0, 11, 10, 16, 22, 23, 49, 13, 43, 45, 51), True, True, "failed"),  # curl: names, pins, staples
+    (("h2", "http/1.1"), (0, 11, 10, 35, 16, 22, 23, 49, 13, 43, 45, 51), True, True, "failed"),  # curl with tickets
+])  # fmt: skip
+def test_openssl_judges_inside_the_handshake_so_who_leaves_after_it_was_content(
+    alpn, extensions, later, goodbye, outcome, judge, make_handshake
+):
+    handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304), goodbye=goodbye)
+    hello = handshake.client_hello
+    hello.alpn, hello.extension_types, hello.post_handshake_auth = alpn, extensions, later
+    hello.ec_point_formats, hello.encrypt_then_mac = (0, 1, 2), True
+    judge(handshake)
+    assert handshake.outcome == outcome
+
+
 def test_resumed_handshake_shows_no_certificate_to_refuse(judge, make_handshake):
     finding = judge(make_handshake(version=0x0304, client_alert=None, resumption="psk"))
     assert finding is None or not finding.cause.startswith("cert-")

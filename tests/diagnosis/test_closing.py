@@ -145,11 +145,58 @@ def test_tls13_server_that_asked_for_a_certificate_and_sends_only_an_alert_refus
     assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
 
 
-def test_tls13_server_that_just_closes_after_the_clients_finished_refused(make_handshake):
+@pytest.mark.parametrize(("closed", "flags", "acknowledged", "outcome"), [
+    ("fin", 17, 381, "completed"),
+    ("fin", 17, 301, "failed"),  # it had closed before the Finished came
+    ("rst", 20, 381, "failed"),  # a process that dies leaves unread what was acknowledged for it
+])  # fmt: skip
+def test_tls13_server_without_tickets_that_closes_without_a_word_had_nothing_to_refuse(
+    closed, flags, acknowledged, outcome, make_handshake
+):
     handshake = _tls13(make_handshake)
+    handshake.segments = (
+        _segment(7, False, 24, 1, 301, 1999),
+        _segment(8, True, 24, 1, 2000, 300),
+        _segment(9, True, 24, 301, 2000, 80),
+        _segment(11, False, flags, 2000, acknowledged),
+    )
+    setattr(handshake.flow, f"server_{closed}_frame", 11)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == (outcome, "none" if outcome == "completed" else "server")
+
+
+def test_tls13_server_that_asked_for_a_certificate_and_closes_without_a_word_refused(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested = True
     handshake.flow.server_fin_frame = 11
     settle(handshake)
     assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+def test_tls13_server_whose_goodbye_the_client_returns_completed(make_handshake):
+    handshake = _tls13(make_handshake)
+    _record(handshake, 11, False, 19)
+    handshake.flow.server_fin_frame = 11
+    _record(handshake, 12, True, 19)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
+
+
+def test_tls13_server_without_tickets_that_is_tired_of_waiting_completed(make_handshake):
+    handshake = _tls13(make_handshake)
+    _record(handshake, 1_000_000_000, False, 19)
+    handshake.flow.server_fin_frame = 1_000_000_000
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
+
+
+def test_tls13_answer_to_a_late_close_is_no_verdict_on_the_clients_certificate(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested = True
+    handshake.flow.client_fin_frame = 1_000_000_000
+    _record(handshake, 1_000_000_001, False, 19)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
 
 
 @pytest.mark.parametrize(("version", "order", "outcome"), [

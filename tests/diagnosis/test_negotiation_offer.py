@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from negotiation_building import SCHEMES, SUITES_12, answer, attempt, hello, judge, only_tls13, served, verdict
 
+from analyzer.model.handshake import Stage
 from analyzer.model.hello import ServerKeyExchange
 
 
@@ -345,3 +346,10 @@ def test_what_was_weighed_is_forgotten_when_there_is_too_much(monkeypatch):
     diagnosis = Diagnosis()
     diagnosis.judge_all([attempt(hello(server_name=f"{n}.example"), alert=40, stream=n) for n in range(50)])
     assert 0 < len(diagnosis.context.weighed) <= 5
+
+
+def test_a_list_of_reserved_versions_alone_is_an_offer_too():
+    for chosen in (0x0301, 0x0303, 0x0304):
+        judged = attempt(hello(0x0301, supported_versions=(0x0A0A,)), answer(chosen), by="client", close="fin", stage=Stage.SERVER_HELLO)
+        judge(judged)
+        assert judged.outcome == "failed"

@@ -25,7 +25,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import first_close, look_at_reset
 from analyzer.diagnosis.rules.application._where import stage_text
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -63,4 +63,6 @@ class ServerClosedMidHandshake(Rule):
         if alert is not None:
             how = "said goodbye (close_notify)"
         summary = f"{words.server_text(handshake)} {how} in the middle of the handshake, {where}."
-        return self.found("likely", summary, evidence)
+        # in TLS 1.3 both have spoken their last word then: a server without tickets may as well have been content
+        sure: Confidence = "possible" if handshake.is_tls13 and stage == Stage.FINISHED else "likely"
+        return self.found(sure, summary, evidence)

@@ -49,10 +49,10 @@ def versions_of(hello: ClientHello) -> frozenset[int]:
     """Versions the client would take, drafts counted as 0x0304.
 
     Without supported_versions every one up to legacy_version is meant (RFC 8446 section 4.2.1): the lowest that
-    the client really takes cannot be seen.
+    the client really takes cannot be seen. Never empty: a list of reserved values (GREASE) alone stands as it is.
     """
     if hello.supported_versions:
-        return frozenset(effective_version(v) for v in hello.offered_versions)
+        return frozenset(effective_version(v) for v in hello.offered_versions or hello.supported_versions)
     known = [v for v in _VERSIONS if v <= hello.legacy_version]
     return frozenset(known or [hello.legacy_version])
 

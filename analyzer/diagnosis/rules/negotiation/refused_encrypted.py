@@ -48,7 +48,9 @@ class RefusedEncrypted(Rule):
         if place is None:
             return None
         summary = f"{who.capitalize()} refused with an encrypted alert {place}; its reason is hidden."
-        return self.found("likely", summary, handshake.closing_evidence)
+        # a server without tickets that takes leave at once looks the same in TLS 1.3
+        goodbye = handshake.is_tls13 and not alert.from_client and handshake.client_finished_frame > 0
+        return self.found("possible" if goodbye else "likely", summary, handshake.closing_evidence)
 
 
 def _place(handshake: Handshake, *, from_client: bool) -> str | None:
