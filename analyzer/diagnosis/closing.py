@@ -170,6 +170,8 @@ def has_holes(handshake: Handshake) -> bool:
 
     Bytes that nobody acknowledged were lost on their way, and are not the capture's fault.
     """
+    if handshake.is_whole:
+        return False
     segments = handshake.segments
     if not segments:
         return handshake.flow.client_gaps > 0 or handshake.flow.server_gaps > 0

@@ -11,9 +11,9 @@ import re
 import shlex
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from analyzer.model.handshake import Handshake
-from analyzer.model.hello import ClientHello
 
 __all__ = ["PLACEHOLDERS", "command_values", "fill_commands", "is_plain_host_name"]
 
@@ -42,6 +42,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Z
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}\Z", re.ASCII)
 _PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,31}\Z", re.ASCII)
 _NAMES = 24  # of one kind: a command has to stay readable
+_STREAM = "\0"  # for the number of the stream: no value and no template holds one
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _FLAGS = {0x0300: "ssl3", 0x0301: "tls1", 0x0302: "tls1_1", 0x0303: "tls1_2", 0x0304: "tls1_3"}
 _CURL = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
@@ -64,20 +65,33 @@ def is_plain_host_name(name: str) -> bool:
 
 def command_values(handshake: Handshake) -> dict[str, str]:
     """Value of each placeholder, safe to stand in a shell command."""
-    flow = handshake.flow
-    hello = handshake.client_hello
-    name = hello.server_name if hello is not None else None
-    plain = name if name and is_plain_host_name(name) else None
-    address = flow.server_address if _ADDRESS.match(flow.server_address) else "ADDRESS"
-    client = flow.client_address if _ADDRESS.match(flow.client_address) else "CLIENT"
-    bracketed = f"[{address}]" if ":" in address else address
-    port = str(int(flow.server_port))
-    host = plain or ("NAME" if name else address)
+    return {**_values_of(*_told(handshake)), "stream": str(int(handshake.flow.stream))}
+
+
+def _told(handshake: Handshake) -> tuple[Any, ...]:
+    """What the commands depend on, but for the number of the stream."""
+    flow, hello = handshake.flow, handshake.client_hello
     version = handshake.selected_version or (hello.max_version if hello is not None else 0)
+    via = handshake.dialogue.via if handshake.dialogue is not None else ""
+    ends = flow.server_address, flow.server_port, flow.client_address, version, via
+    if hello is None:
+        return *ends, None, None
+    offer = hello.cipher_suites, hello.max_version, hello.named_groups, hello.signature_schemes, hello.alpn
+    return *ends, hello.server_name, offer
+
+
+@lru_cache(maxsize=256)
+def _values_of(
+    server: str, server_port: int, client: str, version: int, via: str, name: str | None, offer: tuple[Any, ...] | None
+) -> dict[str, str]:
+    plain = name if name and is_plain_host_name(name) else None
+    address = server if _ADDRESS.match(server) else "ADDRESS"
+    bracketed = f"[{address}]" if ":" in address else address
+    port = str(int(server_port))
+    host = plain or ("NAME" if name else address)
     if version >> 8 in (0x7F, 0xFB):
         version = 0x0304
-    via = handshake.dialogue.via if handshake.dialogue is not None else ""
-    values = {
+    return {
         "host": host,
         "name": plain or "NAME",
         "address": address,
@@ -89,24 +103,16 @@ def command_values(handshake: Handshake) -> dict[str, str]:
         "version_flag": f"-{_FLAGS[version]}" if version in _FLAGS else "",
         "curl_version": f"--tlsv{_CURL[version]} --tls-max {_CURL[version]}" if version in _CURL else "",
         "resolve": f"--resolve {plain}:{port}:{bracketed}" if plain else "",
-        **_offer_flags(hello),
-        "client": client,
-        "stream": str(int(flow.stream)),
+        **(_flags_of(*offer) if offer is not None else dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")),
+        "client": client if _ADDRESS.match(client) else "CLIENT",
     }
-    return values
-
-
-def _offer_flags(hello: ClientHello | None) -> dict[str, str]:
-    """What the client offered as options of s_client; what OpenSSL has no name for is left out, an option without a value too."""
-    if hello is None:
-        return dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")
-    return _flags_of(hello.cipher_suites, hello.max_version, hello.named_groups, hello.signature_schemes, hello.alpn)
 
 
 @lru_cache(maxsize=256)
 def _flags_of(
     suites: tuple[int, ...], max_version: int, groups: tuple[int, ...], schemes: tuple[int, ...], alpn: tuple[str, ...]
 ) -> dict[str, str]:
+    """What the client offered as options of s_client; what OpenSSL has no name for is left out, an option without a value too."""
     from analyzer.registries.named_groups import OPENSSL_GROUP_NAMES
     from analyzer.registries.openssl_names import OPENSSL_NAMES, OPENSSL_RETIRED_NAMES
     from analyzer.registries.signature_schemes import OPENSSL_SIGALG_NAMES
@@ -132,11 +138,21 @@ def fill_commands(templates: Iterable[str], handshake: Handshake, extra: dict[st
 
     A placeholder nobody knows stays as it is; a placeholder that is empty takes its space with it.
     """
+    if not extra:
+        stream = str(int(handshake.flow.stream))
+        return [command.replace(_STREAM, stream) for command in _fill(tuple(templates), _told(handshake))]
     values = command_values(handshake)
-    for key, value in (extra or {}).items():
+    for key, value in extra.items():
         values[key] = shlex.quote(value)
+    return [_filled(template, values) for template in templates]
 
-    def fill(match: re.Match[str]) -> str:
-        return values.get(match[1], match[0])
 
-    return [re.sub(r" {2,}", " ", _PLACEHOLDER.sub(fill, template)).strip() for template in templates]
+@lru_cache(maxsize=256)
+def _fill(templates: tuple[str, ...], told: tuple[Any, ...]) -> tuple[str, ...]:
+    """The commands of all handshakes of which the same is told; the stream's number is put in last."""
+    values = {**_values_of(*told), "stream": _STREAM}
+    return tuple(_filled(template, values) for template in templates)
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    return re.sub(r" {2,}", " ", _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)).strip()

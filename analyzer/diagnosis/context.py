@@ -16,10 +16,10 @@ from analyzer.diagnosis.chains import Chains
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.profiles import Answer, Attempt, ServerProfile, read_answer, shape_of
 from analyzer.diagnosis.trust import TrustStore
-from analyzer.model.batches import IcmpError
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 from analyzer.model.options import Options
+from analyzer.model.tcp import IcmpError
 
 __all__ = ["Attempt", "CaptureFacts", "Context", "ServerProfile"]
 

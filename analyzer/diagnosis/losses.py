@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.handshake import Handshake, Segment
+from analyzer.model.tcp import TcpFlag, TcpOption
 
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context

@@ -15,9 +15,9 @@ from typing import NamedTuple, cast
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Flow, Handshake, Segment
+from analyzer.model.tcp import TcpFlag, TcpOption
 
 __all__ = ["Reset", "Sign", "forged_reset", "judge_resets", "judge_segments", "reset_class", "settle_resets"]
 

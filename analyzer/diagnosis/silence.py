@@ -7,8 +7,8 @@ and never repeated, while the capture goes on, did not fail: its later packets a
 from __future__ import annotations
 
 from analyzer.diagnosis.losses import Delivery, read_delivery
-from analyzer.model.batches import TcpFlag
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag
 
 __all__ = ["CAUTION", "first_of", "missing_side", "shows_failure", "stuck"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.flight import Flight, read_flight
 from analyzer.handshakes.progress import tell_progress
-from analyzer.handshakes.segments import read_segments
+from analyzer.handshakes.segments import KeptSegments, read_segments
 from analyzer.handshakes.stage import stage_of
 from analyzer.model.batches import IcmpError, TcpFlag
 from analyzer.model.faults import Fault
@@ -65,7 +64,7 @@ def assemble(
         if connection.follower.keylog is not None:
             _tell_decryption(h, connection.follower)
     if parts:
-        h.read_segments = partial(read_segments, parts, client, limit)
+        h.read_segments = KeptSegments(read_segments, parts, client, limit)
     h.stage = stage_of(h, went_on, lambda: _hello_acknowledged(h, h.segments) if h.client_hello_end else True)
     if read_at_once and alikes is not None and flight is not None:
         alikes.remember(h, flight)
@@ -88,7 +87,7 @@ def _keep_segments(h: Handshake, parts: list[Any], client: int, limit: int) -> N
     if h.stage != Stage.ESTABLISHED:
         # they are slices of what was kept of whole batches, and this handshake may be held until the end
         parts = [part.copy() for part in parts]
-    h.read_segments = partial(read_segments, parts, client, limit)
+    h.read_segments = KeptSegments(read_segments, parts, client, limit)
 
 
 def _take_follower(h: Handshake, connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from analyzer.model.batches import SegmentBatch, TcpFlag
 from analyzer.model.handshake import Segment
 
-__all__ = ["KEPT", "keep_rows", "read_segments"]
+__all__ = ["KEPT", "KeptSegments", "keep_rows", "read_segments"]
 
 KEPT = np.dtype(
     [
@@ -24,7 +25,9 @@ KEPT = np.dtype(
 
 _COPIED = tuple(name for name in KEPT.names or () if name != "direction")
 _DUPLICATE_NS = 1_000_000
-_FLAGS, _DIRECTION, _SEQUENCE, _ACKNOWLEDGMENT = ((KEPT.names or ()).index(n) for n in ("flags", "direction", "sequence", "acknowledgment"))
+_FLAGS, _DIRECTION, _SEQUENCE, _ACKNOWLEDGMENT, _LENGTH = (
+    (KEPT.names or ()).index(name) for name in ("flags", "direction", "sequence", "acknowledgment", "wire_length")
+)
 _FIN, _SYN, _RST, _ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.ACK
 _HALF, _ALL = 1 << 31, (1 << 32) - 1
 _new = tuple.__new__
@@ -37,6 +40,39 @@ def keep_rows(s: SegmentBatch, at: npt.NDArray[np.int64], direction: npt.NDArray
         rows[name] = getattr(s, name)[at]
     rows["direction"] = direction[at]
     return rows
+
+
+class KeptSegments(partial[tuple[Segment, ...]]):
+    """``read_segments`` of what was kept, for when somebody asks."""
+
+    def is_whole(self) -> bool:
+        """Whether the rows alone show that nothing is missing: both SYNs, everything after them once and in order, and no
+        acknowledgment of anything else."""
+        parts, _, limit = self.args
+        kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
+        begun: list[int | None] = [None, None]
+        due = [0, 0]
+        acknowledged = [0, 0]
+        for row in kept.tolist():
+            flags, side = row[_FLAGS], row[_DIRECTION]
+            if flags & _RST:
+                continue
+            sequence, length = row[_SEQUENCE], row[_LENGTH]
+            if flags & _SYN:
+                if begun[side] is not None or length:
+                    return False
+                begun[side] = sequence
+                due[side] = 1
+            begin = begun[side]
+            if begin is None or (not flags & _SYN and (sequence - begin) & _ALL != due[side]):
+                return False
+            due[side] += length + (flags & _FIN)
+            if flags & _ACK:
+                other = begun[1 - side]
+                if other is None:
+                    return False
+                acknowledged[1 - side] = max(acknowledged[1 - side], (row[_ACKNOWLEDGMENT] - other) & _ALL)
+        return begun[0] is not None and begun[1] is not None and acknowledged[0] <= due[0] and acknowledged[1] <= due[1]
 
 
 def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tuple[Segment, ...]:

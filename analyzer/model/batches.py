@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.model.tcp import IcmpError, TcpFlag, TcpOption
+
 __all__ = ["FrameBatch", "IcmpError", "SegmentBatch", "TcpFlag", "TcpOption"]
 
 U8 = npt.NDArray[np.uint8]
@@ -19,18 +21,6 @@ U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-
-
-class TcpFlag:
-    """Bits of the TCP flags (RFC 9293 section 3.1)."""
-
-    FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
-
-
-class TcpOption:
-    """Bits of ``SegmentBatch.options``: which TCP options a segment carried."""
-
-    MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS, FAST_OPEN, MPTCP, OTHER = 1, 2, 4, 8, 16, 32, 64, 128
 
 
 @dataclass(slots=True)
@@ -59,27 +49,6 @@ class FrameBatch:
 
     def __len__(self) -> int:
         return len(self.offset)
-
-
-@dataclass(slots=True)
-class IcmpError:
-    """An ICMP or ICMPv6 error that quotes a TCP packet (few: one Python object each is fine)."""
-
-    frame: int
-    timestamp: int
-    reporter: str
-    """Address of the device that sent the error."""
-    version: int
-    type: int
-    code: int
-    mtu: int
-    """Next-hop MTU of 'fragmentation needed' / 'packet too big', else 0."""
-    source: tuple[int, int]
-    """Quoted source address as (high, low) 64-bit halves; IPv4 is mapped into ::ffff:0:0/96."""
-    destination: tuple[int, int]
-    source_port: int
-    destination_port: int
-    sequence: int
 
 
 @dataclass(slots=True)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from analyzer.model.faults import Fault
 from analyzer.model.finding import AbortedBy, Evidence, Finding, Outcome
 from analyzer.model.hello import Alert, Certificate, CertificateRequest, ClientHello, ServerHello, ServerKeyExchange
 from analyzer.model.shown import Shown
-
-if TYPE_CHECKING:
-    from analyzer.model.batches import IcmpError  # loads numpy, which a cause's page is shown without
+from analyzer.model.tcp import IcmpError
 
 __all__ = ["Dialogue", "Flow", "Handshake", "Message", "Segment", "Stage"]
 
@@ -306,6 +304,12 @@ class Handshake(Shown):
     def segments(self, segments: tuple[Segment, ...]) -> None:
         self.read_segments = None
         self.known_segments = segments
+
+    @property
+    def is_whole(self) -> bool:
+        """All that either side sent or acknowledged was plainly captured, once and in order; False where only segments can tell."""
+        look = getattr(self.read_segments, "is_whole", None)
+        return look is not None and bool(look())
 
     @property
     def selected_version(self) -> int | None:

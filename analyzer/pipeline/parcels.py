@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.handshakes.alike import make_messages
-from analyzer.handshakes.segments import KEPT, read_segments
+from analyzer.handshakes.segments import KEPT, KeptSegments, read_segments
 from analyzer.model.batches import IcmpError
 from analyzer.model.faults import Fault
 from analyzer.model.finding import Evidence
@@ -194,7 +194,7 @@ class Unpacker:
                 values[place] = tuple([shared[number] for number in values[place]])
         if values[_READ_SEGMENTS] is not None:
             rows, client, limit = values[_READ_SEGMENTS]
-            values[_READ_SEGMENTS] = partial(read_segments, [np.frombuffer(rows, KEPT)], client, limit)
+            values[_READ_SEGMENTS] = KeptSegments(read_segments, [np.frombuffer(rows, KEPT)], client, limit)
         elif values[_SEGMENTS]:
             values[_SEGMENTS] = tuple([_new(Segment, each) for each in values[_SEGMENTS]])
         return Handshake(*values)

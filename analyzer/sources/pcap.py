@@ -7,6 +7,7 @@ whose record header is eight bytes longer. Before version 2.3 the two lengths st
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,12 @@ _DIALECTS: Final = {0xA1B2C3D4: (16, 1000), 0xA1B23C4D: (16, 1), 0xA1B2CD34: (24
 
 MAGICS: Final = {magic.to_bytes(4, order): order for magic in _DIALECTS for order in ("little", "big")}
 """The first four bytes of a capture, and the byte order they tell."""
+
+_STEPS, _MOST_STEPS = 24, 8192
+"""Records stepped over one by one between two looks for a rhythm in their lengths."""
+
+_LONGEST_PERIOD, _FORESEEN = 4, 1024
+"""Records that a rhythm may have, and that one look takes in."""
 
 _DG_UX_VERSION: Final = 543
 """Major version of DG/UX tcpdump, whose lengths are swapped too."""
@@ -47,6 +54,7 @@ class PcapWalker:
         self._length_of = struct.Struct(f"{mark}{self._captured_at}xI").unpack_from
         # The upper half of the field holds the length of the frame check sequence.
         self._link_type = link_type & 0xFFFF
+        self._steps = _STEPS
         self.interfaces = [Interface(capture, self._link_type, snaplen)]
         self.capture = capture
         self.frames = 0
@@ -65,19 +73,46 @@ class PcapWalker:
         last = end - header
         cursor = start
         self.needed = 0
-        for _ in range(BATCH_FRAMES):
-            if cursor > last:
-                break
-            following = cursor + header + length_of(buffer, cursor)[0]
-            if following > end:
-                self.needed = following - cursor
-                break
-            keep(cursor)
-            cursor = following
+        while (left := BATCH_FRAMES - len(positions)) > 0:
+            for _ in range(min(left, self._steps)):
+                if cursor > last:
+                    break
+                following = cursor + header + length_of(buffer, cursor)[0]
+                if following > end:
+                    self.needed = following - cursor
+                    break
+                keep(cursor)
+                cursor = following
+            else:
+                foreseen = self._foresee(data, positions, cursor, end)[: BATCH_FRAMES + 1 - len(positions)]
+                positions += foreseen[:-1]
+                cursor = foreseen[-1]
+                continue
+            break
         batch = self._columns(data, positions) if positions else None
         if self.stopped is None and self.needed > header + LARGEST_FRAME:
             self._stop(self.needed - header)
         return batch, cursor
+
+    def _foresee(self, data: U8, positions: list[int], cursor: int, end: int) -> list[int]:
+        """``cursor``, and where the records behind it begin as long as they are in the rhythm of those before: a download is two
+        full segments and an acknowledgment, over and over. One look at hundreds of lengths costs as much as stepping over a few.
+        """
+        ahead = np.array([cursor], np.int64)
+        strides = [after - before for before, after in pairwise([*positions[-_STEPS:], cursor])]
+        period = next((p for p in range(1, _LONGEST_PERIOD + 1) if strides[p:] == strides[:-p]), 0)
+        if period and len(strides) == _STEPS:
+            rhythm = np.array(strides[-period:], np.int64)
+            ahead = cursor + np.append(0, np.cumsum(np.tile(rhythm, _FORESEEN // period)))
+            ahead = ahead[: int(np.searchsorted(ahead, end, "right"))]
+        if len(ahead) > 1:
+            lengths = gather_words(data, ahead[:-1] + self._captured_at, 1)[:, 0]
+            lengths = lengths.byteswap() if self._swapped else lengths
+            other = np.flatnonzero(lengths != np.diff(ahead) - self._header_bytes)
+            ahead = ahead[: 1 + int(other[0])] if len(other) else ahead
+        # in vain: the next look is further away, so that it costs little where there is no rhythm
+        self._steps = _STEPS if len(ahead) > _STEPS else min(self._steps * 4, _MOST_STEPS)
+        return ahead.tolist()  # type: ignore[no-any-return]
 
     def _columns(self, data: U8, positions: list[int]) -> FrameBatch | None:
         at = np.array(positions, np.int64)

@@ -322,7 +322,15 @@ def test_help_loads_nothing_heavy(spawn: Spawn) -> None:
 
 
 def test_a_small_run_loads_nothing_heavy(spawn: Spawn, completed: Path) -> None:
+    needless = HEAVY | {"typer", "ssl", "subprocess", "asyncio", "secrets", "unittest", "logging"}
     found = loaded(spawn, "analyze", completed)
     assert "numpy" in found
-    assert not found & HEAVY
-    assert not loaded(spawn, "analyze", completed, "-f", "jsonl") & HEAVY
+    assert not found & needless
+    assert not loaded(spawn, "analyze", completed, "-f", "jsonl") & needless
+
+
+def test_the_page_of_a_cause_and_the_version_load_next_to_nothing(spawn: Spawn) -> None:
+    needless = HEAVY | {"typer", "ssl", "numpy", "cryptography"}
+    assert not loaded(spawn, "explain", "cert-expired") & needless
+    assert not loaded(spawn, "causes") & needless
+    assert not loaded(spawn, "--version") & needless

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from capture_building import SECOND, Frame, pcap, pcap_header, pcap_record, rows, same, some_frames, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer.errors import CaptureFormatError
 from analyzer.sources import open_source
@@ -113,3 +115,26 @@ def test_reads_what_editcap_writes(tmp_path: Path, kind: str) -> None:
     with open_source(str(tmp_path / "b")) as source:
         assert same(rows(source), frames)
     assert source.warnings == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    runs=st.lists(st.tuples(st.lists(st.integers(0, 90), min_size=1, max_size=5), st.integers(1, 900)), min_size=1, max_size=5),
+    odd=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 90)), max_size=3),
+    order=st.sampled_from(["little", "big"]),
+    batch_bytes=st.sampled_from([4096, 1 << 16, 1 << 23]),
+)
+def test_frames_in_a_rhythm_are_all_found(tmp_path_factory, runs, odd, order, batch_bytes) -> None:
+    lengths = [length for rhythm, count in runs for length in (rhythm * count)[:count]]
+    for place, length in odd:
+        lengths.insert(min(place, len(lengths)), length)
+    mark = "<" if order == "little" else ">"
+    packed = b"".join(struct.pack(mark + "IIII", at, 0, length, length + at) + bytes(length) for at, length in enumerate(lengths))
+    path = tmp_path_factory.mktemp("rhythm") / "x.pcap"
+    path.write_bytes(struct.pack(mark + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1) + packed)
+    found = [
+        (int(n), int(o - n))
+        for b in open_source([path], batch_bytes=batch_bytes)
+        for n, o in zip(b.captured_length, b.original_length, strict=True)
+    ]
+    assert found == [(length, at) for at, length in enumerate(lengths)]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.export.ladder import said
 from analyzer.export.ladder.model import Mark, Step
-from analyzer.model.batches import TcpFlag
 from analyzer.model.handshake import Flow, Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag
 
 __all__ = ["tcp_steps"]
 

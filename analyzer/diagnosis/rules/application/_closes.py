@@ -9,9 +9,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import round_trip
 from analyzer.diagnosis.losses import read_delivery
 from analyzer.diagnosis.resets import judge_resets
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
+from analyzer.model.tcp import TcpFlag
 
 __all__ = [
     "AT_ONCE", "CLOSES_AFTER_HELLO", "LONG_SILENCE", "CloseEvent", "ResetLook", "close_text", "first_close", "last_word", "look_at_reset",

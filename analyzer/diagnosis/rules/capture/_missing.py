@@ -29,6 +29,8 @@ def is_proved(handshake: Handshake) -> bool:
 
 def unseen_bytes(handshake: Handshake, context: Context) -> tuple[int, int]:
     """Bytes of the client and of the server that the other side acknowledged and the capture does not hold."""
+    if handshake.is_whole:
+        return 0, 0
     flow = handshake.flow
     if handshake.segments:
         client, server = deliveries(handshake, context)

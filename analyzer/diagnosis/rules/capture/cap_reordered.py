@@ -39,9 +39,10 @@ class CapReordered(Rule):
     needs = Oddity.DISORDER
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if context.in_order:
+            return None  # a connection that goes on in the next file has frames numbered anew
         if handshake.outcome == "completed":
-            # a connection that goes on in the next file has frames numbered anew
-            return None if context.in_order else self._completed(handshake)
+            return self._completed(handshake)
         before = 0
         for s in sorted(handshake.segments, key=lambda s: s.frame):
             if before and s.timestamp < before - _JITTER:

@@ -39,13 +39,13 @@ class MissingExtension(AlertRule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         alert, hello = handshake.closing_alert, handshake.client_hello
-        finding = super().examine(handshake, context)
-        if finding is None or alert is None or alert.description == 109:
-            return finding
+        if alert is None or alert.description == 109:
+            return super().examine(handshake, context)
         # others than 109: only where the hello can mean nothing but TLS 1.3
-        if alert.from_client or finding.confidence != "certain" or refused_hello(handshake) is None or hello is None:
+        if alert.from_client or hello is None or refused_hello(handshake) is None or min(versions_of(hello)) < 0x0304:
             return None
-        if min(versions_of(hello)) < 0x0304:
+        finding = super().examine(handshake, context)
+        if finding is None or finding.confidence != "certain":
             return None
         finding.confidence = "likely"
         return finding

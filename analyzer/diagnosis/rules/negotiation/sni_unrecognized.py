@@ -45,7 +45,7 @@ class SniUnrecognized(OfferRule):
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or not names_a_host(hello):
+        if hello is None or not any(alert.description == 112 for alert in handshake.alerts) or not names_a_host(hello):
             return None
         name = words.shown(hello.server_name or "")
         says = hello_evidence(handshake, f"asks for {name}")

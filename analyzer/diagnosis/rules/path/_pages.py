@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from analyzer.model.batches import TcpFlag
 from analyzer.model.handshake import Handshake, Segment
+from analyzer.model.tcp import TcpFlag
 
 __all__ = ["Page", "other_sender", "read_page"]
 

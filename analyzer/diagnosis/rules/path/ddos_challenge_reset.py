@@ -25,9 +25,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.resets import forged_reset, reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import same_path
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag
 
 _SOON = 10 * 10**9
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK

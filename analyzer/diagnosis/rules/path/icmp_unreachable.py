@@ -25,9 +25,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES
-from analyzer.model.batches import IcmpError
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import IcmpError
 
 _V4 = {
     0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable", 3: "port unreachable", 5: "source route failed",

@@ -29,9 +29,9 @@ from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag
 
 _IDLE = 45 * 10**9
 _SOON = 5 * 10**9

@@ -28,9 +28,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag
 
 _SLOW = 1_500_000_000
 _LATE = 150_000_000

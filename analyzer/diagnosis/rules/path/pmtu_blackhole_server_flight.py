@@ -34,9 +34,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, data_after, deliveries, path_mss
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, large_flights_pass, lost_evidence, too_big_evidence
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag
 
 _LONG = 1_500_000_000
 """ns in which a lost segment would have been repaired several times over."""

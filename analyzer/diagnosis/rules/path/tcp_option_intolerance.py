@@ -25,9 +25,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES
-from analyzer.model.batches import TcpFlag, TcpOption
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag, TcpOption
 
 _ECN = TcpFlag.ECE | TcpFlag.CWR
 

@@ -22,9 +22,9 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.batches import TcpOption
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpOption
 
 _REAL = TcpOption.TIMESTAMPS | TcpOption.SACK_PERMITTED | TcpOption.WINDOW_SCALE
 _ZMAP = 54_321

@@ -26,9 +26,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries, vantage_of
 from analyzer.diagnosis.rule import Rule
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
 _AT_ONCE = 10 * 10**9

@@ -29,9 +29,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.silence import CAUTION, missing_side
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag
 
 
 class TcpSynUnanswered(Rule):

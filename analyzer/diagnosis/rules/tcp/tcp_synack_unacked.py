@@ -25,9 +25,9 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
 

@@ -22,9 +22,9 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.batches import TcpFlag
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag
 
 _QUIET = TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST
 _LONG = 1_000_000_000
