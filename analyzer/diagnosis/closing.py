@@ -62,7 +62,7 @@ def is_alert_sized(message: Message) -> bool:
 def settle(handshake: Handshake) -> None:
     """Fill outcome, aborted_by, closing_alert and closing_evidence. Cheap for what completed."""
     stage = handshake.stage
-    if stage == Stage.ESTABLISHED and not (handshake.is_tls13 and handshake.server_application_records <= 2):
+    if stage == Stage.ESTABLISHED and (handshake.server_application_records > 2 or not handshake.is_tls13):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
     if _completed(handshake) or _completed_unseen(handshake):

@@ -90,7 +90,7 @@ def find_oddities(handshake: Handshake, context: Context) -> int:
         odd |= _find_packed(handshake, mss)
     if not context.in_order:
         odd |= _find_disorder(handshake)
-    if handshake.server_hello_time - handshake.client_hello_time >= _SLOW:
+    if handshake.server_hello_time - handshake.client_hello_time >= _SLOW and handshake.client_hello_time:
         odd |= Oddity.SLOW
     if not handshake.server_application_records or answer is None:
         odd |= Oddity.UNANSWERED
