@@ -8,6 +8,7 @@ process, so there is no version to agree on, and a field of a kind that is not k
 
 from __future__ import annotations
 
+import itertools
 import marshal
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -64,6 +65,8 @@ _SERVER_CHAIN, _CLIENT_CHAIN = _PLACES["server_certificates"], _PLACES["client_c
 _READ_SEGMENTS, _SEGMENTS = _PLACES["read_segments"], _PLACES["known_segments"]
 
 _read_handshake, _read_certificate, _read_alert, _read_error = map(_reader, (Handshake, Certificate, Alert, IcmpError))
+_ALIKE = _PLACES["alike"]
+_kins = itertools.count(1)
 _new = tuple.__new__
 _WIDTH = len(Message._fields)
 
@@ -153,6 +156,8 @@ class Unpacker:
 
     def __init__(self) -> None:
         self._shared: list[Any] = []
+        self._kin = next(_kins) << 48
+        """Each process numbers handshakes alike for itself."""
 
     def open(self, parcel: Parcel) -> Iterator[Handshake]:
         """The handshakes of a parcel, in the order they were added."""
@@ -173,6 +178,8 @@ class Unpacker:
         if hello is not None:
             both = hello[1:] + shared[hello[0]]
             values[_HELLO] = ClientHello(*[both[place] for place in _PLACE_IN_BOTH])
+        if values[_ALIKE]:
+            values[_ALIKE] += self._kin
         if values[_READ_MESSAGES] is not None:
             pattern, frames, times = values[_READ_MESSAGES]
             values[_READ_MESSAGES] = partial(make_messages, shared[pattern], frames, times)
