@@ -278,16 +278,19 @@ def choose_workers(source: Source, options: Options) -> int:
         return 1
     if options.workers:
         return min(options.workers, _MOST)
-    if (source.size or 0) < _LARGE or _cores() < _FEWEST_CORES:
+    cores = _idle_cores()
+    if (source.size or 0) < _LARGE or cores < _FEWEST_CORES:
         return 1
-    return min(_cores(), _MOST_UNASKED) if _expect_handshakes(source, options) >= _MANY else 1
+    return min(cores, _MOST_UNASKED) if _expect_handshakes(source, options) >= _MANY else 1
 
 
-def _cores() -> int:
+def _idle_cores() -> int:
+    """How many processors nobody else is using: on a busy machine one process ends sooner."""
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
+        cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    except (AttributeError, OSError):  # not on Linux
         return os.cpu_count() or 1
+    return cores - round(load)
 
 
 def _expect_handshakes(source: Source, options: Options) -> float:

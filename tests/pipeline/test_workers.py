@@ -163,7 +163,7 @@ def test_pipes_and_open_files_are_read_by_one(mixed: Path) -> None:
 
 
 def test_as_many_as_pay(mixed: Path, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_cores", lambda: 8)
+    monkeypatch.setattr(workers, "_idle_cores", lambda: 8)
 
     def choose(path: Path) -> int:
         with open_source([str(path)]) as source:
@@ -171,7 +171,7 @@ def test_as_many_as_pay(mixed: Path, many: Path, monkeypatch: pytest.MonkeyPatch
 
     assert choose(many) == 4
     assert choose(mixed) == 1  # too small
-    monkeypatch.setattr(workers, "_cores", lambda: 2)
+    monkeypatch.setattr(workers, "_idle_cores", lambda: 2)
     assert choose(many) == 1
 
 
