@@ -17,6 +17,7 @@ from analyzer.tls.messages import read_certificate
 
 __all__ = ["assemble"]
 
+_LIMIT = 1 << 20  # bytes that may wait for others when a flight is read segment by segment: more than a flight has
 _ORDERED = 64  # messages whose order is looked at
 
 
@@ -55,8 +56,8 @@ def assemble(
         else:
             h = Handshake(flow)
             h.icmp = icmp
-            connection = Connection(flow.server_port, (None, None), None, 0)
-            connection.take_flight(flight.client, flight.server, flight.before)
+            connection = Connection(flow.server_port, (None, None), None, _LIMIT)
+            connection.take_flight(flight.client, flight.server, flight.before, flight.arrivals)
     if isinstance(connection, Connection):
         connection.close()
         _take_follower(h, connection)

@@ -162,14 +162,19 @@ class Connection:
         self._offsets[index] += begin
         self._next[index] = (sequence + begin) & 0xFFFFFFFF
 
-    def take_flight(self, client: Run, server: Run, before: Before | None = None) -> bool:
+    def take_flight(
+        self, client: Run, server: Run, before: Before | None = None, arrivals: tuple[list[int], list[int]] | None = None
+    ) -> bool:
         """All that both directions sent so far, each from its first byte of TLS and in order: what nearly every handshake looks like.
-        ``before``: what they said before that.
+        ``before``: what they said before that; ``arrivals``: when each segment came, where they must be put in order.
 
         False when it does not begin as TLS on both sides: feed the segments one by one then.
         """
         if not (looks_like_tls(client[0]) and looks_like_tls(server[0])):
             return False
+        if arrivals is not None:
+            self._take_disordered((client, server), arrivals)
+            return True
         self._mode = 2
         self.is_tls = True
         follower = self.follower
@@ -193,6 +198,21 @@ class Connection:
         if follower.done:
             self.over = True
         return True
+
+    def _take_disordered(self, runs: tuple[Run, Run], arrivals: tuple[list[int], list[int]]) -> None:
+        """The same segment by segment, in the order in which they came."""
+        segments = []
+        for index, (data, sequence, ends, frames, timestamps) in enumerate(runs):
+            if data and self._starts[index] is None:
+                self._starts = (sequence, self._starts[1]) if index == 0 else (self._starts[0], sequence)
+                self._next[index] = sequence
+            begin = 0
+            for end, frame, timestamp, arrival in zip(ends, frames, timestamps, arrivals[index], strict=True):
+                segments.append((arrival, index == 0, (sequence + begin) & 0xFFFFFFFF, data[begin:end], frame, timestamp, end - begin))
+                begin = end
+        for _, from_client, number, payload, frame, timestamp, size in sorted(segments):
+            if not self.over:
+                self.segment(from_client, number, payload, frame, timestamp, size)
 
     def _make_stream(self, index: int) -> Stream:
         """Something is not in order: from here on the direction is reassembled."""

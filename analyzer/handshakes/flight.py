@@ -10,6 +10,7 @@ bytes record by record. What both read, both read alike.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ class Flight(NamedTuple):
     """Who sent each segment and where it ends in its direction, in the order they came; b"" where that is not known."""
     before: Before | None = None
     """None: TLS began with the first byte."""
+    arrivals: tuple[list[int], list[int]] | None = None
+    """When the segments of each direction came (places in the flow), where that was not in the order of their bytes."""
 
     @property
     def is_tls(self) -> bool:
@@ -77,11 +80,23 @@ def read_flight(h: Handshake, flight: Flight) -> bool:
     if not (_read_side(h, messages, flight.server, False) and _read_side(h, messages, flight.client, True)):
         return False
     # each direction is in the order of its stream already, and time does not run backwards in one
-    messages.sort(key=_when)
+    if flight.arrivals is None:
+        messages.sort(key=_when)
+    else:
+        _sort_by_arrival(messages, flight)
     h.messages = messages
     if h.alerts:
         _place_alerts(h)
     return True
+
+
+def _sort_by_arrival(messages: list[Message], flight: Flight) -> None:
+    """Each direction in the order of its stream: a message is there when all bytes up to its last one have come."""
+    there: dict[tuple[bool, int], int] = {}
+    for run, arrivals, from_client in zip((flight.client, flight.server), flight.arrivals or (), (True, False), strict=True):
+        for frame, arrival in zip(run[3], accumulate(arrivals, max), strict=True):
+            there[from_client, frame] = arrival
+    messages.sort(key=lambda m: there[m[2], m[0]])
 
 
 def _read_side(h: Handshake, messages: list[Message], run: Run, from_client: bool) -> bool:

@@ -135,7 +135,7 @@ class Tracker:
             known = {}
             for index in np.flatnonzero(~fresh).tolist():
                 before = connections.get(int(rows[index]))
-                if isinstance(before, Flight):
+                if isinstance(before, Flight) and before.arrivals is None:
                     known[index] = before
             flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed)
         odd: list[int] = []
@@ -236,7 +236,7 @@ class Tracker:
             starts[side] = told[1] if starts[side] is None else starts[side]
         connection = Connection(port, (starts[0], starts[1]), self.keylog, self.options.limits.flow_bytes)
         if isinstance(flight, Flight):
-            connection.take_flight(flight.client, flight.server, flight.before)
+            connection.take_flight(flight.client, flight.server, flight.before, flight.arrivals)
         elif flight is not None:
             flight.hand(connection)
         return connection

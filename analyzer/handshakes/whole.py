@@ -6,13 +6,14 @@ Told with array operations for all flows of a batch together: within a direction
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.flows import Placement
-from analyzer.handshakes.flight import Flight, Run
+from analyzer.handshakes.flight import Flight, Run, looks_like_tls
 from analyzer.handshakes.opening import read_opening
 from analyzer.handshakes.plain import MOST_BYTES, MOST_SEGMENTS, Plain, asks_for_http
 from analyzer.model.batches import SegmentBatch, TcpFlag
@@ -20,6 +21,9 @@ from analyzer.model.batches import SegmentBatch, TcpFlag
 __all__ = ["find_whole", "payload_sequence"]
 
 I64 = npt.NDArray[np.int64]
+
+MOST_DISORDERED = 31
+"""Segments of a flow that are put in order here: as many as are looked at of a flow at once, but for the last."""
 
 _NOTHING: Run = (b"", 0, [], [], [])
 _new_flight = tuple.__new__
@@ -68,7 +72,9 @@ def find_whole(
     record = _begins_as_tls(s.data, s.payload_offset[at], length)
     # where the SYN was not captured the direction must begin with a hello: at the number that the flow's first payload acknowledges,
     # if that is the other side's, else wherever it is
-    begun = np.stack([columns["syn_frame"][rows] > 0, columns["syn_ack_frame"][rows] > 0], axis=1) | has_begun
+    begun = np.stack([columns["syn_frame"][rows] > 0, columns["syn_ack_frame"][rows] > 0], axis=1)
+    seen = begun.all(axis=1)
+    begun |= has_begun
     unknown = np.flatnonzero(~begun[flow_of, side_index] & fresh[flow_of])
     if len(unknown):
         flow, side, here = flow_of[unknown], side_index[unknown], at[begins[unknown]]
@@ -82,6 +88,13 @@ def find_whole(
     expected[begins] = starts[flow_of, side_index]
     good = (sequence == expected) & (length == s.wire_length[at])
     clean: npt.NDArray[np.bool_] = np.logical_and.reduceat(good, flow_begins)
+    # all bytes may be there though not in order; a flow with holes sent less than it spans
+    far = (sequence - starts[local, by_server.astype(np.int64)] + length.astype(np.uint32)).astype(np.int32)
+    spans = np.maximum.reduceat(far, begins)
+    came_in_all = np.add.reduceat(length, begins)
+    complete = np.logical_and.reduceat((spans > 0) & (came_in_all >= spans), np.flatnonzero(np.diff(flow_of, prepend=-1)))
+    uncut = np.logical_and.reduceat((length == s.wire_length[at]) & (far > 0), flow_begins)
+    disordered = fresh & ~clean & complete & uncut & seen & (np.diff(stops, prepend=0) <= MOST_DISORDERED)
     clean &= follows & begun.all(axis=1)
     tls = np.logical_and.reduceat(record[begins] | has_begun[flow_of, side_index], np.flatnonzero(np.diff(flow_of, prepend=-1)))
     # a client that sends a record after something else said in the clear what it wanted
@@ -115,10 +128,55 @@ def find_whole(
         elif not begins_tls[index]:
             result[index] = read_opening(asked, answered, senders[b:e], ports[index])
         elif before is None:
-            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None))
+            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
         else:
             result[index] = _go_on(before, asked, answered, senders[b:e])
+    came = order.tolist()
+    for index in np.flatnonzero(disordered).tolist():
+        b, m, e = int(flow_begins[index]), int(middle[index]), int(stops[index])
+        sides = []
+        for begin, end, start in ((b, m, int(starts[index, 0])), (m, e, int(starts[index, 1]))):
+            places = _put_in_order(data, numbers, from_, to, came, begin, end, start)
+            if places is None:
+                break
+            sides.append(_run_of(data, places, start, from_, to, frames, times, came))
+        else:
+            (asked, early), (answered, late) = sides
+            if looks_like_tls(asked[0]) and looks_like_tls(answered[0]):
+                result[index] = Flight(asked, answered, b"", None, (early, late))
     return result
+
+
+def _put_in_order(
+    data: memoryview, numbers: list[int], from_: list[int], to: list[int], came: list[int], begin: int, end: int, start: int
+) -> list[int] | None:
+    """The segments ``begin`` to ``end`` of one direction in the order of their bytes, without those that came again just so; None
+    where bytes are missing, or came twice in other segments or with another content."""
+    places: list[int] = []
+    at = 0
+    ordered = sorted(((numbers[place] - start) & 0xFFFFFFFF, came[place], place) for place in range(begin, end))
+    for number, _, place in ordered:
+        if number == at:
+            places.append(place)
+            at += to[place] - from_[place]
+            continue
+        if not places:
+            return None
+        last = places[-1]
+        if numbers[last] != numbers[place] or data[from_[last] : to[last]] != data[from_[place] : to[place]]:
+            return None
+    return places
+
+
+def _run_of(
+    data: memoryview, places: list[int], start: int, from_: list[int], to: list[int], frames: list[int], times: list[int], came: list[int]
+) -> tuple[Run, list[int]]:
+    """(the run, when each of its segments came)."""
+    if not places:
+        return _NOTHING, []
+    joined = b"".join([data[from_[place] : to[place]] for place in places])
+    ends = list(accumulate(to[place] - from_[place] for place in places))
+    return (joined, start, ends, [frames[place] for place in places], [times[place] for place in places]), [came[p] for p in places]
 
 
 def payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
