@@ -342,7 +342,8 @@ class Connection:
             from analyzer.dialogues import TdsUnwrapper
 
             self._unwrap = [TdsUnwrapper(), TdsUnwrapper()]
-        self.plain = [b"", b""] if talk.dialogue is None else self.plain
+        if talk.dialogue is None:  # a first segment too short to say what it begins
+            self.plain, self.plain_frames = [b"", b""], [0, 0]
         self._replay(buffers)
 
     def _replay(self, buffers: list[list[Piece]]) -> None:
