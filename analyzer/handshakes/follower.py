@@ -22,6 +22,8 @@ _LONG = frozenset((11, 13, 22, 25))  # messages that may honestly be longer: cer
 _LONGEST = 4_194_304
 _FIRST_BYTES = 512
 _ENOUGH_RECORDS = 6  # of application data each way: the handshake is long past
+_RECORD_HEADER = 5
+_DOWNLOAD = 128  # ... of the server's alone, more than any flight of a handshake has: it took what the client sent
 _FAULTS = 32
 _EARLY = 32  # records of 0-RTT data kept until there are keys
 
@@ -178,17 +180,21 @@ class Follower:
         if len(self.messages) < 3 * _ENOUGH_RECORDS:
             return self.dropped > 0
         client, server = self.client.application_records, self.server.application_records
-        return (client >= _ENOUGH_RECORDS and server >= _ENOUGH_RECORDS and client + server >= 3 * _ENOUGH_RECORDS) or len(
-            self.messages
-        ) >= MAX_MESSAGES
+        if client >= _ENOUGH_RECORDS and server >= _ENOUGH_RECORDS and client + server >= 3 * _ENOUGH_RECORDS:
+            return True
+        return (server >= _DOWNLOAD and client > 0) or len(self.messages) >= MAX_MESSAGES
 
     def almost_done(self, from_client: bool, data: bytes) -> bool:
         """Whether ``data``, which this side sends next, may complete what is wanted of the connection."""
         side, other = (self.client, self.server) if from_client else (self.server, self.client)
         if other.application_records >= _ENOUGH_RECORDS:
             return True
-        kept = len(self.messages)
-        return kept >= MAX_MESSAGES // 2 and kept + side.records_in(data) >= MAX_MESSAGES
+        kept, sent = len(self.messages), side.application_records
+        download = not from_client and other.application_records > 0 and sent + len(data) // _RECORD_HEADER + 2 >= _DOWNLOAD
+        if not download and kept < MAX_MESSAGES // 2:
+            return False
+        more = side.records_in(data)
+        return (download and sent + more >= _DOWNLOAD) or kept + more >= MAX_MESSAGES
 
     @property
     def refused(self) -> bool:
