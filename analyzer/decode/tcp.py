@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -101,7 +103,9 @@ def _read_network(work: Work, packets: Packets) -> _Network:
     out = _read_four(work, packets.ip, version)
     six = np.flatnonzero(~four)
     source, destination, _, ttl, ip_id, dont_fragment = _read_six(work, packets.ip[six], version[six])
-    for column, values in zip((*out[0], *out[1], *out[3:]), (*source, *destination, ttl, ip_id, dont_fragment), strict=True):
+    columns: tuple[npt.NDArray[Any], ...] = (*out[0], *out[1], *out[3:])
+    found: tuple[npt.NDArray[Any], ...] = (*source, *destination, ttl, ip_id, dont_fragment)
+    for column, values in zip(columns, found, strict=True):
         column[six] = values
     return out
 

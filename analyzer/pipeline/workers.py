@@ -166,7 +166,8 @@ class _Worker:
             name=f"handshake worker {share[0] + 1}",
             daemon=True,
         )
-        self._process.start()
+        with _no_interrupt():
+            self._process.start()
         pipe.close()
         self._unpacker = Unpacker()
         self._message: tuple[Any, ...] | None = None
@@ -211,6 +212,19 @@ class _Worker:
         self._process.close()
 
 
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Interrupts wait, here and in a process started meanwhile until that has said what it does with them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # -- in the worker ------------------------------------------------------------------------------
 
 
@@ -225,6 +239,8 @@ def _work(
     """All that a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; who started us ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for end in inherited:
         end.close()  # or a pipe would seem to have a reader when nobody is left
     try:
