@@ -78,7 +78,7 @@ def settle(handshake: Handshake) -> None:
         handshake.aborted_by = _side(from_client)
     if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
-    elif not events or (not _is_plain(handshake.closing_alert) and (missing_side(handshake) is not None or has_holes(handshake))):
+    elif not events or (not _is_plain(handshake.closing_alert) and _lacks_bytes(handshake)):
         # of one side alone a close shows nothing: it may be the answer to what the other side did, or to what is missing
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
     else:
@@ -176,6 +176,16 @@ def has_holes(handshake: Handshake) -> bool:
     if not segments:
         return handshake.flow.client_gaps > 0 or handshake.flow.server_gaps > 0
     return any(read_delivery(segments, side).unseen for side in (True, False))
+
+
+def _lacks_bytes(handshake: Handshake) -> bool:
+    """Whether what one side said is missing, in part or whole: a direction, bytes on the way, or the beginning."""
+    if missing_side(handshake) is not None or has_holes(handshake):
+        return True
+    if handshake.server_hello is not None and handshake.client_hello is None:
+        return True  # it answers a hello that the capture does not hold
+    flow = handshake.flow
+    return handshake.stage == Stage.SERVER_NOT_TLS and not flow.syn_frame and not flow.syn_ack_frame  # the rest of a dialogue
 
 
 def _completed(handshake: Handshake) -> bool:

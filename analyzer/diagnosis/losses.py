@@ -164,8 +164,8 @@ def _find_holes(d: Delivery, ranges: list[tuple[int, int]], known: int) -> None:
                 d.hole = (max(at, known), start)
         at = max(at, stop)
     # a FIN takes one number, and is acknowledged like a byte
-    if known > max(at, d.end):
-        d.unseen += known - max(at, d.end)
+    if known > at:
+        d.unseen += known - at
 
 
 def deliveries(handshake: Handshake, context: Context) -> tuple[Delivery, Delivery]:  # noqa: ARG001 - rules hand on what they are given

@@ -138,9 +138,10 @@ def judge_segments(
     for at, s in enumerate(segments):
         if s.flags & TcpFlag.RST and not s.duplicate:
             own = [o for o in segments if o.from_client == s.from_client and not o.flags & TcpFlag.RST and not o.duplicate]
+            foreign = s.from_client and _is_half_open(s, own)  # the SYN was made by hand: its TTL and IP-ID tell nothing of the host
             signs = [
-                *_ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments),
-                *_header_signs(s, own),
+                *(() if foreign else _ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments)),
+                *(() if foreign else _header_signs(s, own)),
                 *_time_signs(s, segments[:at], flow, fastest, connects),
                 *_alive_signs(s, segments[at + 1 :]),
                 *_number_signs(s, segments, at, flow),
@@ -150,6 +151,11 @@ def judge_segments(
             if len(judged) == _JUDGED:
                 break
     return tuple(judged)
+
+
+def _is_half_open(r: Segment, own: Sequence[Segment]) -> bool:
+    """A host's answer to a SYN-ACK it knows nothing of: a scanner sent the SYN past the host's own TCP, and never more than that."""
+    return not r.flags & TcpFlag.ACK and r.sequence == 1 and bool(own) and all(s.flags & TcpFlag.SYN for s in own)
 
 
 def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], flow: Flow, segments: Sequence[Segment]) -> list[Sign]:

@@ -239,6 +239,15 @@ def test_nothing_behind_the_end_of_tls(wire):
     assert judged(wire) == ("lb-no-backend", "possible", "failed", "server")
 
 
+def test_answer_that_the_capture_lacks_is_no_missing_server(wire):
+    talk = complete(wire.connect()).client(data(200)).server(data(900))
+    answer = wire.packets[-2]
+    wire.packets[-2] = answer[:8] + (54).to_bytes(4, "little") + answer[12 : 16 + 54]  # its headers alone
+    talk.close(False)
+    (handshake,) = wire.read()
+    assert (handshake.outcome, handshake.finding) == ("completed", None)
+
+
 def test_answer_and_close_is_service(wire):
     complete(wire.connect()).client(data(200)).server(data(900)).close(False)
     (handshake,) = wire.read()

@@ -199,6 +199,15 @@ def test_tls13_answer_to_a_late_close_is_no_verdict_on_the_clients_certificate(m
     assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
 
 
+def test_close_without_the_hello_that_the_server_answered_shows_nothing(make_handshake):
+    handshake = make_handshake(server_fin_frame=11)
+    settle(handshake)
+    assert handshake.outcome == "failed"
+    handshake.client_hello = None
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("unfinished", "unknown")
+
+
 @pytest.mark.parametrize(("version", "order", "outcome"), [
     (0x0303, [(True, 61), (False, 172)], "completed"),
     (0x0303, [(True, 61)], "unfinished"),

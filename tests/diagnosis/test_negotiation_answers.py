@@ -398,6 +398,12 @@ class TestRenegotiation:
         assert verdict(judged) == ("renegotiation-refused", "likely")
         assert (judged.outcome, judged.aborted_by) == ("failed", "server")
 
+    def test_without_the_packets_before_it_that_is_no_second_handshake(self):
+        judged = self._established((17, True, "encrypted_handshake", 242), (18, False, "alert", 26), (19, True, "alert", 26))
+        judged.flow.client_gaps = 6
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+
     def test_granted(self):
         judged = self._established((17, True, "encrypted_handshake", 242), (18, False, "encrypted_handshake", 90), (30, False, "alert", 26))
         judge(judged)

@@ -39,6 +39,13 @@ def test_bytes_acknowledged_and_never_captured_are_the_capture_s_fault():
     assert (received.unseen, received.hole, received.vanished) == (2399, None, 0)
 
 
+def test_last_bytes_that_were_acknowledged_are_missing_though_a_bare_acknowledgment_stands_after_them():
+    talk = Talk().connect().greet()
+    talk.client(0.05, "A", sequence=598)
+    talk.server(0.01, "A", acknowledgment=598)
+    assert read_delivery(tuple(talk.segments), True).unseen == 80
+
+
 def test_bytes_never_captured_and_never_acknowledged_were_lost():
     talk = Talk().connect().greet()
     talk.server(0.04, "A")

@@ -203,6 +203,17 @@ def test_the_client_s_name_can_be_misused_too():
     assert "in the name of the client" in found(h).evidence[0].says
 
 
+def test_a_scanner_that_writes_its_own_syn_is_reset_by_its_own_host():
+    """nmap -sS: a SYN with a TTL and an IP-ID of its own; the host knows of no connection and resets the SYN-ACK."""
+    talk = Talk(client_ttl=46)
+    talk.client(flags="S", options=0)
+    talk.server(talk.rtt, "SA")
+    talk.client(0.00001, "R", sequence=1, ttl=64, ip_id=0, options=0)
+    h = judge(talk.handshake())
+    assert h.aborted_by != "middlebox"
+    assert h.finding is None or h.finding.cause not in ("middlebox-rst-injection", "ddos-challenge-reset")
+
+
 def test_a_capture_with_copies_is_no_forgery():
     talk = closed_with_unread_data()
     doubled = []

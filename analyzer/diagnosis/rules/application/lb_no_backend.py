@@ -25,6 +25,7 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
@@ -117,6 +118,8 @@ class LbNoBackend(Rule):
         close = first_close(handshake)
         if close is None or close.from_client or handshake.renegotiations or any(alert.description != 0 for alert in handshake.alerts):
             return None
+        if flow.truncated or has_holes(handshake):
+            return None  # the answer may be among what the capture lacks
         asked = next((m for m in handshake.messages if m.from_client and m.kind == "application_data"), None)
         if asked is None or not 0 <= close.time - asked.timestamp <= AT_ONCE:
             return None

@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.oddities import Oddity
@@ -56,6 +57,8 @@ class RenegotiationRefused(Rule):
             side: AbortedBy = "client" if alert.from_client else "server"
             summary = f"{other.capitalize()} asked to renegotiate and {who} refused."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by=side)
+        if has_holes(handshake):
+            return None  # without the ChangeCipherSpec before it an encrypted Finished looks like a second handshake
         if handshake.outcome == "completed":
             return self._after_handshake(handshake)
         closing = handshake.closing_alert
