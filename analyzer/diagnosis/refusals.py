@@ -90,6 +90,8 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
     left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
     if left and left < handshake.server_hello_frame:
         return None  # it had gone before the answer came
+    if left and alert is None and handshake.is_tls13 and left < handshake.server_finished_frame:
+        return None  # ... before it was whole: what it read of it was no certificate yet
     if alert is not None and any(
         message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
     ):

@@ -105,6 +105,12 @@ def test_silent_close_in_tls13_is_likely_the_certificate(judge, make_handshake):
     assert (finding.cause, finding.confidence) == ("client-silent-reject", "likely")
 
 
+def test_client_that_left_before_the_flight_was_whole_had_read_no_certificate(judge, make_handshake):
+    """sslscan looks at the ServerHello and resets; the certificate is still on its way."""
+    finding = judge(make_handshake(version=0x0304, server_finished_frame=12, client_rst_frame=11, client_rst_time=0))
+    assert finding.cause == "client-closed-mid-handshake"
+
+
 def test_two_faults_under_a_general_alert_are_not_certain(judge, authority, make_handshake):
     handshake = make_handshake(chain=[authority.make(names=["elsewhere.example"], ends=-1)], client_alert=42)
     finding = judge(handshake)
