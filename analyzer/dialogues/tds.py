@@ -43,7 +43,7 @@ class TdsTalk(Talk):
             return False
         if length > HEADER + 1 and len(head) < HEADER + 2:
             return False
-        if head[HEADER] == 0x16 and length > HEADER + 1 and head[HEADER + 1] == 3:
+        if length > HEADER + 1 and head[HEADER] == 0x16 and head[HEADER + 1] == 3:
             self.wrapping = "tds"
             self._tls_begins(from_client)
             return False

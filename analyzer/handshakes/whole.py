@@ -5,9 +5,9 @@ Told with array operations for all flows of a batch together: within a direction
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from analyzer.model.batches import SegmentBatch, TcpFlag
 __all__ = ["find_whole", "payload_sequence"]
 
 I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 MOST_DISORDERED = 31
 """Segments of a flow that are put in order here: as many as are looked at of a flow at once, but for the last."""
@@ -32,7 +33,7 @@ _new_flight = tuple.__new__
 def find_whole(
     columns: dict[str, npt.NDArray[Any]],
     rows: I64,
-    fresh: npt.NDArray[np.bool_],
+    fresh: Bools,
     known: Mapping[int, Flight],
     head: I64,
     stops: I64,
@@ -45,82 +46,24 @@ def find_whole(
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
     segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
     """
-    client = columns["client"][rows]
-    local = np.repeat(np.arange(len(rows)), np.diff(stops, prepend=0))
-    from_server = placed.direction[head] != client[local]
-    order = np.argsort(local * 2 + from_server, kind="stable")
-    at, by_server = head[order], from_server[order]
-    first = np.ones(len(at), np.bool_)
-    first[1:] = (local[1:] != local[:-1]) | (by_server[1:] != by_server[:-1])
-    length = s.payload_length[at]
-    sequence = payload_sequence(s, at)
-    begins = np.flatnonzero(first)
-    flow_of, server_side = local[begins], by_server[begins]
-
-    starts = np.stack([columns["base"][rows, client], columns["base"][rows, 1 - client]], axis=1) + np.uint32(1)
-    has_begun = np.zeros((len(rows), 2), np.bool_)
-    follows = fresh.copy()
-    for index, flight in known.items():
-        follows[index] = True
-        for side, (sent, number, *_) in enumerate((flight.client, flight.server)):
-            if sent:
-                starts[index, side] = (number + len(sent)) & 0xFFFFFFFF
-                has_begun[index, side] = True
-
-    side_index = server_side.astype(np.int64)
-    flow_begins = stops - np.diff(stops, prepend=0)
-    record = _begins_as_tls(s.data, s.payload_offset[at], length)
-    # where the SYN was not captured the direction must begin with a hello: at the number that the flow's first payload acknowledges,
-    # if that is the other side's, else wherever it is
-    begun = np.stack([columns["syn_frame"][rows] > 0, columns["syn_ack_frame"][rows] > 0], axis=1)
-    seen = begun.all(axis=1)
-    begun |= has_begun
-    unknown = np.flatnonzero(~begun[flow_of, side_index] & fresh[flow_of])
-    if len(unknown):
-        flow, side, here = flow_of[unknown], side_index[unknown], at[begins[unknown]]
-        opening = head[flow_begins[flow]]
-        told = (placed.direction[opening] != placed.direction[here]) & ((s.flags[opening] & TcpFlag.ACK) != 0)
-        starts[flow, side] = np.where(told, s.acknowledgment[opening], sequence[begins[unknown]])
-        begun[flow, side] = record[begins[unknown]] & _is_hello(s.data, s.payload_offset[here], s.payload_length[here], side + 1)
-
-    expected = np.empty(len(at), np.uint32)
-    expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
-    expected[begins] = starts[flow_of, side_index]
-    good = (sequence == expected) & (length == s.wire_length[at])
-    clean: npt.NDArray[np.bool_] = np.logical_and.reduceat(good, flow_begins)
-    # all bytes may be there though not in order; a flow with holes sent less than it spans
-    far = (sequence - starts[local, by_server.astype(np.int64)] + length.astype(np.uint32)).astype(np.int32)
-    spans = np.maximum.reduceat(far, begins)
-    came_in_all = np.add.reduceat(length, begins)
-    complete = np.logical_and.reduceat((spans > 0) & (came_in_all >= spans), np.flatnonzero(np.diff(flow_of, prepend=-1)))
-    uncut = np.logical_and.reduceat((length == s.wire_length[at]) & (far > 0), flow_begins)
-    disordered = fresh & ~clean & complete & uncut & seen & (np.diff(stops, prepend=0) <= MOST_DISORDERED)
-    clean &= follows & begun.all(axis=1)
-    tls = np.logical_and.reduceat(record[begins] | has_begun[flow_of, side_index], np.flatnonzero(np.diff(flow_of, prepend=-1)))
+    sides = _Sides(columns, rows, head, stops, s, placed)
+    begin = _find_begin(sides, columns, rows, fresh, known)
+    clean, disordered = _find_order(sides, begin, fresh)
+    clean &= begin.follows & begin.known.all(axis=1)
+    tls = sides.every_side(sides.record[sides.begins] | begin.went_before[sides.flow_of, sides.side])
     # a client that sends a record after something else said in the clear what it wanted
-    after = fresh & ~tls & np.logical_or.reduceat(record & ~by_server & ~first, flow_begins)
-    plain = fresh & ~tls & ~after & (np.diff(stops, prepend=0) <= MOST_SEGMENTS) & (placed.direction[head[flow_begins]] == client)
+    after = fresh & ~tls & np.logical_or.reduceat(sides.record & ~sides.by_server & ~sides.first, sides.flow_begins)
+    asks = placed.direction[head[sides.flow_begins]] == sides.client
+    plain = fresh & ~tls & ~after & (sides.counts <= MOST_SEGMENTS) & asks
     clean &= tls | after | plain
 
-    total = np.cumsum(length)
-    side_ends = np.append(begins[1:], len(at))
-    run = total - np.repeat((total - length)[begins], side_ends - begins)
-    middle = flow_begins + np.add.reduceat(~by_server, flow_begins, dtype=np.int64)
-    chosen = np.flatnonzero(clean)
-    senders, ends = from_server.tobytes(), run.astype(np.uint32).tobytes()
-    offsets, runs, frames, times = s.payload_offset[at], run.tolist(), s.frame[at].tolist(), s.timestamp[at].tolist()
-    from_, to = offsets.tolist(), (offsets + length).tolist()
-    numbers = sequence.tolist()
+    cutter = _Cutter(sides, s)
+    senders, ends = sides.from_server.tobytes(), cutter.ends.tobytes()
     begins_tls, is_plain = tls.tolist(), plain.tolist()
-    ports = np.where(client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
-    data = s.data.data
+    ports = np.where(sides.client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
     result: list[Flight | Plain | None] = [None] * len(rows)
-    for index, b, m, e in zip(chosen.tolist(), flow_begins[chosen].tolist(), middle[chosen].tolist(), stops[chosen].tolist(), strict=True):
-        asked = answered = _NOTHING
-        if b < m:
-            asked = _join(data, from_[b:m], to[b:m]), numbers[b], runs[b:m], frames[b:m], times[b:m]
-        if m < e:
-            answered = _join(data, from_[m:e], to[m:e]), numbers[m], runs[m:e], frames[m:e], times[m:e]
+    for index, b, m, e in sides.bounds(clean):
+        asked, answered = cutter.run(b, m), cutter.run(m, e)
         before = known.get(index)
         if is_plain[index]:
             if len(asked[0]) + len(answered[0]) <= MOST_BYTES and asks_for_http(asked[0][: asked[2][0]]):
@@ -131,52 +74,176 @@ def find_whole(
             result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
         else:
             result[index] = _go_on(before, asked, answered, senders[b:e])
-    came = order.tolist()
-    for index in np.flatnonzero(disordered).tolist():
-        b, m, e = int(flow_begins[index]), int(middle[index]), int(stops[index])
-        sides = []
-        for begin, end, start in ((b, m, int(starts[index, 0])), (m, e, int(starts[index, 1]))):
-            places = _put_in_order(data, numbers, from_, to, came, begin, end, start)
-            if places is None:
-                break
-            sides.append(_run_of(data, places, start, from_, to, frames, times, came))
-        else:
-            (asked, early), (answered, late) = sides
-            if looks_like_tls(asked[0]) and looks_like_tls(answered[0]):
-                result[index] = Flight(asked, answered, b"", None, (early, late))
+    for index, b, m, e in sides.bounds(disordered):
+        result[index] = cutter.put_in_order(b, m, e, begin.numbers[index].tolist())
     return result
 
 
-def _put_in_order(
-    data: memoryview, numbers: list[int], from_: list[int], to: list[int], came: list[int], begin: int, end: int, start: int
-) -> list[int] | None:
-    """The segments ``begin`` to ``end`` of one direction in the order of their bytes, without those that came again just so; None
-    where bytes are missing, or came twice in other segments or with another content."""
-    places: list[int] = []
-    at = 0
-    ordered = sorted(((numbers[place] - start) & 0xFFFFFFFF, came[place], place) for place in range(begin, end))
-    for number, _, place in ordered:
-        if number == at:
-            places.append(place)
-            at += to[place] - from_[place]
-            continue
+class _Sides:
+    """Columns of the segments, each flow's client first, then its server, each in the order they came."""
+
+    def __init__(self, columns: dict[str, npt.NDArray[Any]], rows: I64, head: I64, stops: I64, s: SegmentBatch, placed: Placement) -> None:
+        self.stops = stops
+        self.counts = np.diff(stops, prepend=0)
+        self.flow_begins = stops - self.counts
+        self.client = columns["client"][rows]
+        self.local = np.repeat(np.arange(len(rows)), self.counts)
+        """Of each segment its flow, as an index in ``rows``."""
+        self.from_server: Bools = placed.direction[head] != self.client[self.local]
+        """The one column in the order in which they came within a flow."""
+        self.order = np.argsort(self.local * 2 + self.from_server, kind="stable")
+        at, self.by_server = head[self.order], self.from_server[self.order]
+        self.first: Bools = np.ones(len(at), np.bool_)
+        self.first[1:] = (self.local[1:] != self.local[:-1]) | (self.by_server[1:] != self.by_server[:-1])
+        self.begins = np.flatnonzero(self.first)
+        """Where each side's begin."""
+        self.flow_of, self.side = self.local[self.begins], self.by_server[self.begins].astype(np.int64)
+        self.middle = self.flow_begins + np.add.reduceat(~self.by_server, self.flow_begins, dtype=np.int64)
+        """Where the server's of each flow begin."""
+        self.offset, self.length, self.wire_length = s.payload_offset[at], s.payload_length[at], s.wire_length[at]
+        self.sequence = payload_sequence(s, at)
+        self.frame, self.timestamp = s.frame[at], s.timestamp[at]
+        self.record = _begins_as_tls(s.data, self.offset, self.length)
+        self.hello = _is_hello(s.data, self.offset, self.length, self.by_server + 1)
+        opening = head[self.flow_begins]
+        self.opening_by_server: Bools = placed.direction[opening] != self.client
+        """Of each flow, who sent the first of them, and what that acknowledged."""
+        self.told, self.tells = s.acknowledgment[opening], (s.flags[opening] & TcpFlag.ACK) != 0
+
+    def every_side(self, of_sides: Bools) -> Bools:
+        """Of each flow, whether it is true of all its sides."""
+        result: Bools = np.logical_and.reduceat(of_sides, np.flatnonzero(np.diff(self.flow_of, prepend=-1)))
+        return result
+
+    def every_segment(self, of_segments: Bools) -> Bools:
+        """Of each flow, whether it is true of all its segments."""
+        result: Bools = np.logical_and.reduceat(of_segments, self.flow_begins)
+        return result
+
+    def bounds(self, flows: Bools) -> Iterator[tuple[int, int, int, int]]:
+        """(index, begin, begin of the server's, end) of the chosen flows."""
+        at = np.flatnonzero(flows)
+        return zip(at.tolist(), self.flow_begins[at].tolist(), self.middle[at].tolist(), self.stops[at].tolist(), strict=True)
+
+
+class _Begin(NamedTuple):
+    """Where what each side sent in this batch has to begin; columns (flow, side)."""
+
+    numbers: npt.NDArray[np.uint32]
+    known: Bools
+    """It is known, and that nothing came before it that is not known."""
+    seen: Bools
+    """Of each flow: both its SYNs were captured."""
+    went_before: Bools
+    """There is something set aside of this side."""
+    follows: Bools
+    """Of each flow: it begins here, or what came before it is set aside."""
+
+
+def _find_begin(sides: _Sides, columns: dict[str, npt.NDArray[Any]], rows: I64, fresh: Bools, known: Mapping[int, Flight]) -> _Begin:
+    base, client = columns["base"], sides.client
+    numbers = np.stack([base[rows, client], base[rows, 1 - client]], axis=1) + np.uint32(1)
+    went_before = np.zeros((len(rows), 2), np.bool_)
+    follows = fresh.copy()
+    for index, flight in known.items():
+        follows[index] = True
+        for side, (sent, number, *_) in enumerate((flight.client, flight.server)):
+            if sent:
+                numbers[index, side] = (number + len(sent)) & 0xFFFFFFFF
+                went_before[index, side] = True
+    begun = np.stack([columns["syn_frame"][rows] > 0, columns["syn_ack_frame"][rows] > 0], axis=1)
+    seen: Bools = np.all(begun, axis=1)
+    begun |= went_before
+    # where the SYN was not captured the direction must begin with a hello: at the number that the flow's first payload acknowledges,
+    # if that is the other side's, else wherever it is
+    unknown = np.flatnonzero(~begun[sides.flow_of, sides.side] & fresh[sides.flow_of])
+    if len(unknown):
+        flow, side, here = sides.flow_of[unknown], sides.side[unknown], sides.begins[unknown]
+        told = (sides.opening_by_server[flow] != sides.by_server[here]) & sides.tells[flow]
+        numbers[flow, side] = np.where(told, sides.told[flow], sides.sequence[here])
+        begun[flow, side] = sides.record[here] & sides.hello[here]
+    return _Begin(numbers, begun, seen, went_before, follows)
+
+
+def _find_order(sides: _Sides, begin: _Begin, fresh: Bools) -> tuple[Bools, Bools]:
+    """Of each flow: each segment begins where the one before it ended; it does not, but all bytes may be there."""
+    sequence, length = sides.sequence, sides.length
+    expected = np.empty(len(sequence), np.uint32)
+    expected[1:] = sequence[:-1] + length[:-1].astype(np.uint32)
+    expected[sides.begins] = begin.numbers[sides.flow_of, sides.side]
+    uncut = length == sides.wire_length
+    clean = sides.every_segment((sequence == expected) & uncut)
+    # a flow with holes sent less than it spans
+    far = (sequence - begin.numbers[sides.local, sides.by_server.astype(np.int64)] + length.astype(np.uint32)).astype(np.int32)
+    spans = np.maximum.reduceat(far, sides.begins)
+    complete = sides.every_side((spans > 0) & (np.add.reduceat(length, sides.begins) >= spans))
+    few = sides.counts <= MOST_DISORDERED
+    return clean, fresh & ~clean & complete & sides.every_segment(uncut & (far > 0)) & begin.seen & few
+
+
+class _Cutter:
+    """Makes the runs of a direction out of the columns, which are lists here: a Python object each only for what is asked for."""
+
+    def __init__(self, sides: _Sides, s: SegmentBatch) -> None:
+        self._data = s.data.data
+        total = np.cumsum(sides.length)
+        sizes = np.diff(np.append(sides.begins, len(sides.length)))
+        run = total - np.repeat((total - sides.length)[sides.begins], sizes)
+        self.ends = run.astype(np.uint32)
+        """Where each segment ends in what its side sent."""
+        self._runs, self._numbers, self._came = run.tolist(), sides.sequence.tolist(), sides.order
+        self._from, self._to = sides.offset.tolist(), (sides.offset + sides.length).tolist()
+        self._frames, self._times = sides.frame.tolist(), sides.timestamp.tolist()
+
+    def run(self, b: int, e: int) -> Run:
+        """What the segments ``b`` to ``e`` of one side hold, which are in order."""
+        if b == e:
+            return _NOTHING
+        data, begins, ends = self._data, self._from, self._to
+        if e - b == 1:
+            joined = bytes(data[begins[b] : ends[b]])
+        else:
+            joined = b"".join([data[begin:end] for begin, end in zip(begins[b:e], ends[b:e])])  # noqa: B905
+        return joined, self._numbers[b], self._runs[b:e], self._frames[b:e], self._times[b:e]
+
+    def put_in_order(self, b: int, m: int, e: int, starts: list[int]) -> Flight | None:
+        """The flight of a flow whose segments are not in order; None where bytes are missing, or came twice and not just so."""
+        came = self._came[b:e].tolist()
+        sides = []
+        for begin, end, start in ((b, m, starts[0]), (m, e, starts[1])):
+            places = self._sort(begin, end, start, came[begin - b : end - b])
+            if places is None:
+                return None
+            sides.append((self._gather(places, start), [came[place - b] for place in places]))
+        (asked, early), (answered, late) = sides
+        if not (looks_like_tls(asked[0]) and looks_like_tls(answered[0])):
+            return None
+        return Flight(asked, answered, b"", None, (early, late))
+
+    def _sort(self, begin: int, end: int, start: int, came: list[int]) -> list[int] | None:
+        """The segments of one direction in the order of their bytes, without those that came again just so; else None."""
+        data, from_, to, numbers = self._data, self._from, self._to, self._numbers
+        places: list[int] = []
+        at = 0
+        for number, _, place in sorted(((numbers[place] - start) & 0xFFFFFFFF, came[place - begin], place) for place in range(begin, end)):
+            if number == at:
+                places.append(place)
+                at += to[place] - from_[place]
+                continue
+            if not places:
+                return None
+            last = places[-1]
+            if numbers[last] != numbers[place] or data[from_[last] : to[last]] != data[from_[place] : to[place]]:
+                return None
+        return places
+
+    def _gather(self, places: list[int], start: int) -> Run:
         if not places:
-            return None
-        last = places[-1]
-        if numbers[last] != numbers[place] or data[from_[last] : to[last]] != data[from_[place] : to[place]]:
-            return None
-    return places
-
-
-def _run_of(
-    data: memoryview, places: list[int], start: int, from_: list[int], to: list[int], frames: list[int], times: list[int], came: list[int]
-) -> tuple[Run, list[int]]:
-    """(the run, when each of its segments came)."""
-    if not places:
-        return _NOTHING, []
-    joined = b"".join([data[from_[place] : to[place]] for place in places])
-    ends = list(accumulate(to[place] - from_[place] for place in places))
-    return (joined, start, ends, [frames[place] for place in places], [times[place] for place in places]), [came[p] for p in places]
+            return _NOTHING
+        from_, to = self._from, self._to
+        joined = b"".join([self._data[from_[place] : to[place]] for place in places])
+        ends = list(accumulate(to[place] - from_[place] for place in places))
+        return joined, start, ends, [self._frames[place] for place in places], [self._times[place] for place in places]
 
 
 def payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
@@ -185,25 +252,19 @@ def payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
     return result
 
 
-def _begins_as_tls(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _begins_as_tls(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any]) -> Bools:
     """Whether the payloads that begin ``at`` begin with a record of a handshake or an alert."""
     last = len(data) - 1
     kind, major, minor = data[at], data[np.minimum(at + 1, last)], data[np.minimum(at + 2, last)]
-    result: npt.NDArray[np.bool_] = (length >= 3) & ((kind == 22) | (kind == 21)) & (major == 3) & (minor <= 4)
+    result: Bools = (length >= 3) & ((kind == 22) | (kind == 21)) & (major == 3) & (minor <= 4)
     return result
 
 
-def _is_hello(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any], kind: I64) -> npt.NDArray[np.bool_]:
+def _is_hello(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any], kind: I64) -> Bools:
     """Whether the records that begin ``at`` hold an alert, or begin with a handshake message of this kind."""
     place = np.minimum(at + 5, len(data) - 1)
-    result: npt.NDArray[np.bool_] = (length > 5) & ((data[at] == 21) | (data[place] == kind))
+    result: Bools = (length > 5) & ((data[at] == 21) | (data[place] == kind))
     return result
-
-
-def _join(data: memoryview, begins: list[int], ends: list[int]) -> bytes:
-    if len(begins) == 1:
-        return bytes(data[begins[0] : ends[0]])
-    return b"".join([data[begin:end] for begin, end in zip(begins, ends)])  # noqa: B905
 
 
 def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from dialogue_scripts import HELLO, LDAP_OK, SCRIPTS, SERVER_HELLO, SSL_REQUEST, START_TLS, Script, Step
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.dialogues import Follower
@@ -322,6 +322,7 @@ def test_any_bytes_in_any_order_never_raise(conversation: tuple[list[Step], int]
 
 @settings(max_examples=1000)
 @given(conversations)
+@example(([("C", b"\x12\x01\x00\x08\x00\x00\x01\x00")], 1433))  # a TDS packet with nothing in it
 def test_any_bytes_cut_anyhow_give_the_same(conversation: tuple[list[Step], int]) -> None:
     steps, port = conversation
     follower = Follower(port)
