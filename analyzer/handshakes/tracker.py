@@ -7,8 +7,11 @@ it costs vector work only.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +53,9 @@ class Tracker:
     The table of flows is the same in all of them.
     """
 
+    shields: ClassVar[bool] = True
+    """A crash of ours costs the connection, not the run. Tests want to see it."""
+
     def __init__(self, options: Options, keylog: Any = None, share: tuple[int, int] | None = None) -> None:
         self.options = options
         self._share = share
@@ -68,6 +74,9 @@ class Tracker:
         self._tls_servers: set[tuple[str, int]] = set()
         self._tls_at_once: set[tuple[str, int]] = set()
         """Those of them where TLS began with the first byte, not after a dialogue in the clear."""
+        self._given_up: set[int] = set()
+        self._crash = ""
+        """What is said of crashes, with the first of them."""
         self._plain: dict[int, Connection] = {}
         self._watched: set[int] = set()
         ports = np.zeros(65_536, np.bool_)
@@ -145,11 +154,12 @@ class Tracker:
             elif isinstance(flight, Plain) or (count <= _HEAD and len(flight[0][0]) + len(flight[1][0]) <= _SET_ASIDE):
                 connections[row] = flight
             else:
-                connection = connections[row] = self._open(row, flight)
-                if connection.over:
-                    self._past(row, connection)
-                elif count > _HEAD:
-                    odd.append(-1 - index)
+                with self._shielded(row):
+                    connection = connections[row] = self._open(row, flight)
+                    if connection.over:
+                        self._past(row, connection)
+                    elif count > _HEAD:
+                        odd.append(-1 - index)
         self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
 
     def _mine(self, rows: I64) -> npt.NDArray[np.bool_]:
@@ -193,13 +203,14 @@ class Tracker:
             told = zip((1 - placed.direction[first].astype(np.int64)).tolist(), s.acknowledgment[first].tolist(), strict=True)
             columns = zip(rows[whole].tolist(), c["client"][rows[whole]].tolist(), acknowledges.tolist(), told, strict=True)
             for number, (row, client, known, where) in enumerate(columns):
-                connection = self._connections.get(row)
-                if not isinstance(connection, Connection):
-                    connection = self._connections[row] = self._open(row, connection, where if known and connection is None else None)
-                if not connection.over:
-                    bursts.hand(number, client, connection)
-                if connection.over:
-                    self._past(row, connection)
+                with self._shielded(row):
+                    connection = self._connections.get(row)
+                    if not isinstance(connection, Connection):
+                        connection = self._connections[row] = self._open(row, connection, where if known and connection is None else None)
+                    if not connection.over:
+                        bursts.hand(number, client, connection)
+                    if connection.over:
+                        self._past(row, connection)
         for index in odd:
             at = index if index >= 0 else -1 - index
             row = int(rows[at])
@@ -208,9 +219,10 @@ class Tracker:
                 if c["state"][row] == FlowState.PAST or not isinstance(connection, Connection):
                     break
                 part = ordered[begin : min(begin + _CHUNK, int(ends[at]))]
-                Bursts(s, placed, part, np.array([len(part)])).hand(0, int(c["client"][row]), connection)
-                if connection.over:
-                    self._past(row, connection)
+                with self._shielded(row):
+                    Bursts(s, placed, part, np.array([len(part)])).hand(0, int(c["client"][row]), connection)
+                    if connection.over:
+                        self._past(row, connection)
 
     def _meet(self, rows: I64, first: I64, s: SegmentBatch, placed: Placement, data: memoryview) -> None:
         """Flows that have their first payload here, in the segments ``first``: who is the client of those whose SYN was not seen?"""
@@ -330,6 +342,28 @@ class Tracker:
     def _count(self, what: str, n: int = 1) -> None:
         self.caps[what] = self.caps.get(what, 0) + n
 
+    @contextmanager
+    def _shielded(self, row: int) -> Iterator[None]:
+        """Whatever our reading of one flow does wrong must not cost the others: the flow is given up, and said to be."""
+        try:
+            yield
+        except Exception as error:
+            self._give_up(row, error)
+
+    def _give_up(self, row: int, error: Exception) -> None:
+        if not self.shields:
+            raise error
+        if not self._crash:
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"stream {int(self.table['stream'][row])}, {type(error).__name__} in {PurePath(at.filename).name} line {at.lineno}"
+            self._crash = f"connection(s) given up because our reading crashed, first {where}: please report it"
+        self._count(self._crash)
+        self._given_up.add(row)
+        self._connections.pop(row, None)
+        self._plain.pop(row, None)
+        if self.table["state"][row] <= FlowState.ACTIVE:
+            self.table["state"][row] = FlowState.PAST
+
     # ------------------------------------------------------------------ ending
 
     def ended(self, *, idle: float, linger: float, settle: float | None = None) -> list[Handshake]:
@@ -351,11 +385,12 @@ class Tracker:
                 connection = self._connections.get(row)
                 if connection is None:
                     continue
-                if not isinstance(connection, Connection):
-                    connection = self._connections[row] = self._open(row, connection)
-                follower = connection.follower
-                if (late[index] and follower.refused) or (old[index] and follower.went_on):
-                    over[index] = True
+                with self._shielded(row):
+                    if not isinstance(connection, Connection):
+                        connection = self._connections[row] = self._open(row, connection)
+                    follower = connection.follower
+                    if (late[index] and follower.refused) or (old[index] and follower.went_on):
+                        over[index] = True
         return self.take_out(rows[over])
 
     def forget_gone(self, idle: float, *, closed: bool = False) -> None:
@@ -395,22 +430,28 @@ class Tracker:
         limit = self.options.limits.segments
         clients = c["client"][chosen].tolist()
         for row, flow, client in zip(chosen.tolist(), read_flows(self.table, chosen), clients, strict=True):
-            connection = self._connections.pop(row, None) or self._plain.get(row)
-            if isinstance(connection, Plain):
-                connection = self._open(row, connection)
-            if client < 0:
-                client = 1 if flow.server_port == int(c["source_port"][row]) else 0
-            handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit, self._alikes)
-            if row in self._reset_texts:
-                handshake.reset_text_frame, direction, handshake.reset_text = self._reset_texts.pop(row)
-                handshake.reset_text_from_client = direction == client
-            result.append(handshake)
+            if row in self._given_up:
+                continue
+            try:
+                connection = self._connections.pop(row, None) or self._plain.get(row)
+                if isinstance(connection, Plain):
+                    connection = self._open(row, connection)
+                if client < 0:
+                    client = 1 if flow.server_port == int(c["source_port"][row]) else 0
+                handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit, self._alikes)
+                if row in self._reset_texts:
+                    handshake.reset_text_frame, direction, handshake.reset_text = self._reset_texts.pop(row)
+                    handshake.reset_text_from_client = direction == client
+                result.append(handshake)
+            except Exception as error:  # as where ``_shielded`` stands, but without its cost
+                self._give_up(row, error)
         for row in rows.tolist():
             self._connections.pop(row, None)
             self._parts.pop(row, None)
             self._icmp.pop(row, None)
             self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
+            self._given_up.discard(row)
         return result
 
     def _note_servers(self, rows: I64) -> None:
@@ -431,6 +472,7 @@ class Tracker:
             self._icmp.pop(row, None)
             self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
+            self._given_up.discard(row)
         self.table.remove(rows)
 
     def forget(self, rows: I64) -> None:

@@ -6,6 +6,7 @@ Told with array operations for all flows of a batch together: within a direction
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -69,7 +70,8 @@ def find_whole(
             if len(asked[0]) + len(answered[0]) <= MOST_BYTES and asks_for_http(asked[0][: asked[2][0]]):
                 result[index] = Plain(asked, answered, senders[b:e])
         elif not begins_tls[index]:
-            result[index] = read_opening(asked, answered, senders[b:e], ports[index])
+            with suppress(Exception):  # whatever it does wrong, the connection is then followed burst by burst
+                result[index] = read_opening(asked, answered, senders[b:e], ports[index])
         elif before is None:
             result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
         else:

@@ -14,12 +14,14 @@ from mutation import CAPTURES, mutate, read_pieces, write_pcap  # noqa: E402
 
 from analyzer.errors import AnalyzerError  # noqa: E402
 from analyzer.export.ladder import build_ladder, draw_svg, draw_text  # noqa: E402
+from analyzer.handshakes.tracker import Tracker  # noqa: E402
 from analyzer.model.options import Options  # noqa: E402
 from analyzer.pipeline.run import Run  # noqa: E402
 from analyzer.tables import rows_of  # noqa: E402
 
 
 def main() -> None:
+    Tracker.shields = False
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     chance = random.Random(seed)
