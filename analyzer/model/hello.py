@@ -7,6 +7,7 @@ Wire numbers stay numbers here (RFC 8446 section 4, RFC 5246 section 7.4); names
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 __all__ = ["Alert", "Certificate", "CertificateRequest", "ClientHello", "ServerHello", "ServerKeyExchange"]
 
@@ -73,15 +74,23 @@ class ClientHello:
     @property
     def offered_versions(self) -> tuple[int, ...]:
         """Versions the client accepts, GREASE left out, best first as sent (RFC 8446 section 4.2.1)."""
-        if self.supported_versions:
-            return tuple(v for v in self.supported_versions if v & 0x0F0F != 0x0A0A)
-        return (self.legacy_version,)
+        return _without_grease(self.supported_versions) if self.supported_versions else (self.legacy_version,)
 
     @property
     def max_version(self) -> int:
         """Best version offered; drafts of TLS 1.3 count as 0x0304."""
-        versions = [0x0304 if v >> 8 in (0x7F, 0xFB) else v for v in self.offered_versions]
-        return max(versions, default=self.legacy_version)
+        return _highest(self.supported_versions or (self.legacy_version,)) or self.legacy_version
+
+
+@lru_cache(maxsize=1024)
+def _without_grease(versions: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(v for v in versions if v & 0x0F0F != 0x0A0A)
+
+
+@lru_cache(maxsize=1024)
+def _highest(versions: tuple[int, ...]) -> int:
+    """The best of them with drafts of TLS 1.3 as 0x0304; 0 for none."""
+    return max((0x0304 if v >> 8 in (0x7F, 0xFB) else v for v in _without_grease(versions)), default=0)
 
 
 @dataclass(slots=True)
