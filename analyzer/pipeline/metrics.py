@@ -153,11 +153,11 @@ def load_client() -> None:
         import http.server
         import wsgiref.simple_server
 
-        from prometheus_client import CollectorRegistry, generate_latest, openmetrics
+        from prometheus_client import CollectorRegistry, core, generate_latest, openmetrics
         from prometheus_client.openmetrics import exposition
     except ImportError as error:
         raise MissingExtra("--metrics", "metrics") from error
-    assert http.server and wsgiref.simple_server and openmetrics  # noqa: PT018
+    assert http.server and wsgiref.simple_server and openmetrics and core  # noqa: PT018
     for write in (generate_latest, exposition.generate_latest):
         write(CollectorRegistry())
 
