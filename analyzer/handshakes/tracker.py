@@ -78,7 +78,6 @@ class Tracker:
         self._crash = ""
         """What is said of crashes, with the first of them."""
         self._plain: dict[int, Connection] = {}
-        self._watched: set[int] = set()
         ports = np.zeros(65_536, np.bool_)
         ports[list(TLS_PORTS)] = True
         for low, high in options.server_ports:
@@ -146,11 +145,12 @@ class Tracker:
                 before = connections.get(int(rows[index]))
                 if isinstance(before, Flight) and before.arrivals is None:
                     known[index] = before
-            flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed)
+            flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed, self._shielded)
         odd: list[int] = []
         for index, (row, count, flight) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), flights, strict=True)):
             if flight is None:
-                odd.append(index)
+                if row not in self._given_up:
+                    odd.append(index)
             elif isinstance(flight, Plain) or (count <= _HEAD and len(flight[0][0]) + len(flight[1][0]) <= _SET_ASIDE):
                 connections[row] = flight
             else:

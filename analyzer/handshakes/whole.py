@@ -5,8 +5,8 @@ Told with array operations for all flows of a batch together: within a direction
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -40,12 +40,14 @@ def find_whole(
     stops: I64,
     s: SegmentBatch,
     placed: Placement,
+    shielded: Callable[[int], AbstractContextManager[None]],
 ) -> list[Flight | Plain | None]:
     """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS (from the first byte, or
     after a dialogue) or plain HTTP.
 
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
-    segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it.
+    segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it; ``shielded``: what takes a
+    crash over the bytes of one flow, named by its row.
     """
     sides = _Sides(columns, rows, head, stops, s, placed)
     begin = _find_begin(sides, columns, rows, fresh, known)
@@ -70,7 +72,7 @@ def find_whole(
             if len(asked[0]) + len(answered[0]) <= MOST_BYTES and asks_for_http(asked[0][: asked[2][0]]):
                 result[index] = Plain(asked, answered, senders[b:e])
         elif not begins_tls[index]:
-            with suppress(Exception):  # whatever it does wrong, the connection is then followed burst by burst
+            with shielded(int(rows[index])):
                 result[index] = read_opening(asked, answered, senders[b:e], ports[index])
         elif before is None:
             result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
