@@ -113,6 +113,8 @@ class Follower:
         """No more bytes will come: read what a record or message begun and not completed says."""
         if self._early:
             self._take_early()
+        if self.server_hello is not None and not self.tls13 and not self.server_certificate_bytes:
+            self.server_certificate_bytes = _certificate_begun(self.server)
         if self.client_hello is None and not self.client.broken:
             announced, body, frame = _begun(self.client)
             if announced:
@@ -590,3 +592,11 @@ def _begun(side: Side) -> tuple[int, bytes, int]:
     if len(data) < 4:
         return 0, b"", 0
     return 4 + int.from_bytes(data[1:4], "big"), data[4:], frame
+
+
+def _certificate_begun(side: Side) -> int:
+    """Bytes announced by a Certificate message that was begun in the clear and not completed, else 0."""
+    if side.encrypted:
+        return 0
+    data = bytes(side.hs) + bytes(side.rest[5:] if side.rest and side.rest[0] == 22 else b"")
+    return int.from_bytes(data[1:4], "big") if len(data) >= 4 and data[0] == 11 else 0

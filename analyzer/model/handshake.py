@@ -210,6 +210,7 @@ class Handshake(Shown):
     server_certificates_complete: bool = False
     """The Certificate message was read whole."""
     server_certificate_bytes: int = 0
+    """Of the Certificate message; what its header announces where not all of it came."""
     server_key_exchange: ServerKeyExchange | None = None
     certificate_request: CertificateRequest | None = None
     ocsp_response: bytes | None = None

@@ -344,6 +344,13 @@ class TestOldAndOdd:
         judged = attempt(hello(0x0303), answer(), alert=alert, by="client", server_certificate_bytes=size)
         assert judge(judged).cause == cause
 
+    def test_who_leaves_while_a_long_chain_comes_may_have_any_reason(self):
+        left = attempt(hello(0x0303), answer(), close="fin", by="client", server_certificate_bytes=50_000)
+        found = judge(left)
+        assert found is None or found.cause != "large-cert-flight-rejected"
+        refused = attempt(hello(0x0303), answer(), alert=47, by="client", server_certificate_bytes=50_000)
+        assert "not all of it had come" in " ".join(says for _, says in judge(refused).evidence)
+
     def test_compressed_certificate(self):
         judged = attempt(hello(), answer(0x0304), alert=50, by="client")
         judged.messages.insert(2, Message(8, 0, False, "compressed_certificate", 700, 8, True, True))

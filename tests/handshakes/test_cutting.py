@@ -137,3 +137,15 @@ def test_any_bytes_give_messages_and_faults_never_an_exception(name: str, chance
     f = follow(pieces).follower
     tell_progress(f.messages, f.client_hello, f.server_hello, f.tls13, False)
     assert len(f.messages) <= 512
+
+
+@pytest.mark.parametrize("name", ["completed--go-go-tls12", "completed--openssl-openssl-tls12"])
+def test_a_certificate_that_was_begun_says_how_long_it_would_have_been(name: str) -> None:
+    (_, hello), (_, answer), *_ = flights_of(name)
+    whole = follow([(True, 0, hello), (False, 0, answer)]).follower
+    assert whole.server_certificate_bytes > 500
+    cuts = {
+        cut: follow([(True, 0, hello), (False, 0, answer[:cut])]).follower.server_certificate_bytes for cut in range(60, len(answer), 7)
+    }
+    assert set(cuts.values()) == {0, whole.server_certificate_bytes}
+    assert sorted(cuts.values()) == list(cuts.values()), "known from its header on, and never again unknown"

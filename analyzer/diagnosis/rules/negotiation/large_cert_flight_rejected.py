@@ -59,8 +59,13 @@ class LargeCertFlightRejected(Rule):
             size, seen = sum(encrypted_records(handshake, from_client=False)), False
         if size <= _LARGE or (refusal.how == "alert" and refusal.description not in _FITTING):
             return None
+        begun = seen and not any(message.kind == "certificate" and not message.from_client for message in handshake.messages)
+        if begun and size <= _HUGE and refusal.how != "alert":
+            return None  # who leaves in the middle of it may have any reason
         text = words.count_text(size, "byte")
-        if seen:
+        if begun:
+            evidence = [Evidence(None, f"the server began a Certificate message of {text}; not all of it had come")]
+        elif seen:
             evidence = [message_evidence(handshake, "certificate", False, f"a Certificate message of {text}")]
         else:
             evidence = [Evidence(handshake.server_hello_frame or None, f"the server's encrypted flight has {text}")]
