@@ -20,6 +20,11 @@ def capture_of(name: str) -> Path:
     return CAPTURES / name / "capture.pcapng"
 
 
+def available(*names: str) -> list[str]:
+    """Those of these recordings that are here."""
+    return [name for name in names if capture_of(name).exists()]
+
+
 @cache
 def flights_of(name: str, stream: int = 0) -> tuple[Flight, ...]:
     """The payload of one recorded connection in the order it was sent, retransmissions left out."""

@@ -10,25 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import capture_of, flights_of
+from recorded import available, flights_of
 
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.connection import Connection
 from analyzer.model.handshake import Flow
 
-NAMES = [
-    name
-    for name in (
-        "completed--openssl-openssl-tls12",
-        "completed--go-go-tls12",
-        "completed--java-java-tls13",
-        "completed--boringssl-nginx-tls13-hrr",
-        "completed--curl-python-smtp-tls12",
-        "completed--curl-nginx-http-connect-tls13",
-        "client-cert-missing--openssl-openssl-tls12",
-    )
-    if capture_of(name).exists()
-]
+NAMES = available(
+    "completed--openssl-openssl-tls12",
+    "completed--go-go-tls12",
+    "completed--java-java-tls13",
+    "completed--boringssl-nginx-tls13-hrr",
+    "completed--curl-python-smtp-tls12",
+    "completed--curl-nginx-http-connect-tls13",
+    "client-cert-missing--openssl-openssl-tls12",
+)
 STARTS = {True: 1000, False: 4_294_967_000}  # the server's numbers wrap soon
 
 Segment = tuple[bool, int, bytes, int]

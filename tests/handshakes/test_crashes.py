@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import capture_of
+from recorded import available, capture_of
 
 from analyzer.handshakes import tracker
 from analyzer.handshakes.connection import Connection
 from analyzer.pipeline.run import Run
 
-NAMES = [
-    name
-    for name in ("cert-expired--go-nginx-tls12", "completed--openssl-openssl-tls12", "completed--java-java-tls13")
-    if capture_of(name).exists()
-]
+NAMES = available("cert-expired--go-nginx-tls12", "completed--openssl-openssl-tls12", "completed--java-java-tls13")
 
 
 @pytest.fixture(autouse=True)

@@ -10,29 +10,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import CAPTURES, capture_of, flights_of
+from recorded import CAPTURES, available, flights_of
 
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.progress import tell_progress
 
-NAMES = [
-    name
-    for name in (
-        "completed--openssl-openssl-tls12",
-        "completed--go-go-tls12",
-        "completed--go-go-tls13",
-        "completed--gnutls-gnutls-tls13",
-        "completed--java-java-tls13",
-        "completed--nss-nss-tls12",
-        "completed--boringssl-nginx-tls13-hrr",
-        "completed--curl-python-smtp-tls12",
-        "completed--curl-nginx-http-connect-tls13",
-        "completed--go-go-tls13-mutual",
-        "cert-expired--go-nginx-tls12",
-        "client-cert-missing--openssl-openssl-tls12",
-    )
-    if capture_of(name).exists()
-]
+NAMES = available(
+    "completed--openssl-openssl-tls12",
+    "completed--go-go-tls12",
+    "completed--go-go-tls13",
+    "completed--gnutls-gnutls-tls13",
+    "completed--java-java-tls13",
+    "completed--nss-nss-tls12",
+    "completed--boringssl-nginx-tls13-hrr",
+    "completed--curl-python-smtp-tls12",
+    "completed--curl-nginx-http-connect-tls13",
+    "completed--go-go-tls13-mutual",
+    "cert-expired--go-nginx-tls12",
+    "client-cert-missing--openssl-openssl-tls12",
+)
 
 Story = tuple[tuple[bool, str, int], ...]
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import capture_of
+from recorded import available, capture_of
 
 from analyzer.decode.decoder import Decoder
 from analyzer.handshakes.connection import Connection
@@ -22,18 +22,14 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.sources import open_source
 
-NAMES = [
-    name
-    for name in (
-        "completed--openssl-openssl-tls12",
-        "completed--go-go-tls13",
-        "completed--java-java-tls13",
-        "completed--boringssl-nginx-tls13-hrr",
-        "cert-expired--go-nginx-tls12",
-        "client-cert-missing--openssl-openssl-tls12",
-    )
-    if capture_of(name).exists()
-]
+NAMES = available(
+    "completed--openssl-openssl-tls12",
+    "completed--go-go-tls13",
+    "completed--java-java-tls13",
+    "completed--boringssl-nginx-tls13-hrr",
+    "cert-expired--go-nginx-tls12",
+    "client-cert-missing--openssl-openssl-tls12",
+)
 
 
 def decoded(name: str) -> SegmentBatch:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import capture_of, flights_of
+from recorded import available, flights_of
 
 from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
@@ -19,21 +19,17 @@ from analyzer.handshakes.flight import Flight, Run, read_flight
 from analyzer.model.handshake import Flow, Handshake
 from analyzer.tls.messages import HELLO_RETRY_RANDOM
 
-ORDINARY = [
-    name
-    for name in (
-        "completed--openssl-openssl-tls12",
-        "completed--go-go-tls12",
-        "completed--go-go-tls13",
-        "completed--gnutls-gnutls-tls13",
-        "completed--java-java-tls13",
-        "completed--nss-nss-tls12",
-        "cert-expired--go-nginx-tls12",
-        "client-cert-missing--openssl-openssl-tls12",
-    )
-    if capture_of(name).exists()
-]
-OTHERS = [name for name in ("completed--boringssl-nginx-tls13-hrr", "completed--go-go-tls13-mutual") if capture_of(name).exists()]
+ORDINARY = available(
+    "completed--openssl-openssl-tls12",
+    "completed--go-go-tls12",
+    "completed--go-go-tls13",
+    "completed--gnutls-gnutls-tls13",
+    "completed--java-java-tls13",
+    "completed--nss-nss-tls12",
+    "cert-expired--go-nginx-tls12",
+    "client-cert-missing--openssl-openssl-tls12",
+)
+OTHERS = available("completed--boringssl-nginx-tls13-hrr", "completed--go-go-tls13-mutual")
 
 
 def flow() -> Flow:

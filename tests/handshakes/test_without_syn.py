@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import capture_of
+from recorded import available, capture_of
 
 from analyzer.decode.decoder import Decoder
 from analyzer.handshakes.tracker import Tracker
@@ -19,19 +19,15 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.sources import open_source
 
-NAMES = [
-    name
-    for name in (
-        "completed--openssl-openssl-tls12",
-        "completed--go-go-tls13",
-        "completed--java-java-tls13",
-        "completed--boringssl-nginx-tls13-hrr",
-        "cert-expired--go-nginx-tls12",
-        "completed--curl-python-smtp-tls12",
-        "completed--curl-nginx-http-connect-tls13",
-    )
-    if capture_of(name).exists()
-]
+NAMES = available(
+    "completed--openssl-openssl-tls12",
+    "completed--go-go-tls13",
+    "completed--java-java-tls13",
+    "completed--boringssl-nginx-tls13-hrr",
+    "cert-expired--go-nginx-tls12",
+    "completed--curl-python-smtp-tls12",
+    "completed--curl-nginx-http-connect-tls13",
+)
 
 
 def read(name: str, without: int = 0, *, one_by_one: bool = False) -> Handshake:
