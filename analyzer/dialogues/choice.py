@@ -60,7 +60,7 @@ _COMMANDS: tuple[tuple[re.Pattern[bytes], type[Talk]], ...] = tuple(
         (rb"CAP (LS|LIST|REQ|END)\b|NICK |USER \S+ \S+ \S+ ", IrcTalk),
         (rb"CAPABILITIES\b|MODE READER$", NntpTalk),
         (rb'AUTHENTICATE "', SieveTalk),
-        (rb"[^\s+*{(]+ (CAPABILITY|STARTTLS|LOGIN|AUTHENTICATE|ID|NOOP)\b", ImapTalk),
+        (rb"[^\s+*{(]+ (CAPABILITY|STARTTLS|LOGIN|AUTHENTICATE|ID|NOOP)\b(?!\S* HTTP/1\.[01]$)", ImapTalk),
     )
 )
 _AMBIGUOUS = re.compile(rb"(STARTTLS|USER|PASS|QUIT|NOOP|HELP|SYST|AUTH|CAPABILITY)\b", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.handshakes.connection import Connection
@@ -36,6 +36,7 @@ def test_what_may_lead_to_tls_is_no_plain_http(data: bytes) -> None:
     answer=st.binary(min_size=1, max_size=600),
     port=st.sampled_from((25, 80, 143, 389, 443, 1433, 3306, 5222, 5432, 8080)),
 )
+@example(method="GET", target="ID", end=" HTTP/1.1\r\n", rest=b"", answer=b"\0", port=25)  # no command of IMAP after its tag
 def test_nobody_who_follows_it_takes_it_for_something_else(
     method: str, target: str, end: str, rest: bytes, answer: bytes, port: int
 ) -> None:
