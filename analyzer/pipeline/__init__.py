@@ -1,7 +1,7 @@
 """Floor 6: runs.
 
-``run`` over captures · ``live`` over an interface · ``distributed`` over captures on a cluster · ``result`` what the Python
-API hands out. ``open_run`` chooses by the options.
+``run`` over captures, fed by ``reading`` (or by ``workers``, whose handshakes travel as ``parcels``) · ``live`` over an
+interface · ``distributed`` over captures on a cluster · ``result`` what the Python API hands out. ``open_run`` chooses by the options.
 """
 
 from __future__ import annotations
