@@ -289,7 +289,7 @@ def _aligned(watched: _Watched, columns: list[str], terminal: bool) -> Iterator[
         if value is None:
             return "-"
         if kinds[name] == "timestamp":
-            return iso_time(value)  # type: ignore[arg-type]
+            return iso_time(value)  # type: ignore[arg-type]  # by the column's kind
         if kinds[name] == "evidence":
             value = "; ".join(f"frame {frame}: {says}" if frame is not None else says for frame, says in value)  # type: ignore[attr-defined]
         elif isinstance(value, (list, tuple)):

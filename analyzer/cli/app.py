@@ -52,7 +52,7 @@ def _for_typer(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [parameter.replace(annotation=_translated(parameter.annotation)) for parameter in signature.parameters.values()]
     run.__signature__ = signature.replace(parameters=parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run  # type: ignore[no-any-return]
+    return run  # type: ignore[no-any-return]  # typer says Any
 
 
 def _translated(annotation: Any) -> Any:

@@ -21,7 +21,7 @@ class HttpConnectTalk(LineTalk):
     server_first = False
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._in_request = False
         self._status = b""
         self._length = 0

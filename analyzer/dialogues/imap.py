@@ -18,7 +18,7 @@ class ImapTalk(LineTalk):
     via = "imap-starttls"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._tag = b""  # of STARTTLS
         self._secret_tag = b""  # of a LOGIN or AUTHENTICATE not answered yet
 

@@ -38,7 +38,7 @@ class LdapTalk(Talk):
     via = "ldap-starttls"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._id = b""  # of the StartTLS request
         self._bound = False
 

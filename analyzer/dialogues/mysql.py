@@ -20,7 +20,7 @@ class MysqlTalk(Talk):
     server_first = True
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._offers = False
 
     def read(self, from_client: bool, side: Side) -> bool:

@@ -18,7 +18,7 @@ class Pop3Talk(LineTalk):
     via = "pop3-stls"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._commands: deque[bytes] = deque()
         self._greeted = False
         self._hush = False

@@ -17,7 +17,7 @@ class PostgresqlTalk(Talk):
     via = "postgresql"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._asked: list[int] = []  # requests not answered yet
         self._plain = False  # the StartupMessage came in clear
 

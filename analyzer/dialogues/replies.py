@@ -29,7 +29,7 @@ class ReplyTalk(LineTalk):
     """Secret commands whose first argument (a mechanism) may be shown."""
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._commands: deque[bytes] = deque()
         self._code = ""  # of a reply of several lines that is not over
         self._texts: list[str] = []

@@ -18,7 +18,7 @@ class SieveTalk(LineTalk):
     via = "sieve-starttls"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._listed: list[str] = []
         self._asked = False  # and the answers to what came before are in
         self._before = 1  # answers due before that of STARTTLS: the greeting, then one a command

@@ -47,7 +47,7 @@ class Socks5Talk(Talk):
     via = "socks5"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._requested = False
         self._method: int | None = None
 
@@ -127,7 +127,7 @@ class Socks4Talk(Talk):
     via = "socks4"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._requested = False
 
     def read(self, from_client: bool, side: Side) -> bool:

@@ -17,7 +17,7 @@ class XmppTalk(Talk):
     via = "xmpp-starttls"
 
     def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they came
         self._features: list[str] | None = None
         self._secret = False
 

@@ -207,7 +207,7 @@ class _Cutter:
         if e - b == 1:
             joined = bytes(data[begins[b] : ends[b]])
         else:
-            joined = b"".join([data[begin:end] for begin, end in zip(begins[b:e], ends[b:e])])  # noqa: B905
+            joined = b"".join([data[begin:end] for begin, end in zip(begins[b:e], ends[b:e])])  # noqa: B905 - equal, and strict costs
         return joined, self._numbers[b], self._runs[b:e], self._frames[b:e], self._times[b:e]
 
     def put_in_order(self, b: int, m: int, e: int, starts: list[int]) -> Flight | None:

@@ -65,7 +65,7 @@ class LiveRun(Run):
         self.options = replace(chosen, live=True)
         self.live = source
         self._log = FollowedKeyLog(chosen.keylog) if chosen.keylog is not None else None
-        self.reading = Reading(source, self.options, self._log.keylog if self._log is not None else None)  # type: ignore[arg-type]
+        self.reading = Reading(source, self.options, self._log.keylog if self._log is not None else None)  # type: ignore[arg-type]  # a live source is no file
         self.source = self.reading.source
         self.decoder, self.tracker, self.totals = self.reading.decoder, self.reading.tracker, self.reading.totals
         self.diagnosis = Diagnosis(self.options)

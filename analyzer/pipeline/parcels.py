@@ -108,7 +108,7 @@ class Packer:
         if h.client_certificates:
             values[_CLIENT_CHAIN] = [self._share_certificate(certificate) for certificate in h.client_certificates]
         if h.read_segments is not None:
-            parts, client, limit = h.read_segments.args  # type: ignore[attr-defined]
+            parts, client, limit = h.read_segments.args  # type: ignore[attr-defined]  # a partial of KeptSegments
             values[_READ_SEGMENTS] = (b"".join([part[:limit].tobytes() for part in parts]), client, limit)
             values[_SEGMENTS] = ()
         elif h.known_segments:

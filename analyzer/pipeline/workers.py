@@ -160,7 +160,7 @@ class _Worker:
         _widen(pipe)
         forked = context.get_start_method() == "fork"
         inherited = [self._pipe, *(other._pipe for other in others)] if forked else []
-        self._process = context.Process(  # type: ignore[attr-defined]
+        self._process = context.Process(  # type: ignore[attr-defined]  # each start method has its own
             target=_work,
             args=(pipe, inherited, share, open_again, options, keylog if forked else None),
             name=f"handshake worker {share[0] + 1}",

@@ -80,7 +80,7 @@ def _decompressor(kind: str) -> Callable[[], Any]:
         import lz4.frame
     except ImportError:
         raise MissingExtra("reading lz4", "compressed") from None
-    return lz4.frame.LZ4FrameDecompressor  # type: ignore[no-any-return]
+    return lz4.frame.LZ4FrameDecompressor  # type: ignore[no-any-return]  # it has no types
 
 
 class _Pieces:

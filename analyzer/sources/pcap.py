@@ -112,7 +112,7 @@ class PcapWalker:
             ahead = ahead[: 1 + int(other[0])] if len(other) else ahead
         # in vain: the next look is further away, so that it costs little where there is no rhythm
         self._steps = _STEPS if len(ahead) > _STEPS else min(self._steps * 4, _MOST_STEPS)
-        return ahead.tolist()  # type: ignore[no-any-return]
+        return ahead.tolist()  # type: ignore[no-any-return]  # NumPy says Any
 
     def _columns(self, data: U8, positions: list[int]) -> FrameBatch | None:
         at = np.array(positions, np.int64)
