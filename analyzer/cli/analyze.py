@@ -87,7 +87,12 @@ def analyze(
         from analyzer.cli.decrypted import check_export, export_decrypted
 
         check_export(map(is_stream, captures))
-    options = replace(options, keeps_flows=_has_flows(chosen, output))
+    options = replace(
+        options,
+        keeps_flows=_has_flows(chosen, output),
+        # the summary counts them; rows, lists of flows, other findings to fail on and key logs to write need each of them
+        keeps_completed=chosen != "table" or columns is not None or selection.shows_completed or export_to is not None,
+    )
     run = open_run(captures, options)
     with contextlib.closing(run.source):
         watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))

@@ -50,6 +50,8 @@ class Selection:
         self.everything = not (self._failed or self._cause or self._server or self._since is not None or self._until is not None)
         wanted = list(fail_on)
         self._fail_any = "any" in wanted
+        self.shows_completed = not (self.everything or self._failed or self._cause) or any(cause != "any" for cause in wanted)
+        """It matters which handshakes completed, not only how many."""
         self._fail_on = [_pattern(check_cause(cause, patterns=True)) for cause in wanted if cause != "any"]
 
     def accepts(self, handshake: Handshake) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from collections.abc import Callable, Container
+from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
@@ -12,6 +13,7 @@ from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import Weighed, refusal_of, refusal_text, weigh_chain
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
 
 __all__ = ["GENERAL", "ChainRule", "RefusalRule"]
 
@@ -65,8 +67,13 @@ class ChainRule(RefusalRule):
     ambiguous: ClassVar[str] = ""
     """What else the alert may mean from other clients than OpenSSL's; with it the alert alone is no more than likely."""
 
+    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        named = alert is not None and self.named_by is not None and alert.description == self.named_by[0]
+        looks_further = type(self).examine_refusal is not ChainRule.examine_refusal
+        return None if named or looks_further else weigh_chain
+
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
-        weighed = _weighed(handshake, context).get(self.cause)
+        weighed = context.once(weigh_chain, handshake).get(self.cause)
         if weighed is None:
             return self._of_alert(handshake, refusal)
         says = weighed.problem.says
@@ -86,11 +93,3 @@ class ChainRule(RefusalRule):
             confidence = "likely"
             evidence.append(Evidence(None, self.ambiguous))
         return self.found(confidence, summary, evidence)
-
-
-def _weighed(handshake: Handshake, context: Context) -> dict[str, Weighed]:
-    """The weighing, made once for all rules of the handshake at hand."""
-    known = context.remembered.get("chain")
-    if known is None or known[0] is not handshake:
-        known = context.remembered["chain"] = (handshake, weigh_chain(handshake, context))
-    return cast("dict[str, Weighed]", known[1])

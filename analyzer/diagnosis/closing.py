@@ -18,7 +18,17 @@ from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
 
-__all__ = ["ALERT_LENGTHS", "PATIENCE", "closing_events", "has_holes", "is_alert_sized", "left_at_once", "settle", "settle_silence"]
+__all__ = [
+    "ALERT_LENGTHS",
+    "PATIENCE",
+    "closing_events",
+    "has_holes",
+    "is_alert_sized",
+    "left_at_once",
+    "settle",
+    "settle_silence",
+    "settled_by",
+]
 
 PATIENCE = 10_000_000_000
 """ns of silence, with the capture still running, after which an attempt counts as failed, not unfinished."""
@@ -38,6 +48,9 @@ _SHORTEST_SERVER_HELLO = 42
 
 _VERDICT = 500_000_000
 """ns after which a server that asked for no certificate hardly answers the client's Finished any more: it closes for another reason."""
+
+_VERDICT_RECORDS = 2
+"""Records of a TLS 1.3 server after its Finished that may be a refusal and its goodbye. With more of them it went on."""
 
 _TCP_ONLY = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED})
 
@@ -62,7 +75,7 @@ def is_alert_sized(message: Message) -> bool:
 def settle(handshake: Handshake) -> None:
     """Fill outcome, aborted_by, closing_alert and closing_evidence. Cheap for what completed."""
     stage = handshake.stage
-    if stage == Stage.ESTABLISHED and (handshake.server_application_records > 2 or not handshake.is_tls13):
+    if stage == Stage.ESTABLISHED and (handshake.server_application_records > _VERDICT_RECORDS or not handshake.is_tls13):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
     if _completed(handshake) or _completed_unseen(handshake):
@@ -83,6 +96,27 @@ def settle(handshake: Handshake) -> None:
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
     else:
         handshake.outcome = "failed"
+
+
+def settled_by(handshake: Handshake) -> int | None:
+    """Frame by which it shows that a handshake completed, and every one alike, if the client did not close before it; 0 where it
+    completed whatever became of the connection. None where that depends on more, or the client may have left at once."""
+    if handshake.outcome != "completed" or handshake.stage != Stage.ESTABLISHED:
+        return None
+    if handshake.client_application_records <= 1 and handshake.client_application_bytes in (0, *ALERT_LENGTHS):
+        return None
+    if not handshake.is_tls13 or handshake.server_application_records > _VERDICT_RECORDS:
+        return 0
+    finished = handshake.client_finished_frame
+    if any(alert.how != "inferred" for alert in handshake.alerts) or handshake.early_data_bytes or not finished:
+        return None
+    sent = False
+    for message in handshake.messages:  # as ``_went_on`` goes through them
+        if message.from_client:
+            sent = sent or (message.frame >= finished and not is_alert_sized(message))
+        elif sent and message.kind != "change_cipher_spec":
+            return None if is_alert_sized(message) or message.kind == "alert" else message.frame
+    return None
 
 
 def left_at_once(handshake: Handshake) -> bool:

@@ -7,34 +7,38 @@ table in it is bounded; what was forgotten is counted in ``forgotten``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chains import Chains
 from analyzer.diagnosis.closing import left_at_once
-from analyzer.diagnosis.profiles import Answer, Attempt, ServerProfile, read_answer, shape_of
+from analyzer.diagnosis.profiles import RECENT, Answer, Attempt, ServerProfile, read_answer, shape_of
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 from analyzer.model.options import Options
 from analyzer.model.tcp import IcmpError
 
-__all__ = ["Attempt", "CaptureFacts", "Context", "ServerProfile"]
+if TYPE_CHECKING:
+    from analyzer.diagnosis.herding import Group, Learned
+
+__all__ = ["HALF_SECOND", "STARTS", "Attempt", "CaptureFacts", "Context", "ServerProfile"]
 
 _MOST = 65_536  # servers, names, clients remembered
 _MOST_LIVE = 4_096  # ... in a run that lasts for weeks, whoever sends
 _TLS12 = 0x0303
-_RECENT = 32
 _TWINS = 4
-_STARTS = 8
-_HALF_SECOND = 500_000_000
+STARTS = 8
+"""Attempts remembered of each half second: the first."""
+HALF_SECOND = 500_000_000
 
 _new_attempt = tuple.__new__  # a third of the time of the constructor
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+_Found = TypeVar("_Found")
 
 
 @dataclass(slots=True)
@@ -70,10 +74,11 @@ class Context:
         self.old_clients: dict[str, int] = {}
         """Clients that completed a handshake and offer nothing newer than TLS 1.1: address and best version."""
         self._starts: dict[tuple[int, int], list[Attempt]] = {}
-        self._randoms: dict[bytes, list[Attempt]] = {}
         """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
-        self.remembered: dict[str, tuple[Handshake, object]] = {}
-        """Work that several rules share, by name, for the handshake at hand only."""
+        self._randoms: dict[bytes, list[Attempt | tuple[Learned, int]]] = {}
+        """Attempts by the random of their ClientHello, the first few of each."""
+        self.remembered: dict[object, tuple[Handshake, Any]] = {}
+        """What ``once`` found, for the handshake at hand only."""
         self._answers: dict[tuple[object, ...], Answer] = {}
         self._answers_alike: dict[int, Answer] = {}
         """By ``Handshake.alike``."""
@@ -87,6 +92,14 @@ class Context:
         """Refused offers already weighed against their neighbours: (state of the profiles, answer) by offer and server."""
         self.forgotten = 0
         self._empty = ServerProfile()
+
+    def once(self, look: Callable[[Handshake, Context], _Found], handshake: Handshake) -> _Found:
+        """``look(handshake, context)``, looked for once for all rules of the handshake at hand."""
+        known = self.remembered.get(look)
+        if known is None or known[0] is not handshake:
+            known = self.remembered[look] = (handshake, look(handshake, self))
+        found: _Found = known[1]
+        return found
 
     # -- questions ------------------------------------------------------------------------------
 
@@ -125,11 +138,11 @@ class Context:
         same port: the addresses do not tell whether it is the same client's. None where there are several, or the capture is busy."""
         flow = handshake.flow
         six = ":" in flow.client_address
-        slot = flow.first_seen // _HALF_SECOND
+        slot = flow.first_seen // HALF_SECOND
         found = []
         for number in (slot - 1, slot, slot + 1):
             begun = self._starts.get((flow.capture, number), ())
-            if len(begun) >= _STARTS:
+            if len(begun) >= STARTS:
                 return None
             found += [
                 attempt
@@ -144,7 +157,7 @@ class Context:
         hello, flow = handshake.client_hello, handshake.flow
         if hello is None:
             return None
-        for attempt in self._randoms.get(hello.random, ()):
+        for attempt in self._alike_in_random(hello.random):
             same_ends = attempt.client_address == flow.client_address and attempt.server_address == flow.server_address
             if not same_ends and abs(attempt.time - flow.first_seen) <= within:
                 return attempt
@@ -153,14 +166,14 @@ class Context:
     def has_twin(self, handshake: Handshake) -> bool:
         """Whether the very same ClientHello was seen between other addresses, whenever."""
         hello, flow = handshake.client_hello, handshake.flow
-        for attempt in self._randoms.get(hello.random, ()) if hello is not None else ():
+        for attempt in self._alike_in_random(hello.random) if hello is not None else ():
             if attempt.client_address != flow.client_address or attempt.server_address != flow.server_address:
                 return True
         return False
 
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""
-        return self.chains.judge(handshake)
+        return self.once(_judge_chain, handshake)
 
     # -- learning -------------------------------------------------------------------------------
 
@@ -180,43 +193,69 @@ class Context:
                 flow.server_rst_time, outcome == "completed" and left_at_once(handshake),
             ),
         )  # fmt: skip
-        recent = self.clients.get(client)
-        if recent is None:
-            recent = self._remember(self.clients, client, deque(maxlen=_RECENT), self._most)
-        recent.append(attempt)
-        start = (flow.capture, flow.first_seen // _HALF_SECOND)
-        begun = self._starts.get(start)
-        if begun is None:
-            begun = self._remember(self._starts, start, [], self._most)
-        if len(begun) < _STARTS:
-            begun.append(attempt)
+        self.remember_attempt(attempt)
         name = None
         if hello is not None:
             name = hello.server_name
-            twins = self._randoms.get(hello.random)
-            if twins is None:
-                self._remember(self._randoms, hello.random, [attempt], self._most)
-            elif len(twins) < _TWINS:
-                twins.append(attempt)
+            self.remember_random(hello.random, attempt)
         answer = self._answer(handshake)
         shape = shape_of(handshake, name, address, answer)
         connect = max(0, flow.syn_ack_time - flow.syn_time) if flow.syn_frame and flow.syn_ack_frame else -1
         requested = bool(handshake.client_certificate_requested)
-        profile = self.servers.get(address)
-        if profile is None:
-            profile = self._remember(self.servers, address, ServerProfile(), self._most)
-        profile.note(shape, attempt, connect, requested)
+        self._profile(self.servers, address).note(shape, attempt, connect, requested)
         if name:
-            lower = name.lower()
-            profile = self.names.get(lower)
-            if profile is None:
-                profile = self._remember(self.names, lower, ServerProfile(), self._most)
-            profile.note(shape, attempt, connect, requested)
+            self._profile(self.names, name.lower()).note(shape, attempt, connect, requested)
         if answer.version is not None and answer.version < _TLS12 and hello is not None and outcome == "completed":
             self._note_old_client(client, hello)
         if handshake.server_certificates or handshake.client_certificates:
             self.chains.learn(handshake)
         self._note_flow(handshake)
+
+    def remember_attempt(self, attempt: Attempt, *, answered: bool = False) -> None:
+        """Among the latest of its client and the first of its half second; ``answered``: of its server and name too, which are known."""
+        recent = self.clients.get(attempt.client_address)
+        if recent is None:
+            recent = self._remember(self.clients, attempt.client_address, deque(maxlen=RECENT), self._most)
+        recent.append(attempt)
+        start = (attempt.capture, attempt.time // HALF_SECOND)
+        begun = self._starts.get(start)
+        if begun is None:
+            begun = self._remember(self._starts, start, [], self._most)
+        if len(begun) < STARTS:
+            begun.append(attempt)
+        if answered:
+            self._profile(self.servers, (attempt.server_address, attempt.server_port)).accepted.append(attempt)
+            if attempt.server_name:
+                self._profile(self.names, attempt.server_name.lower()).accepted.append(attempt)
+
+    def remember_random(self, random: bytes, attempt: Attempt | tuple[Learned, int]) -> None:
+        """Whose ClientHello has this random: an attempt, or what makes one of a herd."""
+        twins = self._randoms.get(random)
+        if twins is None:
+            self._remember(self._randoms, random, [attempt], self._most)
+        elif len(twins) < _TWINS:
+            twins.append(attempt)
+
+    def _alike_in_random(self, random: bytes) -> Iterator[Attempt]:
+        for attempt in self._randoms.get(random, ()):
+            yield attempt if isinstance(attempt, Attempt) else attempt[0].attempt(attempt[1])
+
+    def _profile(self, table: dict[_Key, ServerProfile], key: _Key) -> ServerProfile:
+        profile = table.get(key)
+        return self._remember(table, key, ServerProfile(), self._most) if profile is None else profile
+
+    def note_group(self, group: Group) -> None:
+        """Take in handshakes alike at one server, but for what is remembered of single ones."""
+        h = group.prototype
+        hello, answer = h.client_hello, self._answer(h)
+        name = hello.server_name if hello is not None else None
+        shape = (name, h.outcome, answer, group.ttl, group.server)
+        self._profile(self.servers, group.server).note_group(shape, group)
+        if name:
+            self._profile(self.names, name.lower()).note_group(shape, group)
+        if answer.version is not None and answer.version < _TLS12 and hello is not None:
+            for client in group.clients:
+                self._note_old_client(client, hello)
 
     def _answer(self, handshake: Handshake) -> Answer:
         alike = handshake.alike
@@ -269,17 +308,25 @@ class Context:
 
     def _note_flow(self, handshake: Handshake) -> None:
         flow = handshake.flow
-        facts = self.captures.get(flow.capture)
-        if facts is None:
-            facts = self.captures[flow.capture] = CaptureFacts()
-        if not facts.first_seen or flow.first_seen < facts.first_seen:
-            facts.first_seen = flow.first_seen
-        if flow.last_seen > facts.last_seen:
-            facts.last_seen = flow.last_seen
-        facts.flows += 1
-        if flow.syn_ack_frame:
-            facts.syn_acks += 1
+        facts = self.note_flows(flow.capture, flow.first_seen, flow.last_seen, 1, 1 if flow.syn_ack_frame else 0)
         if flow.client_frames == 0 or flow.server_frames == 0:
             facts.one_way += 1
         if handshake.icmp:
             facts.icmp.extend(handshake.icmp)
+
+    def note_flows(self, capture: int, first_seen: int, last_seen: int, count: int, syn_acks: int) -> CaptureFacts:
+        """Take in so many flows of a capture between these times, ``syn_acks`` of them with a SYN-ACK."""
+        facts = self.captures.get(capture)
+        if facts is None:
+            facts = self.captures[capture] = CaptureFacts()
+        if not facts.first_seen or first_seen < facts.first_seen:
+            facts.first_seen = first_seen
+        if last_seen > facts.last_seen:
+            facts.last_seen = last_seen
+        facts.flows += count
+        facts.syn_acks += syn_acks
+        return facts
+
+
+def _judge_chain(handshake: Handshake, context: Context) -> ChainJudgement | None:
+    return context.chains.judge(handshake)

@@ -9,7 +9,7 @@ only those count that are known to look again (curl at the name, the pin and the
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from analyzer.diagnosis.closing import has_holes, is_alert_sized
 from analyzer.diagnosis.context import Context
@@ -98,18 +98,16 @@ def _is_node(hello: ClientHello) -> bool:
 
 def departure_of(handshake: Handshake, context: Context) -> Departure | None:
     """``find_departure``, looked for once for all rules of the handshake at hand."""
-    known = context.remembered.get("departure")
-    if known is None or known[0] is not handshake:
-        known = context.remembered["departure"] = (handshake, find_departure(handshake))
-    return cast("Departure | None", known[1])
+    return context.once(_find_departure, handshake)
 
 
 def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     """A departure that looks like a refusal; None for probes, and for the losers of a race between connections."""
-    known = context.remembered.get("silent refusal")
-    if known is None or known[0] is not handshake:
-        known = context.remembered["silent refusal"] = (handshake, _find_refusal(handshake, context))
-    return cast("Refusal | None", known[1])
+    return context.once(_find_refusal, handshake)
+
+
+def _find_departure(handshake: Handshake, _: Context) -> Departure | None:
+    return find_departure(handshake)
 
 
 def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:

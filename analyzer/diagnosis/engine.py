@@ -10,8 +10,11 @@ goes to ``also``. A rule that crashes is our bug: it is kept in ``bugs`` and the
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Container, Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
@@ -23,7 +26,11 @@ from analyzer.diagnosis.rule import Rule
 from analyzer.errors import UsageError
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.hello import Alert
 from analyzer.model.options import Options
+
+if TYPE_CHECKING:
+    from analyzer.handshakes.herds import Herd
 
 __all__ = ["Bug", "Diagnosis"]
 
@@ -33,6 +40,8 @@ _MEMO = 65_536
 _BUGS = 1_000
 
 _Key = TypeVar("_Key")
+_Sieved = tuple[tuple[Rule, Callable[[Handshake, Context], Container[str]] | None], ...]
+"""Rules that a handshake meets, each with the look that it shares with others (``Rule.candidates``)."""
 
 
 class Bug(NamedTuple):
@@ -54,9 +63,9 @@ class Diagnosis:
         self.bug_count = 0
         self._chosen = None if rules is None else list(rules)
         """The rules to apply, where they are not all there are."""
-        self._sieve: dict[tuple[object, ...], tuple[Rule, ...]] = {}
+        self._sieve: dict[tuple[object, ...], _Sieved] = {}
         """By stage, outcome and alert; rules are loaded when the first handshake comes that can meet them."""
-        self._odd_sieve: dict[int, tuple[Rule, ...]] = {}
+        self._odd_sieve: dict[int, _Sieved] = {}
         """Of completed handshakes, by their oddities."""
         self._postures: tuple[Rule, ...] | None = None
         self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
@@ -69,12 +78,9 @@ class Diagnosis:
     def judge(self, handshake: Handshake) -> None:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
         if handshake.outcome == "completed":
-            handshake.also = list(self._postures_of(handshake))
-            odd = find_oddities(handshake, self.context)
-            rules = self._odd_sieve.get(odd)
-            if rules is None:
-                stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
-                rules = self._keep(self._odd_sieve, odd, self._choose(stage, "completed", odd))
+            if self.options.keeps_completed:
+                handshake.also = list(self._postures_of(handshake))
+            rules: _Sieved | None = self._rules_for(find_oddities(handshake, self.context))
         else:
             if handshake.outcome == "unfinished":
                 facts = self.context.capture(handshake)
@@ -86,9 +92,22 @@ class Diagnosis:
             rules = self._sieve.get(key)
             if rules is None:
                 chosen = self._choose(handshake.stage, handshake.outcome)
-                rules = self._keep(self._sieve, key, tuple(rule for rule in chosen if rule.hears(alert)))
+                rules = self._keep(self._sieve, key, [rule for rule in chosen if rule.hears(alert)], alert)
         if rules:
             self._apply(handshake, rules)
+
+    def find_odd(self, herd: Herd) -> npt.NDArray[np.int64]:
+        """Members of a herd already learned that a rule may say failed after all. The others completed."""
+        odd = [bool(self._rules_for(find_oddities(kind.prototype, self.context))) for kind in herd.kinds]
+        return np.flatnonzero(np.array(odd, np.bool_)[herd.kind])
+
+    def _rules_for(self, odd: int) -> _Sieved:
+        """The rules that a completed handshake with these oddities meets."""
+        rules = self._odd_sieve.get(odd)
+        if rules is None:
+            stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
+            rules = self._keep(self._odd_sieve, odd, self._choose(stage, "completed", odd), None)
+        return rules
 
     def prevention(self) -> list[Finding]:
         """What will fail next, the most urgent first (kind 'prevention')."""
@@ -102,21 +121,24 @@ class Diagnosis:
         return found
 
     def _choose(self, stage: str, outcome: str, oddities: int = -1) -> tuple[Rule, ...]:
+        brief = outcome == "completed" and not self.options.keeps_completed
         if self._chosen is None:
-            return registry.load_causes(stage, outcome, oddities)
-        return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities))
+            return registry.load_causes(stage, outcome, oddities, only_verdicts=brief)
+        return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities, only_verdicts=brief))
 
-    def _keep(self, sieve: dict[_Key, tuple[Rule, ...]], key: _Key, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    def _keep(self, sieve: dict[_Key, _Sieved], key: _Key, rules: Iterable[Rule], alert: Alert | None) -> _Sieved:
         if len(sieve) >= _MEMO:
             sieve.clear()
-        sieve[key] = rules
-        return rules
+        sieved = sieve[key] = tuple((rule, rule.candidates(alert)) for rule in rules)
+        return sieved
 
-    def _apply(self, handshake: Handshake, rules: tuple[Rule, ...]) -> None:
+    def _apply(self, handshake: Handshake, rules: _Sieved) -> None:
         found = []
         context = self.context
-        for rule in rules:
+        for rule, candidates in rules:
             try:
+                if candidates is not None and rule.cause not in context.once(candidates, handshake):
+                    continue
                 finding = rule.examine(handshake, context)
             except Exception:  # whatever a rule does wrong must not end the run
                 self._note_bug(rule.cause, handshake)
@@ -149,6 +171,8 @@ class Diagnosis:
             best = handshake.finding = causes[0]
             explains = specific.get(best.cause, frozenset())
             handshake.also += [finding for finding in causes[1:] + beside if finding.cause not in explains]
+            if completed and not self.options.keeps_completed:
+                handshake.also = [*self._postures_of(handshake), *handshake.also]  # it will be asked for after all
             handshake.outcome = best.outcome or handshake.outcome
             handshake.aborted_by = best.aborted_by or handshake.aborted_by
             self._complete(handshake, best)

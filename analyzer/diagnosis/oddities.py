@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analyzer.diagnosis import departures
+from analyzer.diagnosis.answers import looks_rejected, may_reject
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.context import Context
 from analyzer.model.handshake import Handshake
 
-__all__ = ["REJECTIONS", "Oddity", "find_oddities"]
-
-REJECTIONS = range(370, 424)
-"""Lengths of a record with nginx's answer to a client whose certificate it does not take."""
+__all__ = ["Oddity", "find_oddities"]
 
 _SLOW = 1_000_000_000
 """ns between the hellos."""
@@ -52,11 +50,13 @@ class Oddity:
     UNANSWERED = 1 << 10
     """No data of the server, or no ServerHello, was seen."""
     UNCERTIFIED = 1 << 11
-    """The server asked for a certificate, and got none or answered in the length of a rejection."""
+    """The server asked for a certificate, and its one answer may be a rejection."""
     HTTP2 = 1 << 12
     """The server chose HTTP/2 in the clear."""
     RENEGOTIATED = 1 << 13
     """Below TLS 1.3, an alert and something like another handshake after it was done."""
+    REJECTED = 1 << 17
+    """... and looks like one."""
     LEFT = 1 << 14
     """The client closed without data, at any time: ``closing.left_at_once``."""
     DEPARTED = 1 << 15
@@ -94,8 +94,10 @@ def find_oddities(handshake: Handshake, context: Context) -> int:
         odd |= Oddity.SLOW
     if not handshake.server_application_records or answer is None:
         odd |= Oddity.UNANSWERED
-    if handshake.client_certificate_requested and _is_so(_may_reject, handshake, context):
+    if handshake.client_certificate_requested and _is_so(may_reject, handshake, context):
         odd |= Oddity.UNCERTIFIED
+        if handshake.dialogue is not None or _is_so(looks_rejected, handshake, context):
+            odd |= Oddity.REJECTED
     if handshake.alpn == "h2":
         odd |= Oddity.HTTP2
     if handshake.alerts and not handshake.is_tls13 and _is_so(_begins_again, handshake, context):
@@ -144,9 +146,3 @@ def _begins_again(handshake: Handshake) -> bool:
         return True
     done = max(handshake.client_finished_frame, handshake.server_finished_frame)
     return any(message.kind in _AGAIN and message.frame > done and message.from_client for message in handshake.messages)
-
-
-def _may_reject(handshake: Handshake) -> bool:
-    if not handshake.client_certificate_sent:
-        return True
-    return any(m.length in REJECTIONS and m.kind == "application_data" and not m.from_client for m in handshake.messages)

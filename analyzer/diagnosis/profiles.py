@@ -9,19 +9,23 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyzer.diagnosis.record_lengths import signing_key_type
 from analyzer.model.finding import AbortedBy, Outcome
 from analyzer.model.handshake import Flow, Handshake, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 
-__all__ = ["Attempt", "ServerProfile", "shape_of"]
+if TYPE_CHECKING:
+    from analyzer.diagnosis.herding import Group
+
+__all__ = ["RECENT", "Attempt", "ServerProfile", "read_answer", "shape_of"]
 
 _CLIENTS = 256
 _SHAPES = 1_024
 _ANSWERS = 65_536
-_RECENT = 32
+RECENT = 32
+"""Attempts remembered of a server, a name, a client: the latest."""
 
 
 class Answer:
@@ -150,8 +154,8 @@ class ServerProfile:
     """Attempts in which both were seen."""
     syn_unanswered: int = 0
     refused_connects: int = 0
-    accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=RECENT))
+    refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=RECENT))
     shown: int = 0
     """Attempts that showed something of what the server takes or has."""
     serial: int = field(default_factory=itertools.count(1).__next__)
@@ -226,15 +230,7 @@ class ServerProfile:
 
     def note(self, shape: Shape, attempt: Attempt, connect: int, certificate_requested: bool) -> None:
         """Take in one attempt. ``connect``: its SYN to SYN-ACK, ns; -1 where either was not seen."""
-        self.attempts += 1
-        shapes = self._shapes
-        times = shapes.get(shape)
-        if times is not None:
-            shapes[shape] = times + 1
-        elif len(shapes) < _SHAPES:
-            shapes[shape] = 1
-        if self._counters:
-            self._counters.clear()
+        self._note_shape(shape, 1)
         name, outcome, answer, _, _ = shape
         if outcome == "completed":
             self.completed += 1
@@ -266,6 +262,39 @@ class ServerProfile:
             self.connects += 1
             if connect and (connect < self.fastest_connect or not self.fastest_connect):
                 self.fastest_connect = connect
+
+    def note_group(self, shape: Shape, group: Group) -> None:
+        """Take in attempts alike that completed, but for ``accepted``."""
+        h, hello = group.prototype, group.prototype.client_hello
+        self._note_shape(shape, group.size)
+        self.completed += group.size
+        self.answered += group.size
+        for client in group.clients:
+            if len(self.clients) < _CLIENTS:
+                self.clients.add(client)
+        name, _, answer, _, _ = shape
+        if name is None:
+            self.without_name_completed += group.size
+        if not answer.nothing:
+            self.shown += group.size
+        if h.client_certificate_requested:
+            self.certificate_requests += group.size
+        self.largest_hello = max(self.largest_hello, hello.length if hello is not None else 0)
+        self.most_segments = max(self.most_segments, h.client_hello_segments)
+        self.connects += group.connects
+        if group.fastest and (group.fastest < self.fastest_connect or not self.fastest_connect):
+            self.fastest_connect = group.fastest
+
+    def _note_shape(self, shape: Shape, count: int) -> None:
+        self.attempts += count
+        shapes = self._shapes
+        times = shapes.get(shape)
+        if times is not None:
+            shapes[shape] = times + count
+        elif len(shapes) < _SHAPES:
+            shapes[shape] = count
+        if self._counters:
+            self._counters.clear()
 
     def _count_answers(self, part: str) -> Counter[Any]:
         counted = self._counters.get(part)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
@@ -86,15 +86,15 @@ class Reset(NamedTuple):
 
 def judge_resets(handshake: Handshake, context: Context) -> tuple[Reset, ...]:
     """Every reset of the flow (copies left out) with its signs; made once for all rules of the handshake at hand."""
-    known = context.remembered.get("resets")
-    if known is None or known[0] is not handshake:
-        flow = handshake.flow
-        judged: tuple[Reset, ...] = ()
-        if flow.client_rsts or flow.server_rsts:
-            profile = context.server(handshake)
-            judged = judge_segments(handshake.segments, flow, tuple(profile.ttls), profile.fastest_connect, profile.connects)
-        known = context.remembered["resets"] = (handshake, judged)
-    return cast("tuple[Reset, ...]", known[1])
+    return context.once(_judge_resets, handshake)
+
+
+def _judge_resets(handshake: Handshake, context: Context) -> tuple[Reset, ...]:
+    flow = handshake.flow
+    if not (flow.client_rsts or flow.server_rsts):
+        return ()
+    profile = context.server(handshake)
+    return judge_segments(handshake.segments, flow, tuple(profile.ttls), profile.fastest_connect, profile.connects)
 
 
 def forged_reset(handshake: Handshake, context: Context) -> Reset | None:

@@ -29,7 +29,7 @@ handshake's own values, quoted; a name that is not a plain host name never reach
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
@@ -81,14 +81,21 @@ class Rule:
     """Side the closing alert must come from, where ``alerts`` is given; None: either."""
     needs: ClassVar[int] = 0
     """Oddities (``oddities.Oddity``) without one of which it says nothing of a completed handshake; 0: it meets every one."""
+    overturns: ClassVar[int] = -1
+    """Oddities without one of which it never says of a completed handshake that it failed after all; -1: it may say so of any."""
     explains: ClassVar[tuple[str, ...]] = ()
     """Ids of more general causes that this one explains away when both are found."""
 
-    def meets(self, stage: str, outcome: str, oddities: int = -1) -> bool:
-        """Whether it is a cause that can apply to handshakes of this stage and outcome; of a completed one, with these oddities."""
+    def meets(self, stage: str, outcome: str, oddities: int = -1, *, only_verdicts: bool = False) -> bool:
+        """Whether it is a cause that can apply to handshakes of this stage and outcome; of a completed one, with these oddities, and
+        with ``only_verdicts`` to say that it failed after all."""
         if self.kind != "cause" or stage not in self.stages or outcome not in self.outcomes:
             return False
-        return outcome != "completed" or not self.needs or bool(self.needs & oddities)
+        if outcome != "completed":
+            return True
+        if only_verdicts and self.overturns >= 0 and not self.overturns & oddities:
+            return False
+        return not self.needs or bool(self.needs & oddities)
 
     def hears(self, alert: Alert | None) -> bool:
         """Whether the closing alert is one that it can apply to."""
@@ -97,6 +104,11 @@ class Rule:
         if alert is None or alert.description not in self.alerts:
             return False
         return self.alert_from_client is None or alert.from_client == self.alert_from_client
+
+    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        """The look that this rule shares with others: it names, by cause, those of them that may find something in a handshake with this
+        closing alert. None: the rule has to examine each handshake itself."""
+        return None
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         """The finding, or None when this is not the cause. May raise nothing on purpose; a crash is kept as our bug."""

@@ -125,6 +125,10 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
 
 def refusal_of(handshake: Handshake, context: Context) -> Refusal | None:
     """The client's refusal: in the handshake, or of a handshake that TLS completed."""
+    return context.once(_find_refusal, handshake)
+
+
+def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     return silent_refusal(handshake, context) if handshake.outcome == "completed" else refusal_by_client(handshake)
 
 

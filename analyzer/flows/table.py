@@ -72,6 +72,8 @@ _COLUMNS: tuple[tuple[str, str, int, int], ...] = (
     ("last_capture", "i2", -1, 1),
     ("state", "u1", 0, 1),
     ("client", "i1", -1, 1),
+    ("herd", "i4", -1, 1),  # among which others alike its handshake is held, and where: ``handshakes.herds``
+    ("place", "i4", 0, 1),
     ("known_by", "u1", 0, 1),  # 0 unknown, 1 syn, 2 hello, 3 port, 4 order
     ("first_frame", "i8", 0, 1),
     ("last_frame", "i8", 0, 1),

@@ -24,7 +24,7 @@ from analyzer.model.hello import Alert, ClientHello, ServerHello, ServerKeyExcha
 from analyzer.tls import messages as tls
 from analyzer.tls.templates import Traced
 
-__all__ = ["Alikes", "make_messages"]
+__all__ = ["Alikes", "Fixed", "Model", "Template", "make_alike", "make_messages", "model_of"]
 
 _NAMES = tuple(field.name for field in fields(Handshake))
 _PLACE = {name: index for index, name in enumerate(_NAMES)}
@@ -66,7 +66,7 @@ class _Free(NamedTuple):
     server: list[slice]
 
 
-class _Hello(NamedTuple):
+class Template(NamedTuple):
     """How to make a hello again: what its constructor takes, and the places in the direction's bytes that fill in the rest."""
 
     values: tuple[Any, ...]
@@ -91,14 +91,20 @@ _Messages = tuple[tuple[int, int, tuple[Any, ...], tuple[Any, ...]], ...]
 """(segment of the last byte, of the first byte, the values between the two in a ``Message``, those after)."""
 
 
-class _Model(NamedTuple):
+Fixed = tuple[tuple[slice, ...], tuple[slice, ...]]
+"""The bytes of both directions that may not be others."""
+
+
+class Model(NamedTuple):
+    """How to make the handshake again."""
+
     values: tuple[Any, ...]
     """Of the ``Handshake``, in the order of its fields; frames as places in the flight's segments (the client's first), or -1."""
     frames: tuple[tuple[int, int], ...]
     """(field, segment)."""
     times: tuple[tuple[int, int], ...]
-    client_hello: _Hello | _Unlike
-    server_hello: _Hello | None
+    client_hello: Template | _Unlike
+    server_hello: Template | None
     exchange: _Exchange | None
     same_session: bool
     """The server took up the client's session id."""
@@ -113,7 +119,7 @@ class _Layout(NamedTuple):
     server: tuple[slice, ...]
     first_bytes: tuple[tuple[int, int], ...]
     """(direction, place) of encrypted handshake records that would be read otherwise if they began as a hello does."""
-    models: dict[bytes, _Model]
+    models: dict[bytes, Model]
 
 
 class Alikes:
@@ -140,7 +146,7 @@ class Alikes:
                 if (server_data if direction else client_data)[place] in (1, 2):
                     return None
             self._tries[flight.pattern] = _TRIES
-            return _make(model, flow, client_data, server_data, client[3] + server[3], client[4] + server[4], icmp)
+            return make_alike(model, flow, client_data, server_data, client[3] + server[3], client[4] + server[4], icmp)
         return None
 
     def remember(self, h: Handshake, flight: Flight) -> None:
@@ -157,12 +163,10 @@ class Alikes:
         if not tries:
             return  # others of this pattern never came again
         self._tries[pattern] = tries - 1
-        h.alike = next(_numbers)
-        made = _model_of(h, flight)
+        made = model_of(h, flight)
         if made is None:
             return
-        free, first_bytes, model = made
-        client, server = _between(free.client, len(flight.client[0])), _between(free.server, len(flight.server[0]))
+        (client, server), first_bytes, model = made
         key = b"".join([flight.client[0][part] for part in client] + [flight.server[0][part] for part in server])
         self._held += 4 * len(key) + 2_000
         if self._held > self._capacity:
@@ -179,9 +183,10 @@ class Alikes:
         layout.models[key] = model
 
 
-def _make(
-    model: _Model, flow: Flow, client: bytes, server: bytes, frames: Sequence[int], times: Sequence[int], icmp: list[Any]
+def make_alike(
+    model: Model, flow: Flow, client: bytes, server: bytes, frames: Sequence[int], times: Sequence[int], icmp: list[Any]
 ) -> Handshake | None:
+    """The handshake of these bytes, which are those of the model but for the free ones; None where it would be read otherwise."""
     values = list(model.values)
     how = model.client_hello
     if isinstance(how, _Unlike):
@@ -236,8 +241,9 @@ def make_messages(messages: _Messages, frames: Sequence[int], times: Sequence[in
     return [_new_message(Message, (frames[last], times[last], *between, frames[first], *after)) for last, first, between, after in messages]
 
 
-def _model_of(h: Handshake, flight: Flight) -> tuple[_Free, tuple[tuple[int, int], ...], _Model] | None:
-    """(free bytes of both directions, places to look at, model); None where not all of it can be told again."""
+def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int], ...], Model] | None:
+    """(the bytes that count, places to look at, model); None where not all of it can be told again."""
+    h.alike = next(_numbers)
     hello, answer = h.client_hello, h.server_hello
     if hello is None or h.faults or h.stage in (Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED):
         return None
@@ -268,12 +274,12 @@ def _model_of(h: Handshake, flight: Flight) -> tuple[_Free, tuple[tuple[int, int
     for place in _MADE_ANEW:
         values[place] = None
     values[_KNOWN_SEGMENTS] = ()
-    model = _Model(
+    model = Model(
         tuple(values), tuple(frames_at), tuple(times_at), *said, answer is not None and answer.session_id == hello.session_id,
         tuple((segment_of[m.frame], segment_of[m.first_frame], (m[2], m[3], m[4]), m[6:]) for m in h.messages),
         tuple((segment_of[a.frame], (a.from_client, a.level, a.description, a.encrypted, a.how, a.position, a.length)) for a in h.alerts),
     )  # fmt: skip
-    return free, first_bytes, model
+    return (_between(free.client, len(flight.client[0])), _between(free.server, len(flight.server[0]))), first_bytes, model
 
 
 def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int], ...]:
@@ -289,10 +295,10 @@ def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int], ...]:
     return tuple(watched)
 
 
-def _note_plain(h: Handshake, flight: Flight, free: _Free) -> tuple[_Hello | _Unlike, _Hello | None, _Exchange | None] | None:
+def _note_plain(h: Handshake, flight: Flight, free: _Free) -> tuple[Template | _Unlike, Template | None, _Exchange | None] | None:
     """Note what is free in the messages in the clear. Gives how to make hellos and key exchange again; None where that is not known."""
-    client_hello: _Hello | _Unlike | None = None
-    server_hello: _Hello | None = None
+    client_hello: Template | _Unlike | None = None
+    server_hello: Template | None = None
     exchange: _Exchange | None = None
     ends: dict[tuple[bool, int], int] = {}
     for message in sorted(h.messages, key=lambda m: m.offset):
@@ -326,12 +332,12 @@ def _note_plain(h: Handshake, flight: Flight, free: _Free) -> tuple[_Hello | _Un
     return client_hello, server_hello, exchange
 
 
-def _trace(traced: Traced | None, start: int, free: list[slice]) -> _Hello | None:
+def _trace(traced: Traced | None, start: int, free: list[slice]) -> Template | None:
     """The same in places of the direction's bytes, where the message's body is at ``start``."""
     if traced is None:
         return None
     free.extend(slice(part.start + start, part.stop + start) for part in traced.free)
-    return _Hello(traced.values, tuple((at, slice(part.start + start, part.stop + start)) for at, part in traced.filled))
+    return Template(traced.values, tuple((at, slice(part.start + start, part.stop + start)) for at, part in traced.filled))
 
 
 def _trace_exchange(exchange: ServerKeyExchange, body: bytes, start: int, free: list[slice]) -> _Exchange | None:

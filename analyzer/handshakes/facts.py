@@ -12,7 +12,7 @@ import numpy.typing as npt
 from analyzer.flows import FlowTable
 from analyzer.model.handshake import Flow
 
-__all__ = ["name_address", "read_flows"]
+__all__ = ["flows_of", "name_address", "read_flows"]
 
 _KNOWN_BY = ("order", "syn", "hello", "port", "order")
 
@@ -27,9 +27,14 @@ def name_address(high: int, low: int, version: int) -> str:
 
 def read_flows(table: FlowTable, rows: npt.NDArray[np.int64]) -> list[Flow]:
     """One ``Flow`` for each row; a flow whose client is unknown takes the higher port for it."""
-    if len(rows) == 0:
+    return flows_of({name: column[rows] for name, column in table.columns.items()})
+
+
+def flows_of(c: dict[str, npt.NDArray[Any]]) -> list[Flow]:
+    """The same for rows that were taken out of the table, column by column."""
+    count = len(c["number"])
+    if count == 0:
         return []
-    c = {name: column[rows] for name, column in table.columns.items()}
     client = c["client"].astype(np.int64)
     unknown = client < 0
     known_by = c["known_by"].copy()
@@ -37,7 +42,7 @@ def read_flows(table: FlowTable, rows: npt.NDArray[np.int64]) -> list[Flow]:
         # no SYN, no hello: the lower port is the server's
         client[unknown] = np.where(c["source_port"][unknown] < c["destination_port"][unknown], 1, 0)
         known_by[unknown] = 3
-    at = np.arange(len(rows))
+    at = np.arange(count)
     server = 1 - client
 
     def pick(name: str, who: npt.NDArray[np.int64]) -> list[int]:
@@ -65,8 +70,8 @@ def read_flows(table: FlowTable, rows: npt.NDArray[np.int64]) -> list[Flow]:
         pick("fin_time", client), pick("fin_time", server), pick("rst_time", client), pick("rst_time", server),
         pick("rsts", client), pick("rsts", server),
         c["retransmissions"].tolist(), c["out_of_order"].tolist(), c["duplicates"].tolist(),
-        [0] * len(rows), [0] * len(rows), c["truncated"].tolist(),
+        [0] * count, [0] * count, c["truncated"].tolist(),
         pick("mss", client), pick("mss", server), pick("ttl", client), pick("ttl", server),
-        [""] * len(rows), [False] * len(rows), [False] * len(rows), c["tunnel"].tolist(), c["vlan"].tolist(),
+        [""] * count, [False] * count, [False] * count, c["tunnel"].tolist(), c["vlan"].tolist(),
     ]  # fmt: skip
     return [Flow(*values) for values in zip(*columns, strict=True)]

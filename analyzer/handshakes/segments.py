@@ -48,6 +48,12 @@ class KeptSegments(partial[tuple[Segment, ...]]):
     def is_whole(self) -> bool:
         """Whether the rows alone show that nothing is missing: both SYNs, everything after them once and in order, and no
         acknowledgment of anything else."""
+        known = self.__dict__.get("whole")
+        if known is None:
+            known = self.__dict__["whole"] = self._is_whole()
+        return bool(known)
+
+    def _is_whole(self) -> bool:
         parts, _, limit = self.args
         kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
         begun: list[int | None] = [None, None]

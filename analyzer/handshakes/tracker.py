@@ -8,7 +8,7 @@ it costs vector work only.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from analyzer.handshakes.bursts import Bursts
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.flight import Flight
+from analyzer.handshakes.herds import Herd, Herds
 from analyzer.handshakes.plain import Plain
 from analyzer.handshakes.segments import keep_rows
 from analyzer.handshakes.whole import find_whole
@@ -51,12 +52,21 @@ class Tracker:
 
     ``share`` (k, n): of n trackers that are given the same segments this is number k, and makes the handshakes of its flows only.
     The table of flows is the same in all of them.
+
+    ``settled_by`` (where nobody asks for completed handshakes) tells by which frame of one it shows that it and all its like completed:
+    those are not assembled, but kept and let out as a ``Herd`` (``herds``).
     """
 
     shields: ClassVar[bool] = True
     """A crash of ours costs the connection, not the run. Tests want to see it."""
 
-    def __init__(self, options: Options, keylog: Any = None, share: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        keylog: Any = None,
+        share: tuple[int, int] | None = None,
+        settled_by: Callable[[Handshake], int | None] | None = None,
+    ) -> None:
         self.options = options
         self._share = share
         self.keylog = keylog
@@ -67,6 +77,9 @@ class Tracker:
         self.segments = 0
         self._connections: dict[int, Connection | Flight | Plain] = {}
         self._alikes = Alikes()
+        self._herds = None if settled_by is None or share is not None else Herds(settled_by)
+        self.herd: Herd | None = None
+        """Those of the flows last taken out that are alike, and not among the handshakes given."""
         self._parts: dict[int, list[Any]] = {}
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
@@ -141,13 +154,20 @@ class Tracker:
         flights: list[Flight | Plain | None] = [None] * len(rows)
         if self.keylog is None:
             known = {}
+            if self._herds is not None:
+                for row in rows[table["herd"][rows] >= 0].tolist():
+                    connections[row] = self._herds.restore(table.columns, row)
             for index in np.flatnonzero(~fresh).tolist():
                 before = connections.get(int(rows[index]))
                 if isinstance(before, Flight) and before.arrivals is None:
                     known[index] = before
-            flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed, self._shielded)
+            take_in = None if self._herds is None else self._take_in(rows, ends - begins <= _HEAD, s)
+            flights = find_whole(table.columns, rows, fresh, known, head, stops, s, placed, self._shielded, take_in)
         odd: list[int] = []
-        for index, (row, count, flight) in enumerate(zip(rows.tolist(), (ends - begins).tolist(), flights, strict=True)):
+        held = table["herd"][rows] >= 0
+        counts = (ends - begins).tolist()
+        for index in np.flatnonzero(~held).tolist():
+            row, count, flight = int(rows[index]), counts[index], flights[index]
             if flight is None:
                 if row not in self._given_up:
                     odd.append(index)
@@ -161,6 +181,18 @@ class Tracker:
                     elif count > _HEAD:
                         odd.append(-1 - index)
         self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
+
+    def _take_in(self, rows: I64, short: npt.NDArray[np.bool_], s: SegmentBatch) -> Callable[[Any, I64], I64]:
+        """What takes connections that closed, and are alike, out of those that are set aside."""
+        herds, c = self._herds, self.table.columns
+        assert herds is not None
+
+        def take_in(sides: Any, flows: I64) -> I64:
+            few = np.add.reduceat(sides.length, sides.flow_begins) <= _SET_ASIDE
+            flows = flows[(short & few)[flows] & _closed(c, rows[flows])]
+            return herds.take_in(sides, flows, c, rows, s.data)
+
+        return take_in
 
     def _mine(self, rows: I64) -> npt.NDArray[np.bool_]:
         """Of these flows those whose handshakes are made here."""
@@ -298,6 +330,10 @@ class Tracker:
         state = c["state"][rows]
         known = np.fromiter((row in self._parts or row in self._plain for row in rows.tolist()), np.bool_, len(rows))
         wanted = (state == FlowState.ACTIVE) | (state == FlowState.NEW) | (known & (state <= FlowState.PAST))
+        held = c["herd"][rows] >= 0
+        wanted &= ~held
+        for row in rows[held & known].tolist():
+            self._parts.pop(row, None)  # of its SYN, in an earlier batch
         if self._share is not None:
             wanted &= self._mine(rows)
         if len(self._parts) > _KEPT_WITHOUT_PAYLOAD:
@@ -418,11 +454,14 @@ class Tracker:
 
     def take_out(self, rows: I64) -> list[Handshake]:
         """Assemble the handshakes of these flows and be done with them (their rows stay, marked)."""
+        self.herd = None
         if len(rows) == 0:
             return []
         c = self.table.columns
         rows = rows[np.argsort(c["number"][rows], kind="stable")]
         self._note_servers(rows)
+        if self._herds is not None:
+            rows = self._release(rows, self._herds)
         mine = rows[self._mine(rows)]
         chosen = mine[self._attempts(mine)]
         c["state"][rows] = FlowState.GONE
@@ -454,8 +493,26 @@ class Tracker:
             self._given_up.discard(row)
         return result
 
+    def _release(self, rows: I64, herds: Herds) -> I64:
+        """Take out those of these flows that are alike. Gives the others."""
+        c = self.table.columns
+        held = c["herd"][rows] >= 0
+        for row in rows[held].tolist():
+            if row in self._icmp or row in self._reset_texts:
+                self._connections[row] = herds.restore(c, row)
+        held = c["herd"][rows] >= 0
+        c["state"][rows[held]] = FlowState.GONE
+        self.herd = herds.release(c, rows[held])
+        return rows[~held]
+
     def _note_servers(self, rows: I64) -> None:
         """Remember the servers of these flows that spoke TLS: whatever else was sent to them was an attempt too."""
+        held = self.table["herd"][rows] >= 0
+        if held.any():
+            servers = self._servers_of(rows[held])
+            self._tls_servers |= servers
+            self._tls_at_once |= servers
+            rows = rows[~held]
         for row in rows.tolist():
             connection = self._connections.get(row)
             if connection is not None and connection.is_tls:
@@ -484,6 +541,13 @@ class Tracker:
         side = "destination" if c["client"][row] == 0 else "source"
         address = name_address(int(c[f"{side}_high"][row]), int(c[f"{side}_low"][row]), int(c["ip_version"][row]))
         return address, int(c[f"{side}_port"][row])
+
+    def _servers_of(self, rows: I64) -> set[tuple[str, int]]:
+        c = self.table.columns
+        source = c["client"][rows] != 0
+        columns = (np.where(source, c[f"source_{part}"][rows], c[f"destination_{part}"][rows]).tolist() for part in ("high", "low", "port"))
+        different = set(zip(*columns, c["ip_version"][rows].tolist(), strict=True))
+        return {(name_address(high, low, version), port) for high, low, port, version in different}
 
     def _attempts(self, rows: I64) -> npt.NDArray[np.bool_]:
         """Which of these flows are handshake attempts (they get a row)."""

@@ -41,9 +41,11 @@ def find_whole(
     s: SegmentBatch,
     placed: Placement,
     shielded: Callable[[int], AbstractContextManager[None]],
+    take_in: Callable[[_Sides, I64], I64] | None = None,
 ) -> list[Flight | Plain | None]:
     """For each flow of ``rows`` all that it sent so far; None where that is not whole, in order and TLS (from the first byte, or
-    after a dialogue) or plain HTTP.
+    after a dialogue) or plain HTTP, or where ``take_in`` took it: it is shown those that begin here, with TLS, and all of whose
+    segments are in order, and says which need not be set aside.
 
     ``fresh``: flows without payload before this batch; ``known``: what was set aside of others, by index in ``rows``; ``head``: the
     segments with payload, flow by flow in the order they came; ``stops``: where each flow's end in it; ``shielded``: what takes a
@@ -59,13 +61,15 @@ def find_whole(
     asks = placed.direction[head[sides.flow_begins]] == sides.client
     plain = fresh & ~tls & ~after & (sides.counts <= MOST_SEGMENTS) & asks
     clean &= tls | after | plain
+    if take_in is not None:
+        clean[take_in(sides, np.flatnonzero(clean & tls & fresh & sides.has_both))] = False
 
-    cutter = _Cutter(sides, s)
-    senders, ends = sides.from_server.tobytes(), cutter.ends.tobytes()
+    cutter = _Cutter(sides, s, clean | disordered)
+    senders, ends = cutter.senders, cutter.ends
     begins_tls, is_plain = tls.tolist(), plain.tolist()
     ports = np.where(sides.client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
     result: list[Flight | Plain | None] = [None] * len(rows)
-    for index, b, m, e in sides.bounds(clean):
+    for index, b, m, e in cutter.bounds(clean):
         asked, answered = cutter.run(b, m), cutter.run(m, e)
         before = known.get(index)
         if is_plain[index]:
@@ -78,7 +82,7 @@ def find_whole(
             result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
         else:
             result[index] = _go_on(before, asked, answered, senders[b:e])
-    for index, b, m, e in sides.bounds(disordered):
+    for index, b, m, e in cutter.bounds(disordered):
         result[index] = cutter.put_in_order(b, m, e, begin.numbers[index].tolist())
     return result
 
@@ -109,6 +113,10 @@ class _Sides:
         self.frame, self.timestamp = s.frame[at], s.timestamp[at]
         self.record = _begins_as_tls(s.data, self.offset, self.length)
         self.hello = _is_hello(s.data, self.offset, self.length, self.by_server + 1)
+        total = np.cumsum(self.length)
+        sizes = np.diff(np.append(self.begins, len(self.length)))
+        self.run_ends = (total - np.repeat((total - self.length)[self.begins], sizes)).astype(np.uint32)
+        """Where each segment ends in what its side sent."""
         opening = head[self.flow_begins]
         self.opening_by_server: Bools = placed.direction[opening] != self.client
         """Of each flow, who sent the first of them, and what that acknowledged."""
@@ -124,10 +132,11 @@ class _Sides:
         result: Bools = np.logical_and.reduceat(of_segments, self.flow_begins)
         return result
 
-    def bounds(self, flows: Bools) -> Iterator[tuple[int, int, int, int]]:
-        """(index, begin, begin of the server's, end) of the chosen flows."""
-        at = np.flatnonzero(flows)
-        return zip(at.tolist(), self.flow_begins[at].tolist(), self.middle[at].tolist(), self.stops[at].tolist(), strict=True)
+    @property
+    def has_both(self) -> Bools:
+        """Of each flow, whether both sides sent some."""
+        result: Bools = (self.middle > self.flow_begins) & (self.middle < self.stops)
+        return result
 
 
 class _Begin(NamedTuple):
@@ -186,18 +195,26 @@ def _find_order(sides: _Sides, begin: _Begin, fresh: Bools) -> tuple[Bools, Bool
 
 
 class _Cutter:
-    """Makes the runs of a direction out of the columns, which are lists here: a Python object each only for what is asked for."""
+    """Makes the runs of a direction out of the columns, which are lists here: a Python object each only for what is asked for, and
+    only the segments of ``flows``."""
 
-    def __init__(self, sides: _Sides, s: SegmentBatch) -> None:
+    def __init__(self, sides: _Sides, s: SegmentBatch, flows: Bools) -> None:
         self._data = s.data.data
-        total = np.cumsum(sides.length)
-        sizes = np.diff(np.append(sides.begins, len(sides.length)))
-        run = total - np.repeat((total - sides.length)[sides.begins], sizes)
-        self.ends = run.astype(np.uint32)
-        """Where each segment ends in what its side sent."""
-        self._runs, self._numbers, self._came = run.tolist(), sides.sequence.tolist(), sides.order
-        self._from, self._to = sides.offset.tolist(), (sides.offset + sides.length).tolist()
-        self._frames, self._times = sides.frame.tolist(), sides.timestamp.tolist()
+        counts = np.where(flows, sides.counts, 0)
+        self._stops = np.cumsum(counts)
+        self._begins = self._stops - counts
+        self._middles = self._begins + sides.middle - sides.flow_begins
+        at = np.repeat(flows, sides.counts)
+        offset, length, run_ends = sides.offset[at], sides.length[at], sides.run_ends[at]
+        self.senders, self.ends = sides.from_server[at].tobytes(), run_ends.tobytes()
+        self._runs, self._numbers, self._came = run_ends.tolist(), sides.sequence[at].tolist(), sides.order[at]
+        self._from, self._to = offset.tolist(), (offset + length).tolist()
+        self._frames, self._times = sides.frame[at].tolist(), sides.timestamp[at].tolist()
+
+    def bounds(self, flows: Bools) -> Iterator[tuple[int, int, int, int]]:
+        """(index, begin, begin of the server's, end) of the chosen flows."""
+        at = np.flatnonzero(flows)
+        return zip(at.tolist(), self._begins[at].tolist(), self._middles[at].tolist(), self._stops[at].tolist(), strict=True)
 
     def run(self, b: int, e: int) -> Run:
         """What the segments ``b`` to ``e`` of one side hold, which are in order."""

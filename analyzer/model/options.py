@@ -51,6 +51,9 @@ class Options:
     cluster: str | None = None
     keeps_flows: bool = True
     """The table of flows will be asked for: every connection is remembered to the end. Without, memory does not grow with a capture."""
+    keeps_completed: bool = True
+    """Completed handshakes will be asked for. Without, they are counted and learned from, and of those alike one is read: only what
+    failed, did not end or was none is sure to be handed on, and what is handed on of completed ones lacks its notes (``also``)."""
     redact: bool = False
     live: bool = False
     timeout: float = 10.0

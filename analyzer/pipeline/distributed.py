@@ -70,7 +70,7 @@ class DistributedRun:
         named = [captures] if isinstance(captures, str) else list(captures)
         if any(not isinstance(name, str) or name == "-" for name in named):
             raise UsageError("--cluster reads captures by name: standard input and open files stay here")
-        self.options = replace(options, cluster=None, workers=1)
+        self.options = replace(options, cluster=None, workers=1, keeps_completed=True)
         self.captures = [origin.name for origin in find_origins(named)]
         self.source = _Progress(len(self.captures))
         self.totals = Totals()

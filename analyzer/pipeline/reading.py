@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.decode.decoder import Decoder
-from analyzer.diagnosis.closing import left_at_once, settle
+from analyzer.diagnosis import closing
 from analyzer.errors import SourceError
 from analyzer.flows import FlowTable
+from analyzer.handshakes.herds import Herd
 from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch, IcmpError
 from analyzer.model.handshake import Handshake
@@ -72,6 +73,11 @@ class Totals(Shown):
         else:
             self.no_handshake += 1
 
+    def count_completed(self, number: int) -> None:
+        """Take in so many completed handshakes."""
+        self.handshakes += number
+        self.completed += number
+
 
 class Span(NamedTuple):
     """What a batch shows of one capture."""
@@ -97,6 +103,8 @@ class Step:
     """Handshakes that are over, settled."""
     evicted: list[Handshake] = field(default_factory=list)
     """... because there was no room for their flows."""
+    herds: list[Herd] = field(default_factory=list)
+    """Completed ones that are alike, over or evicted, where nobody asks for completed handshakes."""
 
 
 class Reading:
@@ -106,7 +114,7 @@ class Reading:
         self.source, self.options, self.keylog = source, options, keylog
         self.streaming = options.live or source.size is None
         self.decoder = Decoder(options.limits)
-        self.tracker = Tracker(options, keylog, share)
+        self.tracker = Tracker(options, keylog, share, None if options.keeps_completed else _settled_by)
         self.totals = Totals()
         """Without what ``Totals.count`` counts."""
         self._secrets_taken = 0
@@ -132,11 +140,14 @@ class Reading:
         for batch in self.source:
             step = self._take(batch)
             step.ended = settled(self.tracker.ended(idle=idle, linger=linger))
-            step.evicted = self._make_room()
+            self._add_herd(step)
+            step.evicted = self._make_room(step)
             yield step
         yield Step(False)
         for part in self.tracker.finish_in_parts():
-            yield Step(False, ended=settled(part))
+            step = Step(False, ended=settled(part))
+            self._add_herd(step)
+            yield step
 
     def close(self) -> None:
         """Let go of the captures."""
@@ -179,7 +190,11 @@ class Reading:
             self.keylog.end("secrets in the capture")
         self._secrets_taken = len(self.source.secrets)
 
-    def _make_room(self) -> list[Handshake]:
+    def _add_herd(self, step: Step) -> None:
+        if self.tracker.herd is not None:
+            step.herds.append(self.tracker.herd)
+
+    def _make_room(self, step: Step) -> list[Handshake]:
         """Beyond the limit of flows the longest idle go."""
         table = self.tracker.table
         if not self.options.keeps_flows and len(table) > _MANY:
@@ -188,17 +203,23 @@ class Reading:
             return []
         rows = table.choose_idle(len(table) - table.limit + table.limit // 10)
         handshakes = settled(self.tracker.take_out(rows[table["state"][rows] != 3]))
+        self._add_herd(step)
         self.tracker.forget(rows)
         table.evicted += len(rows)
         self.totals.caps["flows forgotten because too many were open"] = table.evicted
         return handshakes
 
 
+def _settled_by(handshake: Handshake) -> int | None:
+    closing.settle(handshake)
+    return closing.settled_by(handshake)
+
+
 def settled(handshakes: list[Handshake]) -> list[Handshake]:
     """The same, with it said how each ended, as far as it shows by itself. Segments are let go where nobody will ask for them."""
     for handshake in handshakes:
-        settle(handshake)
-        if handshake.outcome == "completed" and not left_at_once(handshake):
+        closing.settle(handshake)
+        if handshake.outcome == "completed" and not closing.left_at_once(handshake):
             handshake.read_segments = None
     return handshakes
 

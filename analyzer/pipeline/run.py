@@ -18,15 +18,17 @@ import numpy as np
 
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.engine import Diagnosis
+from analyzer.diagnosis.herding import learn_herds
 from analyzer.handshakes.facts import read_flows
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
-from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog
+from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog, settled
 from analyzer.sources import open_source
 from analyzer.tables.rows import Row, flow_row
 
 if TYPE_CHECKING:
+    from analyzer.handshakes.herds import Herd
     from analyzer.pipeline.workers import Workers
 
 __all__ = ["BUFFERED", "Run", "Totals"]
@@ -55,6 +57,7 @@ class Run:
         self.diagnosis = Diagnosis(self.options)
         self.totals = self.reading.totals
         self._pending: list[Handshake] = []
+        self._herds: list[Herd] = []
         self._overflowed = False
 
     @property
@@ -84,23 +87,25 @@ class Run:
         return self.diagnosis.prevention()
 
     def handshakes(self) -> Iterator[Handshake]:
-        """Every handshake attempt, judged."""
+        """Every handshake attempt, judged; of completed ones those only that were made (``Options.keeps_completed``)."""
         started = time.monotonic()
         streaming, noted = self.reading.streaming, False
         try:
             for step in self.reading.steps():
                 self._note(step)
+                if not step.reading and not noted:
+                    noted = True
+                    self._note_end()
+                self._learn_step(step)
                 if streaming and step.reading:
-                    yield from self._judged(self._learn(step.ended))
+                    yield from self._judged([*self._culled(), *step.ended])
                 else:
-                    if not step.reading and not noted:
-                        noted = True
-                        self._note_end()
-                    self._pending += self._learn(step.ended)
+                    self._pending += step.ended
                     if not streaming and (step.reading or self._overflowed):
                         yield from self._overflow()
-                self._pending += self._learn(step.evicted)
+                self._pending += step.evicted
                 self.totals.seconds = time.monotonic() - started
+            self._pending += self._culled()
             self._pending.sort(key=lambda h: h.flow.number)
             pending = deque(self._pending)
             self._pending = []
@@ -138,10 +143,28 @@ class Run:
         for capture in range(len(self.source.captures)):
             self.diagnosis.context.note_capture(capture, drops=self.source.drops or 0)
 
+    def _learn_step(self, step: Step) -> None:
+        if step.herds:
+            learn_herds(self.diagnosis.context, step.herds, [*step.ended, *step.evicted])
+            self._herds += step.herds
+        else:
+            self._learn(step.ended)
+            self._learn(step.evicted)
+
     def _learn(self, handshakes: list[Handshake]) -> list[Handshake]:
         for handshake in handshakes:
             self.diagnosis.context.learn(handshake)
         return handshakes
+
+    def _culled(self) -> list[Handshake]:
+        """The few of the herds that must be judged one by one. The others completed, and that is all that is asked."""
+        found = []
+        for herd in self._herds:
+            odd = self.diagnosis.find_odd(herd)
+            found += settled(herd.make(odd))
+            self.totals.count_completed(len(herd) - len(odd))
+        self._herds = []
+        return found
 
     def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
         for handshake in handshakes:
@@ -151,9 +174,10 @@ class Run:
 
     def _overflow(self) -> Iterator[Handshake]:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
-        if len(self._pending) <= BUFFERED:
+        if len(self._pending) + sum(map(len, self._herds)) <= BUFFERED:
             return
         self._overflowed = True
+        self._pending += self._culled()
         done: list[Handshake] = []
         kept: list[Handshake] = []
         for h in self._pending:

@@ -183,9 +183,10 @@ def _talk_once(folder: Path, port: int, client_args: list[str], lines: bytes) ->
         drain.start()
         _wait_until_quiet(wire)
         for command in lines.splitlines(keepends=True):
+            before = len(wire.records)
             client.stdin.write(command)
             client.stdin.flush()
-            _wait_until_quiet(wire)
+            _wait_until_quiet(wire, before)
         client.stdin.close()
         client.wait(20)
         drain.join(20)
@@ -194,13 +195,14 @@ def _talk_once(folder: Path, port: int, client_args: list[str], lines: bytes) ->
     return Session(wire.records, log.read_bytes())
 
 
-def _wait_until_quiet(wire: Wire) -> None:
-    """Wait until records came and then none for a tenth of a second."""
+def _wait_until_quiet(wire: Wire, before: int = 0) -> None:
+    """Wait until there are more than ``before`` records, and then none came for a tenth of a second: s_client takes for a command
+    only what it reads by itself."""
     pause = threading.Event()
     count = -1
     for _ in range(100):
         pause.wait(0.12)
-        if count == len(wire.records) > 0:
+        if count == len(wire.records) > before:
             return
         count = len(wire.records)
 

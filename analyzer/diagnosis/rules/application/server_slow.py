@@ -39,6 +39,7 @@ class ServerSlow(Rule):
     stages = stages_from(Stage.SERVER_HELLO)
     outcomes = frozenset({"failed", "completed"})
     needs = Oddity.SLOW
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         asked, answered = handshake.client_hello_time, handshake.server_hello_time

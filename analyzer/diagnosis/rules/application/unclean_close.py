@@ -34,6 +34,7 @@ class UncleanClose(Rule):
     cause = "unclean-close"
     stages = frozenset({Stage.FINISHED})
     outcomes = frozenset({"completed"})
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         close = first_close(handshake)

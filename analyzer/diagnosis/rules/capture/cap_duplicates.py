@@ -36,6 +36,7 @@ class CapDuplicates(Rule):
     cause = "cap-duplicates"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
     needs = Oddity.COPIES
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         copies = handshake.flow.duplicates

@@ -33,6 +33,7 @@ class CapEncapsulation(Rule):
     cause = "cap-encapsulation"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
     needs = Oddity.TUNNEL
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow

@@ -34,6 +34,7 @@ class CapKeylogMismatch(Rule):
     cause = "cap-keylog-mismatch"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
     needs = Oddity.KEYS
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         if handshake.decryption != "failed":

@@ -36,6 +36,7 @@ class CapOffload(Rule):
     cause = "cap-offload"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
     needs = Oddity.PACKED
+    overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow

@@ -23,8 +23,8 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -39,7 +39,7 @@ class CertPinning(Rule):
     explains = GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or refusal.description not in _PINNED:
             return None
         judged = context.chain(handshake)

@@ -27,9 +27,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.signatures import signature_fits
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -44,7 +44,7 @@ class CertPrivateKeyMismatch(Rule):
     explains = (*GENERAL, "decrypt-error", "illegal-parameter")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or any(fault.kind == "overlap" for fault in handshake.faults):
             return None
         fits = signature_fits(handshake)

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -40,7 +41,7 @@ class CertRejected(Rule):
     explains = ("client-closed-mid-handshake", "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or refusal.how == "close" or handshake.resumption is not None:
             return None
         where = f"the certificate of {words.server_text(handshake)}"

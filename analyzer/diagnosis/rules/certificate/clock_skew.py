@@ -24,8 +24,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import is_openssl, refusal_by_client
+from analyzer.diagnosis.refusals import is_openssl
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -45,7 +46,7 @@ class ClockSkew(Rule):
     explains = (*GENERAL, "cert-expired", "cert-not-yet-valid", "cert-pinning")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or refusal.description not in _GENERAL | {_EXPIRED}:
             return None
         judged = context.chain(handshake)

@@ -87,10 +87,7 @@ class _Weighed(NamedTuple):
 
 def weigh_offer(handshake: Handshake, context: Context) -> Verdict | None:
     """The part of the refused offer to blame; None where no offer was refused, or an alert says more than 40 does."""
-    known = context.remembered.get("offer")
-    if known is None or known[0] is not handshake:
-        known = context.remembered["offer"] = (handshake, _weigh(handshake, context))
-    return cast("Verdict | None", known[1])
+    return context.once(_weigh, handshake)
 
 
 def _weigh(handshake: Handshake, context: Context) -> Verdict | None:

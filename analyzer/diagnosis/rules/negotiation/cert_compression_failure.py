@@ -24,9 +24,9 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
@@ -42,7 +42,7 @@ class CertCompressionFailure(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         packed = first_message(handshake, "compressed_certificate", False)
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if packed is None or refusal is None or refusal.description not in _FITTING:
             return None
         broken = [f for f in handshake.faults if f.kind == "defect" and f.says.startswith("compressed_certificate")]

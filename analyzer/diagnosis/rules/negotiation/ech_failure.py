@@ -24,9 +24,9 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
@@ -50,7 +50,7 @@ class EchFailure(Rule):
         if alert is not None and alert.description == 121 and alert.from_client:
             summary = f"{words.server_text(handshake)} did not accept the Encrypted Client Hello, and the client insists on it."
             return self.found("certain", summary, [says, *handshake.closing_evidence])
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or not hello.encrypted_client_hello or refusal.how != "encrypted":
             return None
         if not (hello.server_name or "").lower().endswith(_PUBLIC_NAMES):

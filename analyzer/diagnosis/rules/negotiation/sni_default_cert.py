@@ -28,9 +28,10 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.host_names import covers_name
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
@@ -54,7 +55,7 @@ class SniDefaultCert(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if hello is None or not names_a_host(hello) or refusal is None or not handshake.server_certificates:
             return None
         if refusal.how == "alert" and refusal.description not in CERTIFICATE_ALERTS - _TRUSTED_REASONS:

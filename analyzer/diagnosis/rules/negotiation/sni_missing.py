@@ -25,11 +25,12 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, refusal_by_client
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 from analyzer.diagnosis.rules.negotiation._refused import closing_description
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -54,7 +55,7 @@ class SniMissing(OfferRule):
 
     def _default_certificate(self, handshake: Handshake, context: Context, says: Evidence) -> Finding | None:
         """Without a name the client got a certificate that named clients do not get, and refused it."""
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if refusal is None or refusal.description not in CERTIFICATE_ALERTS - {45, 44} or not handshake.server_certificates:
             return None
         profile = context.server(handshake)

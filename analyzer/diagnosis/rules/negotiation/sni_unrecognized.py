@@ -26,11 +26,11 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.refusals import refusal_by_client
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description, refused_hello
+from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import Alert
@@ -58,12 +58,12 @@ class SniUnrecognized(OfferRule):
         if refused_hello(handshake) is not None and (warning := _warning(handshake)) is not None:
             evidence = [says, Evidence(warning.frame, f"the server sent {words.alert_text(warning)}"), *handshake.closing_evidence]
             return self.found("certain", f"{words.server_text(handshake)} does not know the name {name} and closed.", evidence)
-        return self._warned(handshake, says, name)
+        return self._warned(handshake, context, says, name)
 
-    def _warned(self, handshake: Handshake, says: Evidence, name: str) -> Finding | None:
+    def _warned(self, handshake: Handshake, context: Context, says: Evidence, name: str) -> Finding | None:
         """A warning 112 that the client took for fatal, as old Java clients do."""
         warning = _warning(handshake)
-        refusal = refusal_by_client(handshake)
+        refusal = refusal_of(handshake, context)
         if warning is None or refusal is None or refusal.description not in (None, 40, 10, 112):
             return None
         evidence = [says, Evidence(warning.frame, f"the server warned: {words.alert_text(warning)}"), *refusal.evidence]

@@ -1,0 +1,414 @@
+"""Completed handshakes that are alike, kept as columns: one is read, of the others only what differs.
+
+Where nobody asks for completed handshakes (``Options.keeps_completed``), most of them need not become Python objects. Of the
+connections of a batch that came whole, in order and closed, those whose segments form the same pattern are laid beside each other; the
+first of them is read, and if it shows that its like completed, all those whose bytes are the same but
+for the free ones (``alike``) are in its ``Herd``: a row of frames, of times and of the few free bytes that say something. Whoever needs
+one after all (a late segment, a rule) has it made, the same as it would have been read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.handshakes.alike import Model, Template, make_alike, model_of
+from analyzer.handshakes.assemble import assemble
+from analyzer.handshakes.facts import flows_of
+from analyzer.handshakes.flight import Flight
+from analyzer.model.handshake import Flow, Handshake
+from analyzer.model.hello import ClientHello, ServerHello
+from analyzer.tls.messages import HELLO_RETRY_RANDOM
+
+__all__ = ["Herd", "Herds", "Kind"]
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+_FEW = 4
+"""With fewer of a pattern in a batch it is not worth to read one for the others."""
+_TRIES = 4
+"""Handshakes of a pattern that are read in a batch to find others like them."""
+_IN_VAIN = 8
+"""Tries of a pattern of which nothing came after which it is left alone."""
+_KINDS = 1_024
+"""Kinds remembered; then all are forgotten (those of whom some are held stay alive with them)."""
+_LONG = 48
+"""Bytes in a row from which on they are compared as they lie."""
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
+_RANDOM, _SESSION_ID = 2, 3  # arguments of both hellos' constructors
+_SENTINEL = np.frombuffer(b"DOWNGRD", np.uint8)  # RFC 8446 section 4.1.3
+_HELLO_RETRY = np.frombuffer(HELLO_RETRY_RANDOM, np.uint8)
+
+assert ClientHello.__match_args__[_RANDOM : _SESSION_ID + 1] == ServerHello.__match_args__[_RANDOM : _SESSION_ID + 1]
+
+
+class Sides(Protocol):
+    """Columns of segments with payload, each flow's client first, then its server, each in the order they came (``whole``)."""
+
+    counts: I64
+    flow_begins: I64
+    middle: I64
+    offset: I64
+    frame: I64
+    timestamp: I64
+    by_server: Bools
+    from_server: Bools
+    run_ends: npt.NDArray[np.uint32]
+
+
+class _Places(NamedTuple):
+    """Bytes of a pattern: the segment each is in (the client's first), and where in it."""
+
+    segment: I64
+    offset: I64
+
+    def gather(self, data: U8, begins: I64) -> U8:
+        """These bytes of each flow, where ``begins`` (flow, segment) says where payloads begin in ``data``."""
+        result: U8 = data[begins[:, self.segment] + self.offset]
+        return result
+
+
+class _Stretch(NamedTuple):
+    segment: int
+    offset: int
+    bytes: U8
+
+
+class Kind:
+    """What all of a herd share."""
+
+    def __init__(self, prototype: Handshake, flight: Flight, model: Model, client: tuple[slice, ...], server: tuple[slice, ...]) -> None:
+        self.prototype = prototype
+        self.flight = flight
+        self.model = model
+        self._ends = (flight.client[2], flight.server[2])
+        self._streams = (flight.client[0], flight.server[0])
+        filled = [
+            (side, argument, part)
+            for side, hello in enumerate((model.client_hello, model.server_hello))
+            if isinstance(hello, Template)
+            for argument, part in hello.filled
+        ]
+        if model.exchange is not None:
+            filled += [(1, -1, model.exchange.signature), (1, -1, model.exchange.params)]
+        self.kept = self._places([(side, part) for side, _, part in filled])
+        """Free bytes that say something, of the client's direction first."""
+        self._filled = filled
+        at = 0
+        self.columns: dict[tuple[int, int], slice] = {}
+        """Where the bytes of (direction, argument of its hello) are in what is kept."""
+        for side, argument, part in filled:
+            self.columns[side, argument] = slice(at, at + part.stop - part.start)
+            at += part.stop - part.start
+        self._stretches: list[_Stretch] = []
+        short: list[tuple[int, slice]] = []
+        for side, parts in enumerate((client, server)):
+            for part in parts:
+                for piece in self._cut(side, part):
+                    if piece.stop - piece.start < _LONG:
+                        short.append((side, piece))
+                        continue
+                    segment, offset = self._place(side, piece.start)
+                    self._stretches.append(_Stretch(segment, offset, np.frombuffer(self._streams[side][piece], np.uint8)))
+        self._short = self._places(short)
+        self._short_bytes = np.frombuffer(b"".join([self._streams[side][part] for side, part in short]), np.uint8)
+        self._watched: _Places | None = None
+        self.settled_by = -1
+        """The segment by which it shows that they completed, if the client did not close before; -1: they did anyhow."""
+
+    def watch(self, first_bytes: tuple[tuple[int, int], ...]) -> None:
+        """Note (direction, place) of encrypted records that would be read otherwise if they began as a hello does."""
+        if first_bytes:
+            self._watched = self._places([(side, slice(at, at + 1)) for side, at in first_bytes])
+
+    def find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
+        """Which flows of its pattern are of this kind, and of all of them the bytes that are kept."""
+        like: Bools = (self._short.gather(data, begins) == self._short_bytes).all(axis=1)
+        for stretch in self._stretches:
+            rows = np.lib.stride_tricks.sliding_window_view(data, len(stretch.bytes))[begins[:, stretch.segment] + stretch.offset]
+            like &= (rows == stretch.bytes).all(axis=1)
+        if self._watched is not None:
+            first = self._watched.gather(data, begins)
+            like &= ((first != 1) & (first != 2)).all(axis=1)
+        kept = self.kept.gather(data, begins)
+        random = self.columns.get((1, _RANDOM))
+        if random is not None:
+            like &= (kept[:, random] != _HELLO_RETRY).any(axis=1)
+            like &= self._same_sentinel(kept[:, random])
+        return like & (self._same_session(kept) == self.model.same_session), kept
+
+    def _same_session(self, kept: U8) -> Bools:
+        asked, answered = self.columns.get((0, _SESSION_ID)), self.columns.get((1, _SESSION_ID))
+        same = self.model.same_session
+        if asked is None or answered is None:
+            return np.full(len(kept), same if asked is None and answered is None else not same)
+        if asked.stop - asked.start != answered.stop - answered.start:
+            return np.full(len(kept), False)
+        result: Bools = (kept[:, asked] == kept[:, answered]).all(axis=1)
+        return result
+
+    def _same_sentinel(self, randoms: U8) -> Bools:
+        """A server that could do better says so in its random."""
+        answer = self.prototype.server_hello
+        if answer is None or answer.downgrade_sentinel is None:
+            without: Bools = (randoms[:, 24:31] != _SENTINEL).any(axis=1)
+            return without
+        same: Bools = (randoms[:, 24:] == np.frombuffer(answer.random[24:], np.uint8)).all(axis=1)
+        return same
+
+    def streams(self, kept: U8) -> tuple[bytes, bytes]:
+        """Both directions with these kept bytes. What is free and says nothing is that of the prototype."""
+        streams = [bytearray(stream) for stream in self._streams]
+        at = 0
+        for side, _, part in self._filled:
+            size = part.stop - part.start
+            streams[side][part] = kept[at : at + size].tobytes()
+            at += size
+        return bytes(streams[0]), bytes(streams[1])
+
+    def _place(self, side: int, at: int) -> tuple[int, int]:
+        ends = self._ends[side]
+        index = next(index for index, end in enumerate(ends) if at < end)
+        return (len(self._ends[0]) if side else 0) + index, at - (ends[index - 1] if index else 0)
+
+    def _cut(self, side: int, part: slice) -> Iterator[slice]:
+        """A part of a direction, cut where its segments end."""
+        cuts = [part.start, *(end for end in self._ends[side] if part.start < end < part.stop), part.stop]
+        for begin, end in pairwise(cuts):
+            yield slice(begin, end)
+
+    def _places(self, parts: list[tuple[int, slice]]) -> _Places:
+        segments, offsets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for side, part in parts:
+            for piece in self._cut(side, part):
+                size = piece.stop - piece.start
+                segment, offset = self._place(side, piece.start) if size else (0, 0)
+                segments.append(np.full(size, segment, np.int64))
+                offsets.append(np.arange(offset, offset + size))
+        return _Places(np.concatenate(segments), np.concatenate(offsets))
+
+
+@dataclass(slots=True)
+class _Pen:
+    """Those of one kind that came in one batch; rows are members."""
+
+    kind: Kind
+    frames: I64
+    times: I64
+    kept: U8
+    left: int
+    """Members that were not let out yet."""
+
+
+class Herd:
+    """Handshakes that are over and alike to others, in the order of their first packets. Every column has one value a member."""
+
+    def __init__(self, columns: dict[str, npt.NDArray[Any]], kinds: list[Kind], kind: I64, pens: list[_Pen], pen: I64, place: I64) -> None:
+        self.columns = columns
+        """Of the table of flows."""
+        self.kinds, self.kind = kinds, kind
+        """What kinds there are, and which of them each is."""
+        self._pens, self._pen, self._place = pens, pen, place
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def randoms(self) -> list[bytes]:
+        """Of each member's ClientHello."""
+        result: list[bytes] = [b""] * len(self)
+        for number, pen in enumerate(self._pens):
+            members = np.flatnonzero(self._pen == number)
+            of_hello = pen.kind.columns.get((0, _RANDOM))
+            if of_hello is None:
+                continue
+            size = of_hello.stop - of_hello.start
+            joined = pen.kept[self._place[members], of_hello].tobytes()
+            for begin, member in enumerate(members.tolist()):
+                result[member] = joined[begin * size : (begin + 1) * size]
+        return result
+
+    def make(self, members: I64) -> list[Handshake]:
+        """These members as they would have been read."""
+        flows = flows_of({name: column[members] for name, column in self.columns.items()})
+        return [
+            _make(self._pens[pen], place, flow)
+            for pen, place, flow in zip(self._pen[members].tolist(), self._place[members].tolist(), flows, strict=True)
+        ]
+
+
+def _make(pen: _Pen, place: int, flow: Flow) -> Handshake:
+    kind = pen.kind
+    client, server = kind.streams(pen.kept[place])
+    made = make_alike(kind.model, flow, client, server, pen.frames[place].tolist(), pen.times[place].tolist(), [])
+    if made is None:
+        raise AssertionError("what was found alike cannot be made")
+    return made
+
+
+class Herds:
+    """Takes in the connections of a batch that are alike, and lets them out when they are over.
+
+    ``settled_by`` tells of a handshake the frame by which it shows that it completed, and that all those alike did whose client had not
+    closed by then; 0 where they did whatever became of their connections, None where it is not as simple.
+    """
+
+    def __init__(self, settled_by: Callable[[Handshake], int | None]) -> None:
+        self._settled_by = settled_by
+        self._kinds: dict[bytes, list[Kind]] = {}
+        self._remembered = 0
+        self._in_vain: dict[bytes, int] = {}
+        self._pens: dict[int, _Pen] = {}
+        self._next = 0
+
+    def take_in(self, sides: Sides, flows: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8) -> I64:
+        """Of these flows (indices in ``rows``) those that are held from now on; their columns ``herd`` and ``place`` say where."""
+        taken = [np.zeros(0, np.int64)]
+        if len(flows) >= _FEW:
+            for members in _same_pattern(sides, flows):
+                taken += self._sort_out(sides, members, columns, rows, data)
+        return np.concatenate(taken)
+
+    def restore(self, columns: dict[str, npt.NDArray[Any]], row: int) -> Flight:
+        """The flow of this row is to be followed after all: what it sent, as far as it says something."""
+        pen = self._pens[int(columns["herd"][row])]
+        place = int(columns["place"][row])
+        self._let_out(columns, np.array([row]))
+        client, server = pen.kind.streams(pen.kept[place])
+        before = pen.kind.flight
+        frames, times = pen.frames[place].tolist(), pen.times[place].tolist()
+        middle = len(before.client[2])
+        who = int(columns["client"][row])
+        asked, answered = ((int(columns["base"][row, side]) + 1) & 0xFFFFFFFF for side in (who, 1 - who))
+        return Flight(
+            (client, asked, before.client[2], frames[:middle], times[:middle]),
+            (server, answered, before.server[2], frames[middle:], times[middle:]),
+            before.pattern,
+        )
+
+    def release(self, columns: dict[str, npt.NDArray[Any]], rows: I64) -> Herd | None:
+        """Let out the flows of these rows, all of which are held; None where there are none. They come in the order of their numbers."""
+        if not len(rows):
+            return None
+        rows = rows[np.argsort(columns["number"][rows], kind="stable")]
+        names, pen = np.unique(columns["herd"][rows], return_inverse=True)
+        pens = [self._pens[name] for name in names.tolist()]
+        kinds = list(dict.fromkeys(each.kind for each in pens))
+        kind = np.array([kinds.index(each.kind) for each in pens], np.int64)[pen]
+        herd = Herd({name: column[rows] for name, column in columns.items()}, kinds, kind, pens, pen, columns["place"][rows].copy())
+        self._let_out(columns, rows)
+        return herd
+
+    def _let_out(self, columns: dict[str, npt.NDArray[Any]], rows: I64) -> None:
+        for name, count in zip(*(part.tolist() for part in np.unique(columns["herd"][rows], return_counts=True)), strict=True):
+            self._pens[name].left -= count
+            if not self._pens[name].left:
+                del self._pens[name]
+        columns["herd"][rows] = -1
+
+    def _sort_out(self, sides: Sides, members: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8) -> list[I64]:
+        """Put members of one pattern into pens by their kinds. Gives those put away."""
+        at = sides.flow_begins[members][:, None] + np.arange(sides.counts[members[0]])
+        begins = sides.offset[at]
+        pattern = sides.from_server[at[0]].tobytes() + sides.run_ends[at[0]].tobytes()
+        tries = min(_TRIES, _IN_VAIN - self._in_vain.get(pattern, 0))
+        known = list(self._kinds.get(pattern, ()))
+        taken: list[I64] = []
+        while len(members) >= _FEW and (known or tries > 0):
+            if known:
+                kind = known.pop()
+            else:
+                tries -= 1
+                read = self._read(sides, members[0], at[0], pattern, columns, rows, data)
+                if read is None:
+                    members, at, begins = members[1:], at[1:], begins[1:]
+                    continue
+                kind = read
+            like, kept = kind.find_like(data, begins)
+            if kind.settled_by >= 0:
+                like &= sides.frame[at[:, kind.settled_by]] < _client_closed(columns, rows[members])
+            count = int(np.count_nonzero(like))
+            if not count:
+                continue
+            self._in_vain.pop(pattern, None)
+            of_table = rows[members[like]]
+            columns["herd"][of_table], columns["place"][of_table] = self._next, np.arange(count)
+            self._pens[self._next] = _Pen(kind, sides.frame[at[like]], sides.timestamp[at[like]], kept[like], count)
+            self._next += 1
+            taken.append(members[like])
+            members, at, begins = members[~like], at[~like], begins[~like]
+        return taken
+
+    def _read(
+        self, sides: Sides, index: int, at: I64, pattern: bytes, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8
+    ) -> Kind | None:
+        """The kind of one flow; None where its like may be anything."""
+        if len(self._in_vain) >= _KINDS:
+            self._in_vain.clear()
+        self._in_vain[pattern] = self._in_vain.get(pattern, 0) + 1
+        flight = _flight_of(sides, index, at, pattern, data)
+        row = rows[index : index + 1]
+        flow = flows_of({name: column[row] for name, column in columns.items()})[0]
+        handshake = assemble(flow, flight, [], int(columns["client"][row[0]]), [], 0)
+        made = model_of(handshake, flight)
+        if made is None or not isinstance(made[2].client_hello, Template):
+            return None
+        settled = self._settled_by(handshake)
+        if settled is None:
+            return None
+        (client, server), first_bytes, model = made
+        kind = Kind(handshake, flight, model, client, server)
+        kind.watch(first_bytes)
+        if settled:
+            kind.settled_by = (flight.client[3] + flight.server[3]).index(settled)
+        if self._remembered >= _KINDS:
+            self._kinds.clear()
+            self._remembered = 0
+        self._kinds.setdefault(pattern, []).append(kind)
+        self._remembered += 1
+        return kind
+
+
+def _client_closed(columns: dict[str, npt.NDArray[Any]], rows: I64) -> I64:
+    """Frame in which each flow's client closed, or somebody did in its name; beyond all where none did."""
+    ends = np.stack([columns["fin_frame"][rows, columns["client"][rows]], columns["rst_frame"][rows, columns["client"][rows]]])
+    result: I64 = np.where(ends > 0, ends, np.iinfo(np.int64).max).min(axis=0)
+    return result
+
+
+def _same_pattern(sides: Sides, flows: I64) -> Iterator[I64]:
+    """Those of ``flows`` that sent segments of the same lengths in the same order, at least a few."""
+    tokens = sides.run_ends.astype(np.uint64) << np.uint64(2)
+    tokens |= sides.by_server.astype(np.uint64) << np.uint64(1)
+    tokens |= sides.from_server
+    rank = (np.arange(len(tokens)) - np.repeat(sides.flow_begins, sides.counts)).astype(np.uint64)
+    mixed = (tokens + (rank + np.uint64(1)) * _MIX[0]) * _MIX[1]
+    mixed ^= mixed >> np.uint64(29)
+    sums = np.add.reduceat(mixed, sides.flow_begins)[flows]
+    order = np.argsort(sums, kind="stable")
+    flows, sums = flows[order], sums[order]
+    cuts = np.flatnonzero(sums[1:] != sums[:-1]) + 1
+    for members in np.split(flows, cuts):
+        if len(members) < _FEW:
+            continue
+        members = members[sides.counts[members] == sides.counts[members[0]]]
+        at = sides.flow_begins[members][:, None] + np.arange(sides.counts[members[0]])
+        yield members[(tokens[at] == tokens[at[0]]).all(axis=1)]
+
+
+def _flight_of(sides: Sides, index: int, at: I64, pattern: bytes, data: U8) -> Flight:
+    middle = int(sides.middle[index] - sides.flow_begins[index])
+    runs = []
+    for part in (at[:middle], at[middle:]):
+        ends = sides.run_ends[part].tolist()
+        begins = sides.offset[part].tolist()
+        sizes = [end - before for before, end in pairwise([0, *ends])]
+        joined = b"".join([data[begin : begin + size].tobytes() for begin, size in zip(begins, sizes, strict=True)])
+        runs.append((joined, 0, ends, sides.frame[part].tolist(), sides.timestamp[part].tolist()))
+    return Flight(runs[0], runs[1], pattern)

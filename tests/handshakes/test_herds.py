@@ -1,0 +1,217 @@
+"""What is kept of handshakes alike is each of them: made, learned and counted as if it had been read by itself."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from recorded import available, capture_of
+
+from analyzer.diagnosis.context import Attempt, Context
+from analyzer.handshakes.herds import Herds
+from analyzer.model.handshake import Handshake
+from analyzer.model.options import Options
+from analyzer.pipeline.reading import Reading
+from analyzer.pipeline.run import Run
+from analyzer.sources import open_source
+
+NAMES = available(
+    "completed--openssl-nginx-tls12",
+    "completed--curl-nginx-tls13",
+    "completed--go-go-tls12",
+    "completed--go-go-tls13",
+    "completed--gnutls-gnutls-tls13",
+    "completed--java-java-tls13",
+    "completed--nss-nss-tls12",
+    "completed--curl-nginx-tls13-certificate-not-sent",
+    "completed--openssl-openssl-tls13",
+    "mtls-app-layer-rejection--curl-nginx-tls13",
+    "client-silent-reject--node-nginx-tls12",
+    "cert-expired--go-nginx-tls12",
+    "no-common-cipher--openssl-nginx-tls12",
+)
+Frame = tuple[int, bytes]
+MILLISECOND = 1_000_000
+
+
+@cache
+def frames_of(name: str) -> tuple[Frame, ...]:
+    """(ns since the first, bytes) of the TCP frames of a recording over Ethernet and IPv4."""
+    found = []
+    with open_source([str(capture_of(name))]) as source:
+        for batch in source:
+            data = batch.data.tobytes()
+            for offset, length, when in zip(batch.offset.tolist(), batch.captured_length.tolist(), batch.timestamp.tolist(), strict=True):
+                frame = data[offset : offset + length]
+                if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+                    found.append((when, frame))
+    first = found[0][0]
+    return tuple((when - first, frame) for when, frame in found)
+
+
+def moved(frame: bytes, client: bytes, number: int) -> bytes:
+    """The same frame of another client."""
+    out = bytearray(frame)
+    at = 26 if frame[26:30] + frame[34:36] == client else 30
+    out[at : at + 4] = (0x0A000001 + number % 5).to_bytes(4, "big")
+    out[34 + (at - 26) // 2 : 36 + (at - 26) // 2] = (2_000 + number).to_bytes(2, "big")
+    return bytes(out)
+
+
+def payload_of(frame: bytes) -> int:
+    """Where the payload begins; the frame's length where there is none."""
+    return min(14 + (frame[14] & 15) * 4 + (frame[46] >> 4) * 4, 14 + int.from_bytes(frame[16:18], "big"))
+
+
+def many(chance, count: int, *, spoil: bool) -> bytes:
+    """A capture of copies of recorded connections, interleaved, many with some bytes changed, frames lost or sent again late."""
+    names = chance.sample(NAMES, min(3, len(NAMES)))
+    events: list[tuple[int, int, bytes]] = []
+    for number in range(count):
+        frames = frames_of(chance.choice(names))
+        client = frames[0][1][26:30] + frames[0][1][34:36]
+        begin = number * chance.choice((0, MILLISECOND, 700 * MILLISECOND))
+        for at, (when, frame) in enumerate(frames):
+            body = bytearray(moved(frame, client, number))
+            start = payload_of(frame)
+            if spoil and start < len(body) and chance.random() < 0.1:
+                body[chance.randrange(start, len(body))] ^= 1 << chance.randrange(8)
+            if spoil and chance.random() < 0.01:
+                continue
+            events.append((begin + min(when, 40 * MILLISECOND) + at, number, bytes(body)))
+            if spoil and chance.random() < 0.01:
+                events.append((begin + chance.choice((0, 30, 300, 1_000, 5_000)) * MILLISECOND, number, bytes(body)))
+        if spoil and chance.random() < 0.1:
+            reset = bytearray(moved(chance.choice(frames)[1], client, number))
+            reset[47] = 0x14
+            events.append((begin + chance.choice((10, 41_000, 9_000_000)) * 1_000, number, bytes(reset)))
+    events.sort()
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    for when, _, frame in events:
+        when += 1_700_000_000 * 10**9
+        out.append(struct.pack("<IIII", when // 10**9, when % 10**9, len(frame), len(frame)) + frame)
+    return b"".join(out)
+
+
+def read(capture: bytes, batch_bytes: int, *, keeps: bool) -> tuple[list[Handshake], int, Run]:
+    """Every handshake, settled and not judged; how many of them were kept in herds; the run that learned them."""
+    run = Run([str(capture_of(NAMES[0]))], Options(keeps_completed=keeps, keeps_flows=False))
+    reading = Reading(open_source([io.BytesIO(capture)], batch_bytes=batch_bytes), run.options, None)
+    found, held = [], 0
+    for step in reading.steps():
+        run._learn_step(step)
+        found += [*step.ended, *step.evicted]
+        for herd in step.herds:
+            held += len(herd)
+            found += herd.make(np.arange(len(herd)))
+    found.sort(key=lambda h: h.flow.number)
+    return found, held, run
+
+
+def plain(h: Handshake) -> Handshake:
+    """Without what only says how it is to be made, or what only ``settle`` fills in."""
+    h.messages = h.messages
+    h.read_segments, h.known_segments = None, ()
+    h.outcome, h.aborted_by, h.closing_alert, h.closing_evidence = "unfinished", "none", None, []
+    return h
+
+
+@pytest.mark.parametrize("spoil", [False, True])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(chance=st.randoms(use_true_random=False))
+def test_each_is_made_as_it_would_have_been_read(spoil: bool, chance) -> None:
+    capture = many(chance, chance.choice((9, 40)), spoil=spoil)
+    size = chance.choice((3_000, 40_000, 100_000, 1 << 24))
+    expected, none_held, one_by_one = read(capture, size, keeps=True)
+    found, _, together = read(capture, size, keeps=False)
+    assert none_held == 0
+    assert len(found) == len(expected)
+    for made, other in zip(found, expected, strict=True):
+        outcome = other.outcome
+        assert plain(made) == plain(other)
+        assert outcome == "completed" or made.outcome == "unfinished"
+    assert_same_memory(one_by_one.diagnosis.context, together.diagnosis.context)
+
+
+def assert_same_memory(one: Context, other: Context) -> None:
+    """Both know the same of servers, names, clients, captures."""
+
+    def shown(attempt: Attempt) -> tuple[object, ...]:
+        hello = attempt.hello
+        offer = None if hello is None else tuple(getattr(hello, f.name) for f in fields(hello) if f.name not in ("random", "session_id"))
+        answer = attempt.server_hello
+        return (*attempt[:10], offer, None if answer is None else (answer.cipher_suite, answer.ja3s), *attempt[12:])
+
+    for name in ("servers", "names"):
+        ours, theirs = getattr(one, name), getattr(other, name)
+        assert ours.keys() == theirs.keys()
+        for key, profile in ours.items():
+            same = theirs[key]
+            for field in fields(profile):
+                if field.name in ("serial", "_counters", "accepted", "refused", "_shapes"):
+                    continue
+                assert getattr(profile, field.name) == getattr(same, field.name), field.name
+            for part in ("versions", "cipher_suites", "key_types", "leaves", "ttls", "addresses", "names_served", "names_failed", "alpn"):
+                assert getattr(profile, part) == getattr(same, part), part
+            assert [*map(shown, profile.accepted)] == [*map(shown, same.accepted)]
+            assert [*map(shown, profile.refused)] == [*map(shown, same.refused)]
+    assert one.clients.keys() == other.clients.keys()
+    for client, attempts in one.clients.items():
+        assert [*map(shown, attempts)] == [*map(shown, other.clients[client])]
+    assert {key: [*map(shown, of)] for key, of in one._starts.items()} == {key: [*map(shown, of)] for key, of in other._starts.items()}
+    assert one._randoms.keys() == other._randoms.keys()
+    for random in one._randoms:
+        assert [*map(shown, one._alike_in_random(random))] == [*map(shown, other._alike_in_random(random))]
+    assert one.captures == other.captures
+    assert one.old_clients == other.old_clients
+
+
+def test_handshakes_alike_are_kept_together() -> None:
+    capture = many(Random(7), 60, spoil=False)
+    _, held, _ = read(capture, 1 << 24, keeps=False)
+    assert held > 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_told_does_not_depend_on_it(seed: int, tmp_path: Path) -> None:
+    """The same failures, the same counts, the same warnings of what will fail next."""
+    path = tmp_path / "many.pcap"
+    path.write_bytes(many(Random(seed), 150, spoil=seed % 2 == 1))
+    told = []
+    for keeps in (True, False):
+        run = Run([str(path)], Options(keeps_completed=keeps, keeps_flows=False))
+        handshakes = [h for h in run.handshakes() if h.outcome != "completed"]
+        verdicts = [
+            (
+                h.flow.stream,
+                h.outcome,
+                h.aborted_by,
+                h.finding and (h.finding.cause, h.finding.confidence, h.finding.summary, h.finding.evidence),
+            )
+            for h in handshakes
+        ]
+        totals = run.totals
+        counted = (totals.handshakes, totals.completed, totals.failed, totals.unfinished, totals.no_handshake)
+        told.append((verdicts, counted, run.prevention(), run.warnings))
+    assert told[0] == told[1]
+
+
+def test_who_is_not_asked_for_is_made_all_the_same_when_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data after a close, in a later batch: what was kept of the connection is followed on."""
+    restored = []
+    restore = Herds.restore
+    monkeypatch.setattr(Herds, "restore", lambda self, columns, row: restored.append(row) or restore(self, columns, row))
+    for seed in range(30):
+        read(many(Random(seed), 80, spoil=True), 100_000, keeps=False)
+    assert restored
