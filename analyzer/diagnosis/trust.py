@@ -1,4 +1,4 @@
-"""The trust store chains are judged by: ``--ca-file``, else the system's. Read when first asked for.
+"""The trust store chains are judged by: ``--ca-file``, read at once, else the system's, read when first asked for.
 
 ``cryptography`` does the verifying (``x509.verification``, the profile of the web: RFC 5280 with the
 CA/Browser Forum's rules); what it refuses is explained by our own reading of the chain.
@@ -6,8 +6,9 @@ CA/Browser Forum's rules); what it refuses is explained by our own reading of th
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -55,17 +56,16 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
 
 
 class TrustStore:
-    """Roots, found by subject."""
+    """Roots, found by subject. Raises SourceError when the file that the caller names cannot be read."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self.given = ca_file is not None
         """The caller named the store: what is not in it is not trusted. Of the system's one can only say 'not here'."""
-        self._path = ca_file
-        self._roots: dict[bytes, list[x509.Certificate]] | None = None
+        self._roots = None if ca_file is None else _group(_read_file(ca_file))
 
     @property
     def available(self) -> bool:
-        """Whether there is any root to judge by. Raises SourceError when the file the caller named cannot be read."""
+        """Whether there is any root to judge by."""
         return bool(self._load())
 
     def holds_subject(self, subject_der: bytes) -> bool:
@@ -110,40 +110,43 @@ class TrustStore:
 
     def _load(self) -> dict[bytes, list[x509.Certificate]]:
         if self._roots is None:
-            self._roots = _read_roots(self._path)
+            self._roots = _group(_read_system())
         return self._roots
 
 
-def _read_roots(path: str | None) -> dict[bytes, list[x509.Certificate]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old roots break rules that only new certificates must keep
-        certificates = _read_file(path) if path is not None else _read_system()
-        roots: dict[bytes, list[x509.Certificate]] = {}
-        for certificate in certificates:
+def _group(certificates: Iterable[x509.Certificate]) -> dict[bytes, list[x509.Certificate]]:
+    """By the DER of the subject."""
+    roots: dict[bytes, list[x509.Certificate]] = {}
+    for certificate in certificates:
+        with contextlib.suppress(ValueError):  # a subject that cannot be read is nobody's issuer
             roots.setdefault(certificate.subject.public_bytes(), []).append(certificate)
     return roots
 
 
-def _read_file(path: str) -> list[x509.Certificate]:
+def _read_pem(path: str) -> list[x509.Certificate]:
     from cryptography import x509
 
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old roots break rules that only new certificates must keep
         return x509.load_pem_x509_certificates(Path(path).read_bytes())
+
+
+def _read_file(path: str) -> list[x509.Certificate]:
+    try:
+        return _read_pem(path)
     except OSError as error:
         raise SourceError(f"cannot read the trust store {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise SourceError(f"the trust store {path} holds no PEM certificates: {error}") from error
+        raise SourceError(f"the trust store {path} holds no PEM certificates: {' '.join(str(error).split())}") from error
 
 
 def _read_system() -> list[x509.Certificate]:
     """The system's roots; empty where none are found."""
     import ssl  # milliseconds, for where this Python's OpenSSL would look
 
-    from cryptography import x509
-
     for place in (ssl.get_default_verify_paths().cafile, *_SYSTEM_FILES):
         try:
-            certificates = x509.load_pem_x509_certificates(Path(place).read_bytes()) if place else []
+            certificates = _read_pem(place) if place else []
         except (OSError, ValueError):
             continue
         if certificates:

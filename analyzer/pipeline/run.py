@@ -44,6 +44,7 @@ class Run:
 
     def __init__(self, captures: Sequence[Any] | Any, options: Options | None = None) -> None:
         self.options = options or Options()
+        self.diagnosis = Diagnosis(self.options)
         keylog = open_keylog(self.options.keylog)
         source = open_source(captures, reader=self.options.reader, inflate_ratio=self.options.limits.inflate_ratio)
         self.reading: Reading | Workers = Reading(source, self.options, keylog)
@@ -54,7 +55,6 @@ class Run:
             if count > 1:
                 self.reading = Workers(source, self.options, keylog, count)
         self.source = self.reading.source
-        self.diagnosis = Diagnosis(self.options)
         self.totals = self.reading.totals
         self._pending: list[Handshake] = []
         self._herds: list[Herd] = []

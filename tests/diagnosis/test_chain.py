@@ -80,10 +80,10 @@ def test_trust_comes_from_the_file_that_is_given(authority, make_authority, ca_f
 
 def test_trust_file_that_cannot_be_read_is_the_callers_error(tmp_path):
     with pytest.raises(SourceError, match="cannot read the trust store"):
-        _ = TrustStore(str(tmp_path / "none.pem")).available
+        TrustStore(str(tmp_path / "none.pem"))
     (tmp_path / "empty.pem").write_text("nothing")
     with pytest.raises(SourceError, match="holds no PEM certificates"):
-        _ = TrustStore(str(tmp_path / "empty.pem")).available
+        TrustStore(str(tmp_path / "empty.pem"))
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4), st.one_of(st.none(), st.text(max_size=20)))
