@@ -20,6 +20,8 @@ __all__ = ["Origin", "find_origins"]
 
 _SUFFIXES: Final = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar", ".pcapn")
 _COMPRESSED: Final = (".gz", ".zst", ".lz4", ".xz", ".bz2")
+_WEB_TIMEOUT: Final = 60.0
+"""Seconds of silence after which a server of the web is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,16 @@ def find_origins(paths: Any) -> list[Origin]:
 
 
 def _list_folder(folder: str) -> list[Origin]:
+    """The captures of a folder and of the folders in it; what is hidden and links to folders are left alone."""
+    paths: list[Path] = []
     try:
-        paths = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
+        os.scandir(folder).close()  # os.walk says nothing of a folder that cannot be read
+        for place, folders, names in os.walk(folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            paths += [Path(place, name) for name in names if not name.startswith(".")]
     except OSError as error:
         raise SourceError(f"{_plain(folder)}: {_reason(error)}") from None
-    origins = [Origin(_plain(str(path)), str(path), chosen=False) for path in paths if path.is_file() and _seems_capture(path)]
+    origins = [Origin(_plain(str(path)), str(path), chosen=False) for path in sorted(paths) if path.is_file() and _seems_capture(path)]
     if not origins:
         raise SourceError(f"{_plain(folder)}: no capture in this folder")
     return origins
@@ -151,6 +158,8 @@ def _expand_url(url: str) -> list[str]:
 
 
 def _open_url(url: str) -> ByteStream:
+    if url.lower().startswith(("http://", "https://")):
+        return _open_web(url)
     fsspec = _fsspec()
     try:
         return ObjectStream(fsspec.open(url, "rb").open(), owned=True)
@@ -158,7 +167,22 @@ def _open_url(url: str) -> ByteStream:
         raise SourceError(f"{_plain(url)}: {_reason(error)}") from None
 
 
-def _reason(error: Exception) -> str:
+def _open_web(url: str) -> ByteStream:
+    """A file of the web, read as it comes. fsspec would want another library for it, and pieces of the file that few servers give."""
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        answer = urlopen(url, timeout=_WEB_TIMEOUT)  # noqa: S310 - the caller named it, and it is http
+    except HTTPError as error:
+        error.close()
+        raise SourceError(f"{_plain(url)}: the server answers {error.code} {_plain(error.reason)}") from None
+    except Exception as error:  # what is wrong with a URL, a name, a proxy or TLS comes in many classes
+        raise SourceError(f"{_plain(url)}: {_reason(getattr(error, 'reason', None) or error)}") from None
+    return ObjectStream(answer, owned=True, size=answer.length)
+
+
+def _reason(error: object) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
     text = getattr(error, "strerror", None) or str(error)

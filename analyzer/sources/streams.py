@@ -88,17 +88,18 @@ def _widen(descriptor: int) -> None:
 
 
 class ObjectStream:
-    """Any binary object with ``read``; ``owned`` ones are closed with the stream."""
+    """Any binary object with ``read``; ``owned`` ones are closed with the stream. ``size``: bytes to come, where it does not know."""
 
-    def __init__(self, file: Any, *, owned: bool) -> None:
+    def __init__(self, file: Any, *, owned: bool, size: int | None = None) -> None:
         self._file = file
         self._owned = owned
+        self._promised = size
         self._seekable = bool(getattr(file, "seekable", bool)())
         # What can be sought in is there, and read to the full. Of a pipe only what has arrived is wanted: read1
         # gives that, while readinto1 of a buffered pipe waits for more although it has something.
         self._readinto = getattr(file, "readinto", None) if self._seekable or isinstance(file, io.RawIOBase) else None
         self._read = file.read if self._seekable else getattr(file, "read1", file.read)
-        size = getattr(file, "size", None)
+        size = getattr(file, "size", size)
         self.size = size if isinstance(size, int) else None
         self.position = 0
         self.fault: str | None = None
@@ -116,6 +117,8 @@ class ObjectStream:
             self.fault = f"reading failed after {self.position} bytes: {' '.join(str(error).split()) or type(error).__name__}"
             return 0
         self.position += count
+        if not count and self._promised is not None and self.position < self._promised and len(target):
+            self.fault = f"reading ended after {self.position} of {self._promised} bytes"
         return count
 
     def ready(self) -> bool:

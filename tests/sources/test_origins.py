@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import threading
 import zipfile
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -15,7 +19,7 @@ from analyzer.errors import CaptureFormatError, SourceError, UsageError
 from analyzer.sources import open_source
 
 
-def test_a_folder_gives_its_captures_sorted_and_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_gives_the_captures_in_it_and_below_sorted_and_nothing_else(tmp_path: Path) -> None:
     frames = some_frames(9)
     write(tmp_path, "b.pcap", pcap(frames[3:6]))
     write(tmp_path, "c-without-suffix", pcapng(frames[6:]))
@@ -23,12 +27,28 @@ def test_a_folder_gives_its_captures_sorted_and_nothing_else(tmp_path: Path) -> 
     write(tmp_path, "notes.txt", b"not a capture")
     write(tmp_path, "keys.log", b"CLIENT_RANDOM 00 11\n")
     write(tmp_path, ".hidden.pcap", pcap(frames))
-    (tmp_path / "inner").mkdir()
+    for folder, name in (("inner", "d.pcap"), (".hidden", "e.pcap")):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, name, pcap(some_frames(2, 1_800_000_000)))
+    (tmp_path / "inner" / "again").symlink_to(tmp_path)
+    frames += some_frames(2, 1_800_000_000)
     with open_source(str(tmp_path)) as source:
         read = list(rows(source))
     assert same(read, frames)
-    assert [os.path.basename(name) for name in source.captures] == ["a.pcap.gz", "b.pcap", "c-without-suffix"]  # noqa: PTH119
-    assert [(row.capture, row.number) for row in read] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert [os.path.basename(name) for name in source.captures] == ["a.pcap.gz", "b.pcap", "c-without-suffix", "d.pcap"]  # noqa: PTH119
+    assert [(row.capture, row.number) for row in read] == [
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (3, 1),
+        (3, 2),
+    ]
     assert source.warnings == []
     assert source.position == source.size
 
@@ -67,6 +87,54 @@ def test_a_url(tmp_path: Path) -> None:
     with open_source(f"file://{path}") as source:
         assert source.size == Path(path).stat().st_size
         assert same(rows(source), frames)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that has the files of the test's folder; of ``cut-*`` it sends half."""
+
+    class Files(SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(tmp_path))
+
+        def copyfile(self, source: Any, outputfile: Any) -> None:
+            content = source.read()
+            outputfile.write(content[: len(content) // 2] if "cut-" in self.path else content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_web_needs_no_other_library(tmp_path: Path, web: str) -> None:
+    frames = some_frames(400)
+    path = write(tmp_path, "a.pcap", pcap(frames))
+    write(tmp_path, "b.pcap.gz", gzip.compress(pcap(frames[:9])))
+    with open_source(f"{web}/a.pcap?token=1") as source:
+        assert source.size == Path(path).stat().st_size
+        assert same(rows(source), frames)
+        assert source.warnings == []
+    with open_source(f"{web}/b.pcap.gz") as source:
+        assert same(rows(source), frames[:9])
+
+
+def test_what_the_web_cannot_give_is_one_line(tmp_path: Path, web: str) -> None:
+    write(tmp_path, "cut-a.pcap", pcap(some_frames(400)))
+    with open_source(f"{web}/cut-a.pcap") as source:
+        assert 0 < len(list(rows(source))) < 400
+        assert "reading ended after" in source.warnings[0]
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:[0-9]+/none\.pcap: the server answers 404 File not found$"):
+        open_source(f"{web}/none.pcap")
+    for nowhere in ("http://127.0.0.1:1/x.pcap", "http://[/x.pcap", "https://", "http://a b/x.pcap"):
+        with pytest.raises(SourceError) as caught:
+            open_source(nowhere)
+        assert "\n" not in str(caught.value)
 
 
 def zipped(tmp_path: Path) -> bytes:
