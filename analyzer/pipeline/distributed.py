@@ -76,6 +76,7 @@ class DistributedRun:
         self.totals = Totals()
         self._flows: list[Row] = []
         self._prevention: list[Finding] = []
+        self._unread: list[str] = []
         self._client = _connect(options.cluster or "")
 
     @property
@@ -92,6 +93,8 @@ class DistributedRun:
                 for capture, future in enumerate(futures, start=begin):
                     yield from self._take(capture, future.result())
                     future.release()
+            if self.captures and len(self._unread) == len(self.captures):
+                raise SourceError(self._unread[0])
         finally:
             self._client.close()
 
@@ -108,6 +111,7 @@ class DistributedRun:
     def _take(self, capture: int, part: _Part | str) -> Iterator[Handshake]:
         self.source.position += 1
         if isinstance(part, str):
+            self._unread.append(part)
             self.source.warnings.append(part)
             return
         base = self.totals.flows

@@ -76,6 +76,8 @@ def test_a_capture_that_cannot_be_read_costs_only_itself(cluster: str, tmp_path:
     run = open_run([PATHS[0], str(bad)], Options(cluster=cluster))
     assert len(list(run.handshakes())) >= 1
     assert any("notes.pcap" in line for line in run.warnings)
+    with pytest.raises(SourceError, match=r"notes\.pcap"):
+        list(open_run([str(bad)], Options(cluster=cluster)).handshakes())
 
 
 def test_what_a_worker_cannot_open_is_refused() -> None:
