@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand
 
 from analyzer.cli.declare import Argument, Option
 from analyzer.cli.entry import COMMANDS, load_command, show_version
@@ -21,6 +22,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+class _Command(TyperCommand):  # type: ignore[misc]  # typer says Any
+    """A command whose usage names what must be there as it is, ``CAPTURE``, where newer typer writes ``{CAPTURE}``."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [piece[1:-1] if piece.startswith("{") else piece for piece in super().collect_usage_pieces(ctx)]
 
 
 def _show_version(wanted: bool) -> None:
@@ -64,4 +72,4 @@ def _translated(annotation: Any) -> Any:
 
 app.callback()(handshake)
 for _name in COMMANDS:
-    app.command()(_for_typer(load_command(_name)))
+    app.command(cls=_Command)(_for_typer(load_command(_name)))

@@ -20,7 +20,7 @@ _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
 
 Captures = Annotated[
     list[str],
-    Argument(metavar="CAPTURE", help="File, folder, glob, - for standard input, or URL.", show_default=False),
+    Argument(metavar="CAPTURE...", help="File, folder (what is below it too), glob, - for standard input, or URL.", show_default=False),
 ]
 Keylog = Annotated[
     str | None,

@@ -17,13 +17,13 @@ __all__ = ["verify"]
 _SHOWN = 20
 """Disagreements shown for one capture."""
 
-Captures = Annotated[list[str], Argument(metavar="CAPTURE", help="File, folder or glob.", show_default=False)]
+Captures = Annotated[list[str], Argument(metavar="CAPTURE...", help="File, folder or glob.", show_default=False)]
 
 
 def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.ServerPort = None, quiet: given.Quiet = False) -> None:
     """Compare with what tshark reads: streams, messages, alerts, names, versions, suites.
 
-    \\b
+    \b
     handshake verify trace.pcapng
     handshake verify --keylog keys.log captures/
 

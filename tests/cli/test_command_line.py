@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.cli.entry import COMMANDS
 from analyzer.export.escape import UNSAFE
 from analyzer.schema import HANDSHAKES, TABLES
 
@@ -84,6 +85,19 @@ def test_help_has_examples_and_version_is_short(handshake: Handshake) -> None:
     assert "handshake analyze trace.pcapng\n" in handshake("analyze", "--help").stdout
     assert re.fullmatch(r"handshake \S+\n", handshake("--version").stdout)
     assert "--install-completion" in handshake("--help").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_names_its_places_plainly_and_keeps_its_examples_apart(handshake: Handshake, command: str) -> None:
+    lines = handshake(command, "--help").stdout.splitlines()
+    assert re.fullmatch(rf"Usage: handshake {command} \[OPTIONS\][A-Z| .\[\]]*", lines[0])
+    assert not any("\\b" in line or "\b" in line for line in lines)
+    assert all(line.count("handshake ") == 1 for line in lines if line.startswith(f"  handshake {command} "))
+
+
+def test_usage_says_where_more_than_one_may_be_named(handshake: Handshake) -> None:
+    for command in ("analyze", "report", "verify"):
+        assert f"Usage: handshake {command} [OPTIONS] CAPTURE...\n" in handshake(command, "--help").stdout
 
 
 def test_wanted_columns_are_aligned(handshake: Handshake, expired: Path) -> None:
@@ -198,6 +212,18 @@ def test_what_cannot_be_read_is_one(handshake: Handshake, tmp_path: Path) -> Non
     text.write_text("not a capture\n" * 10)
     for arguments in ((tmp_path / "missing.pcap",), (text,), (tmp_path / "evil\x1b[2J.pcap",)):
         assert "\x1b" not in one_error(handshake("analyze", *arguments), 1)
+
+
+@pytest.mark.parametrize("option", ["--ca-file", "--keylog"])
+@pytest.mark.parametrize("name", ["missing", "folder"])
+def test_keys_and_roots_that_cannot_be_read_are_one(handshake: Handshake, expired: Path, tmp_path: Path, option: str, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert name in one_error(handshake("analyze", expired, option, tmp_path / name), 1)
+
+
+def test_roots_that_are_none_are_one(handshake: Handshake, expired: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.pem").write_text("no certificate")
+    assert "holds no PEM certificates" in one_error(handshake("explain", expired, 0, "--ca-file", tmp_path / "notes.pem"), 1)
 
 
 def test_what_cannot_be_written_is_one(handshake: Handshake, expired: Path, tmp_path: Path) -> None:
