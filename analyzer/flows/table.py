@@ -96,6 +96,9 @@ _COLUMNS: tuple[tuple[str, str, int, int], ...] = (
     ("base", "u4", 0, 2),
     ("base_set", "?", 0, 2),
     ("top", "i8", -1, 2),  # highest sequence end seen, relative to base
+    ("hole", "i8", 0, 2),  # what the last segment that came too early left out: begin, end, when
+    ("hole_end", "i8", 0, 2),
+    ("hole_time", "i8", 0, 2),
     ("mss", "u2", 0, 2),
     ("ttl", "u1", 0, 2),
     ("retransmissions", "i4", 0, 1),

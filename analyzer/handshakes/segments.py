@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.flows.sequences import REORDERED_NS
 from analyzer.model.batches import SegmentBatch, TcpFlag
 from analyzer.model.handshake import Segment
 
@@ -25,8 +26,9 @@ KEPT = np.dtype(
 
 _COPIED = tuple(name for name in KEPT.names or () if name != "direction")
 _DUPLICATE_NS = 1_000_000
-_FLAGS, _DIRECTION, _SEQUENCE, _ACKNOWLEDGMENT, _LENGTH = (
-    (KEPT.names or ()).index(name) for name in ("flags", "direction", "sequence", "acknowledgment", "wire_length")
+_HOLES = 16  # of one direction at once
+_FLAGS, _DIRECTION, _SEQUENCE, _ACKNOWLEDGMENT, _LENGTH, _TIMESTAMP = (
+    (KEPT.names or ()).index(name) for name in ("flags", "direction", "sequence", "acknowledgment", "wire_length", "timestamp")
 )
 _FIN, _SYN, _RST, _ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.ACK
 _HALF, _ALL = 1 << 31, (1 << 32) - 1
@@ -84,13 +86,16 @@ class KeptSegments(partial[tuple[Segment, ...]]):
 def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tuple[Segment, ...]:
     """Segments in capture order; sequence numbers relative to each side's first.
 
-    A segment is a retransmission when all it carries had been sent before, and a duplicate when it is a
-    copy of a frame (same addresses, numbers and IP-ID within a millisecond, as a mirror port makes them).
+    A segment is a retransmission when all it carries had been sent before, or was left out longer ago than the path delays
+    a packet, and a duplicate when it is a copy of a frame (same addresses, numbers and IP-ID within a millisecond, as a
+    mirror port makes them).
     """
     kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
     rows: list[tuple[int, ...]] = kept.tolist()
     bases = _begins(rows)
     tops = [-1, -1]
+    holes: tuple[list[list[int]], list[list[int]]] = ([], [])
+    delay = max(_round_trip(rows), REORDERED_NS)
     recent: dict[tuple[int, ...], int] = {}
     result: list[Segment] = []
     for (frame, timestamp, sequence, acknowledgment, length, captured, original, tsval, ip_id, window, mss, interface, flags, side,
@@ -106,7 +111,10 @@ def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tup
             recent[identity] = timestamp
         if not copy:
             end = relative + takes
-            again = takes > 0 and end <= tops[side]
+            again = takes > 0 and end <= tops[side] and not _fills(holes[side], relative, timestamp - delay)
+            if relative > tops[side] >= 0:
+                holes[side].append([tops[side], relative, timestamp])
+                del holes[side][:-_HOLES]
             if end > tops[side] and not flags & _RST:
                 tops[side] = end
         result.append(
@@ -119,6 +127,28 @@ def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tup
             )
         )  # fmt: skip
     return tuple(result)
+
+
+def _fills(holes: list[list[int]], begin: int, since: int) -> bool:
+    """Whether a segment is the first to bring what a later one left out, no longer ago than ``since``."""
+    for hole in reversed(holes):
+        if hole[0] <= begin < hole[1]:
+            if hole[2] <= since:
+                return False
+            hole[0] = begin + 1
+            return True
+    return False
+
+
+def _round_trip(rows: list[tuple[int, ...]]) -> int:
+    """SYN to SYN-ACK in ns; 0 where the capture does not show them."""
+    asked = 0
+    for row in rows:
+        if row[_FLAGS] & (_SYN | _ACK) == _SYN:
+            asked = asked or row[_TIMESTAMP]
+        elif row[_FLAGS] & _SYN:
+            return max(row[_TIMESTAMP] - asked, 0) if asked else 0
+    return 0
 
 
 def _begins(rows: list[tuple[int, ...]]) -> list[int]:

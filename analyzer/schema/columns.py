@@ -119,7 +119,7 @@ _TIMING = (
     _c("hello_ms", "float64", "ClientHello to ServerHello", "ms"),
     _c("handshake_ms", "float64", "ClientHello to the last message of the handshake", "ms"),
     _c("retransmissions", "int64", "segments sent again"),
-    _c("out_of_order", "int64", "segments that came before an earlier one"),
+    _c("out_of_order", "int64", "segments that a later one overtook on the way"),
     _c("gaps", "int64", "holes in the captured streams that were never filled"),
     _c("duplicate_frames", "int64", "frames that are copies of another frame"),
 )

@@ -105,6 +105,63 @@ def test_batches_of_any_size_give_the_same_table(rows, cuts) -> None:
     assert run(sorted({0, len(dicts), *(c for c in cuts if c < len(dicts))})) == whole
 
 
+MS = 1_000_000
+
+
+def sent(table: FlowTable, *segments: tuple[int, int, int], parts: int = 1) -> tuple[int, int]:
+    """(sent again, overtaken) of data (ms, begin, length) behind a connection made in 8 ms."""
+    rows = [there(1, flags=SYN, seq=99, time=1), back(2, flags=SYN | ACK, seq=7, ack=100, time=8 * MS)]
+    rows += [there(n, seq=100 + at, len=length, id=n, time=ms * MS) for n, (ms, at, length) in enumerate(segments, start=3)]
+    step = -(-len(rows) // parts)
+    for begin in range(0, len(rows), step):
+        placed = table.add(batch(rows[begin : begin + step]))
+    row = placed.flow[0]
+    return int(table["retransmissions"][row]), int(table["out_of_order"][row])
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 6])
+def test_what_a_later_segment_overtook_was_not_sent_again(parts: int) -> None:
+    def told(*segments: tuple[int, int, int]) -> tuple[int, int]:
+        return sent(FlowTable(), *segments, parts=parts)
+
+    assert told((10, 0, 10), (11, 20, 10), (12, 10, 10), (13, 30, 10)) == (0, 1)
+    assert told((10, 0, 10), (11, 30, 10), (12, 10, 10), (13, 20, 10)) == (0, 2)  # two segments in one hole
+    assert told((10, 0, 10), (11, 20, 10), (12, 10, 10), (13, 10, 10)) == (1, 1)  # the second copy of it was
+    assert told((10, 0, 10), (11, 20, 10), (40, 10, 10)) == (1, 0)  # longer than a round trip after it was missed
+    assert told((10, 0, 10), (11, 10, 10), (12, 0, 30)) == (1, 0)  # together with what comes next
+    assert told((10, 0, 10), (11, 10, 10), (12, 10, 10)) == (1, 0)
+
+
+def test_several_holes_at_once_are_told_apart() -> None:
+    assert sent(FlowTable(), (10, 0, 10), (11, 20, 10), (12, 40, 10), (13, 10, 10), (14, 30, 10), (15, 30, 10)) == (1, 2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12), st.integers(1, 4), st.integers(0, 4)), max_size=25))
+def test_sent_again_and_overtaken_as_one_tells_them_by_hand(drawn: list[tuple[int, int, int, int]]) -> None:
+    """Against the same rule in plain Python, for two connections in one batch."""
+    now, rows = 0, []
+    tops, holes, counts = [None, None], [[], []], [[0, 0], [0, 0]]
+    for frame, (which, at, length, wait) in enumerate(drawn, start=1):
+        now += wait * MS
+        rows.append(there(frame, a=which + 5, seq=1000 + at, len=length, id=frame, time=now))
+        top, end = tops[which], at + length
+        if top is None or at > top:
+            if top is not None:
+                holes[which].append((set(range(top, at)), now))
+        elif at < top:
+            fresh = next((h for h in holes[which] if at in h[0] and now - h[1] < 3 * MS), None)
+            counts[which][fresh is not None] += 1
+            if fresh is not None:
+                fresh[0].discard(at)
+        tops[which] = end if top is None else max(top, end)
+    table = FlowTable()
+    if rows:
+        placed = table.add(batch(rows))
+        for row, (which, *_) in zip(placed.flow, drawn, strict=True):
+            assert [table["retransmissions"][row], table["out_of_order"][row]] == counts[which]
+
+
 def test_idle_flows_leave_and_their_rows_are_used_again() -> None:
     table = FlowTable()
     table.add(batch([{"frame": i, "time": i, "a": i, "b": 9, "p": 5, "q": 443, "flags": SYN} for i in range(1, 101)]))

@@ -92,3 +92,24 @@ def test_what_is_called_whole_lacks_nothing() -> None:
         assert not (missing and reader.is_whole()), rows
     assert lacking > 500
     assert whole > 500
+
+
+def test_a_segment_that_was_overtaken_was_not_sent_again() -> None:
+    """A connection made in 8 ms; data at (ms, begin): what fills a hole within that time was only late."""
+
+    def again(*segments: tuple[int, int]) -> list[bool]:
+        rows = [
+            {"frame": 1, "timestamp": 10**9, "sequence": 99, "flags": SYN, "direction": 0},
+            {"frame": 2, "timestamp": 10**9 + 8 * 10**6, "sequence": 7, "flags": SYN | ACK, "acknowledgment": 100, "direction": 1},
+        ]
+        rows += [
+            {"frame": n, "timestamp": 10**9 + ms * 10**6, "sequence": 100 + at, "wire_length": 10, "flags": ACK, "direction": 0, "ip_id": n}
+            for n, (ms, at) in enumerate(segments, start=3)
+        ]
+        return [segment.retransmission for segment in kept(rows)()[2:]]
+
+    assert again((10, 0), (11, 20), (15, 10)) == [False, False, False]
+    assert again((10, 0), (11, 20), (15, 10), (16, 10)) == [False, False, False, True]
+    assert again((10, 0), (11, 20), (40, 10)) == [False, False, True]
+    assert again((10, 0), (11, 20), (12, 40), (13, 10), (14, 30)) == [False] * 5
+    assert again((10, 0), (11, 10), (12, 0)) == [False, False, True]
