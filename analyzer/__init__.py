@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from analyzer.errors import AnalyzerError, CaptureFormatError, MissingExtra, SourceError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.model.options import Options
     from analyzer.notebook import Result
     from analyzer.notebook.sniffer import Sniffer
@@ -36,29 +38,23 @@ __all__ = [
 ]
 
 
-def analyze(captures: Any, *, keylog: str | None = None, options: Options | None = None, **wanted: Any) -> Result:
+def analyze(captures: Any, *, keylog: Path | str | None = None, options: Options | None = None, **wanted: Any) -> Result:
     """Read captures and judge every handshake in them.
 
-    ``captures``: a path, folder, glob, URL, binary file object, or a list of such. ``keylog``: a key log in SSLKEYLOGFILE
+    ``captures``: a path, folder, glob, URL, binary file object, or several such. ``keylog``: a key log in SSLKEYLOGFILE
     format; secrets inside a pcapng are used without asking. ``wanted``: any field of ``analyzer.model.options.Options``
-    (``ca_file``, ``server_ports``, ...). Raises SourceError (CaptureFormatError when it is no capture), UsageError.
+    (``ca_file``, ``server_ports=[8443, "9000-9100"]``, ``failed_only=True``, ``cause="cert-*"``, ``server``, ``since="2026-05-01"``, ...).
+    Raises SourceError (CaptureFormatError when it is no capture), UsageError.
     """
-    from dataclasses import replace
-
-    from analyzer.model.options import Options
+    from analyzer.model.wanted import choose_options
     from analyzer.notebook import Result
+    from analyzer.pipeline import open_run
     from analyzer.pipeline.result import make_result
-    from analyzer.pipeline.run import Run
+    from analyzer.pipeline.selection import Selection
 
-    chosen = options or Options()
-    if keylog is not None:
-        wanted["keylog"] = str(keylog)
-    try:
-        chosen = replace(chosen, **wanted)
-    except TypeError:
-        unknown = ", ".join(sorted(set(wanted) - set(Options.__slots__)))
-        raise UsageError(f"analyze() knows no option {unknown}") from None
-    return make_result(Run(captures, chosen), Result)
+    chosen = choose_options("analyze", options, wanted if keylog is None else {**wanted, "keylog": keylog})
+    selection = Selection(chosen)
+    return make_result(open_run(captures, chosen), Result, selection)
 
 
 def sniff(
@@ -70,7 +66,7 @@ def sniff(
     snaplen: int = 262_144,
     wait: bool = False,
     portable: bool = False,
-    keylog: str | None = None,
+    keylog: Path | str | None = None,
     options: Options | None = None,
     **wanted: Any,
 ) -> Sniffer:
@@ -80,18 +76,10 @@ def sniff(
     that is not there. ``portable``: through scapy. ``wanted``: any field of ``analyzer.model.options.Options`` (``timeout``, ...).
     Raises SourceError (no permission: it says what helps), UsageError.
     """
-    from dataclasses import replace
-
-    from analyzer.model.options import Options
+    from analyzer.model.wanted import choose_options
     from analyzer.notebook.sniffer import Sniffer
 
-    if keylog is not None:
-        wanted["keylog"] = str(keylog)
-    try:
-        chosen = replace(options or Options(), **wanted)
-    except TypeError:
-        unknown = ", ".join(sorted(set(wanted) - set(Options.__slots__)))
-        raise UsageError(f"sniff() knows no option {unknown}") from None
+    chosen = choose_options("sniff", options, wanted if keylog is None else {**wanted, "keylog": keylog})
     return Sniffer(
         interface, chosen, bpf=bpf, duration=duration, count=count, snaplen=snaplen, wait=wait, portable=portable
     )  # fmt: skip

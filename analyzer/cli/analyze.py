@@ -19,10 +19,10 @@ from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_
 from analyzer.schema.columns import HANDSHAKES
 
 if TYPE_CHECKING:
-    from analyzer.cli.selection import Selection
     from analyzer.model.handshake import Handshake
     from analyzer.pipeline.distributed import DistributedRun
     from analyzer.pipeline.run import Run
+    from analyzer.pipeline.selection import Selection
 
 __all__ = ["analyze"]
 
@@ -78,8 +78,8 @@ def analyze(
         workers=workers if export_to is None else 1,  # the keys are wanted here
         cluster=cluster,
     )
-    from analyzer.cli.selection import Selection
     from analyzer.pipeline import open_run  # numpy and all below
+    from analyzer.pipeline.selection import Selection
 
     selection = Selection(options, fail_on or ())
     select(HANDSHAKES, columns)

@@ -103,8 +103,8 @@ def _placeholder(spaced: bool, name: str) -> str:
 
 
 def _page(cause: str, style: Style) -> Iterator[str]:
-    from analyzer.cli.selection import check_cause
     from analyzer.diagnosis import registry
+    from analyzer.pipeline.selection import check_cause
 
     if re.search(r"[/\\.]", cause):
         raise UsageError(f"{cause}: which stream? 'handshake analyze {cause}' lists them")

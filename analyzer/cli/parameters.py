@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from analyzer.cli.declare import Argument, Option
 from analyzer.errors import UsageError
 from analyzer.model.options import Options
+from analyzer.model.wanted import read_ports, read_time
 
 __all__ = [
     "CaFile", "Captures", "Cause", "Cluster", "ExportDecrypted", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath",
-    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields", "read_ports", "read_time",
+    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields",
 ]  # fmt: skip
 
 _INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
@@ -76,43 +75,6 @@ ExportDecrypted = Annotated[
     Option("--export-decrypted", metavar="PCAPNG", help="Write the capture again with its secrets inside: Wireshark opens it decrypted."),
 ]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="No warnings and no progress on standard error.")]
-
-_EPOCH = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?")
-_FRACTION = re.compile(r"(:\d\d)[.,](\d{1,9})\d*")
-_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-
-
-def read_time(text: str) -> int:
-    """ISO 8601 (UTC where it names no zone) or epoch seconds, as ns since the epoch. Raises UsageError."""
-    epoch = _EPOCH.fullmatch(text)
-    if epoch is not None and not re.fullmatch(r"\d{8}", text):  # 20240501 is a day
-        fraction = int((epoch[2] or "").ljust(9, "0"))
-        return int(epoch[1]) * 1_000_000_000 + (-fraction if text.startswith("-") else fraction)
-    fraction = 0
-    found = _FRACTION.search(text)
-    if found is not None:
-        fraction = int(found[2].ljust(9, "0"))
-    try:
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text, count=1))
-    except ValueError:
-        raise UsageError(f"{text!r} is no time: write 2024-05-01T12:00:00Z or seconds since 1970") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + fraction
-
-
-def read_ports(texts: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """``443`` and ``8000-8100`` as inclusive ranges. Raises UsageError."""
-    ranges = []
-    for text in texts:
-        found = _PORTS.fullmatch(text)
-        low = int(found[1]) if found else 0
-        high = int(found[2] or low) if found else 0
-        if not 0 < low <= high <= 65_535:
-            raise UsageError(f"{text!r} is no port or range of ports: write 8443 or 8000-8100")
-        ranges.append((low, high))
-    return tuple(ranges)
 
 
 def read_fields(text: str | None) -> list[str] | None:

@@ -21,11 +21,11 @@ from analyzer.export.writer import format_of, select
 from analyzer.schema.columns import HANDSHAKES
 
 if TYPE_CHECKING:
-    from analyzer.cli.selection import Selection
     from analyzer.export.rotating import RotatingFile
     from analyzer.export.writer import Writer
     from analyzer.model.handshake import Handshake
     from analyzer.pipeline.live import LiveRun, Taken
+    from analyzer.pipeline.selection import Selection
 
 __all__ = ["read_seconds", "read_size", "sniff"]
 
@@ -108,8 +108,8 @@ def sniff(
     )  # fmt: skip
     options = replace(options, live=True, timeout=timeout)
 
-    from analyzer.cli.selection import Selection
     from analyzer.pipeline.live import LiveRun
+    from analyzer.pipeline.selection import Selection
     from analyzer.sources.live import open_live
     from analyzer.sources.privileges import forbid_new_privileges, target_user
 

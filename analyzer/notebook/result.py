@@ -83,5 +83,8 @@ class Charts:
     def __repr__(self) -> str:
         return "<Charts: causes() timeline() versions() cipher_suites()>"
 
+    def _repr_html_(self) -> str:
+        return f"<p>Charts: {', '.join(f'<code>chart.{name}()</code>' for name in ('causes', 'timeline', 'versions', 'cipher_suites'))}</p>"
+
 
 DRAWINGS[Result] = draw_result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from analyzer.errors import UsageError
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
-from analyzer.pipeline.run import Run, Totals
+from analyzer.pipeline.reading import Totals
 from analyzer.tables import rows_of
 from analyzer.tables.collect import CertificateTable, ServerTable
 from analyzer.tables.rows import Row
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.diagnosis.comparison import Comparison
+    from analyzer.pipeline.distributed import DistributedRun
+    from analyzer.pipeline.run import Run
+    from analyzer.pipeline.selection import Selection
 
 __all__ = ["Result", "make_result"]
 
@@ -29,8 +32,8 @@ class Result:
     ``flows`` · ``findings`` · ``servers``. ``result[17]`` is the handshake of tcp.stream 17.
     """
 
-    def __init__(self, run: Run, handshakes: list[Handshake]) -> None:
-        self._run = run
+    def __init__(self, run: Run | DistributedRun, handshakes: list[Handshake], tls_flows: set[int]) -> None:
+        self._run, self._tls_flows = run, tls_flows
         self._handshakes = handshakes
         self.options = run.options
         self.captures: list[str] = run.captures
@@ -77,7 +80,7 @@ class Result:
                 servers.add(handshake)
             return servers.rows()
         if table == "flows":
-            return self._run.flow_rows({h.flow.number for h in self._handshakes if h.messages})
+            return self._run.flow_rows(self._tls_flows)
         if table in ("handshakes", "alerts", "records", "findings"):
             return rows_of(self._handshakes, table, self.captures)
         raise UsageError(f"there is no table {table!r}")
@@ -134,8 +137,9 @@ class Result:
 
     def __repr__(self) -> str:
         t = self.totals
+        kept = "" if len(self) == t.handshakes else f"{len(self)} chosen of "
         return (
-            f"<Result of {len(self.captures)} capture(s): {t.handshakes} handshakes, {t.completed} completed, {t.failed} failed, "
+            f"<Result of {len(self.captures)} capture(s): {kept}{t.handshakes} handshakes, {t.completed} completed, {t.failed} failed, "
             f"{t.unfinished} unfinished, {t.no_handshake} without a handshake>"
         )
 
@@ -143,6 +147,12 @@ class Result:
 R = TypeVar("R", bound=Result)
 
 
-def make_result(run: Run, kind: type[R]) -> R:
-    """Run to the end."""
-    return kind(run, list(run.handshakes()))
+def make_result(run: Run | DistributedRun, kind: type[R], selection: Selection | None = None) -> R:
+    """Run to the end; keep what ``selection`` lets through. Flows are all of the captures', whatever it is."""
+    kept, tls = [], set()
+    for handshake in run.handshakes():
+        if handshake.messages:
+            tls.add(handshake.flow.number)
+        if selection is None or selection.accepts(handshake):
+            kept.append(handshake)
+    return kind(run, kept, tls)

@@ -11,6 +11,7 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.live import LiveRun
 from analyzer.pipeline.run import Totals
+from analyzer.pipeline.selection import Selection
 from analyzer.sources.live import open_live
 
 __all__ = ["Sniffer"]
@@ -34,6 +35,7 @@ class Sniffer:
         wait: bool,
         portable: bool,
     ) -> None:
+        self._accepts = Selection(options).accepts
         source = open_live(interface, bpf=bpf, snaplen=snaplen, wait=wait, portable=portable)
         try:
             self._run = LiveRun(source, options)
@@ -52,6 +54,8 @@ class Sniffer:
                 for handshake in handshakes:
                     if left == 0:
                         return
+                    if not self._accepts(handshake):
+                        continue
                     yield handshake
                     if left is not None:
                         left -= 1

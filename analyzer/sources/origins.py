@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -68,7 +68,7 @@ class Origin:
 
 def find_origins(paths: Any) -> list[Origin]:
     """List what ``paths`` names, in the order given, folders and globs sorted. Raises SourceError."""
-    several = isinstance(paths, Sequence) and not isinstance(paths, (str, bytes))
+    several = isinstance(paths, Iterable) and not isinstance(paths, (str, bytes)) and not hasattr(paths, "read")
     origins: list[Origin] = []
     for path in paths if several else [paths]:
         if hasattr(path, "read"):

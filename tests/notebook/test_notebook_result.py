@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import analyzer
-from analyzer.errors import UsageError
+from analyzer.errors import SourceError, UsageError
 from analyzer.model.finding import Evidence, Finding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,7 @@ def test_compares_streams_and_handshakes(result):
 
 def test_every_public_object_shows_itself(result):
     handshake = result[0]
-    for thing in (result, result.totals, handshake, handshake.finding, result.explain(0), result.compare(0, 0)):
+    for thing in (result, result.totals, handshake, handshake.finding, result.explain(0), result.compare(0, 0), result.chart):
         assert _tags(thing._repr_html_())
         assert len(repr(thing)) < 20_000
     assert "cert-expired" in repr(handshake)
@@ -150,6 +150,37 @@ def test_text_off_the_wire_is_escaped(text):
         assert "\x1b" not in html
     assert "\x1b" not in str(result.explain(0))
     assert "\x1b" not in repr(handshake)
+
+
+def test_options_choose_what_is_kept(result):
+    both = [EXPIRED, COMPLETED]
+
+    def outcomes(**wanted):
+        return sorted(analyzer.analyze(both, **wanted).handshakes["outcome"])
+
+    assert outcomes(failed_only=True) == outcomes(cause="cert-*") == outcomes(server="server.test", cause="cert-expired") == ["failed"]
+    assert outcomes(until=5) == outcomes(since="2999-01-01") == outcomes(server="elsewhere") == []
+    began = result.handshakes["first_seen"]
+    assert outcomes(since=began.min(), until=began.max()) == list(result.handshakes["outcome"][began == began.min()])
+    assert outcomes(since=began.max().isoformat()[:19]) == list(result.handshakes["outcome"][began == began.max()])
+    chosen = analyzer.analyze(both, failed_only=True)
+    assert "1 chosen of 2 handshakes" in repr(chosen)
+    assert list(chosen.flows["protocol"]) == ["tls", "tls"]  # what was not chosen is no less TLS
+    for wrong, says in (({"cause": "cert-expird"}, "cert-expired"), ({"failed": True}, "failed_only"), ({"since": "soon"}, "no time")):
+        with pytest.raises(UsageError, match=says):
+            analyzer.analyze(both, **wrong)
+
+
+def test_captures_come_in_any_kind_of_collection():
+    paths = [EXPIRED, COMPLETED]
+    for several in (iter(paths), set(paths), dict.fromkeys(paths), CAPTURES.glob("c*-curl-nginx-tls12/capture.pcapng")):
+        assert len(analyzer.analyze(several)) >= 2
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path):
+    for wanted in ({"ca_file": tmp_path / "none.pem"}, {"keylog": tmp_path / "none.log"}):
+        with pytest.raises(SourceError, match=r"none\."):
+            analyzer.analyze(EXPIRED, **wanted)
 
 
 def test_nothing_to_show_is_shown_too(tmp_path):

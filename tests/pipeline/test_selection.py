@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.cli.selection import Selection, check_cause
 from analyzer.errors import UsageError
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.run import Run
+from analyzer.pipeline.selection import Selection, check_cause
+
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 
 
 @pytest.fixture(scope="module")
-def both(expired: Path, completed: Path) -> list[Handshake]:
-    return list(Run([str(expired), str(completed)]).handshakes())
+def both() -> list[Handshake]:
+    names = ("cert-expired--curl-nginx-tls12", "completed--curl-nginx-tls13")
+    return list(Run([str(CAPTURES / name / "capture.pcapng") for name in names]).handshakes())
 
 
 def outcomes(both: list[Handshake], **wanted: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which handshakes are shown, and which make ``--fail-on`` match."""
+"""Which handshakes are wanted, and which make ``--fail-on`` match."""
 
 from __future__ import annotations
 
