@@ -79,7 +79,7 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
         "early_data": (hello.early_data or h.early_data_bytes > 0) if hello is not None else None,
         "client_certificate_requested": h.client_certificate_requested,
         "client_certificate_sent": h.client_certificate_sent,
-        "client_certificate_subject": client_leaf.subject if client_leaf is not None else None,
+        "client_certificate_subject": (client_leaf.subject or None) if client_leaf is not None else None,
         "ja3s": (answer.ja3s or None) if answer is not None else None,
         **_leaf_columns(leaf),
         "chain_length": len(h.server_certificates) or None,
@@ -115,9 +115,9 @@ def _leaf_columns(leaf: Certificate | None) -> Row:
     if leaf is None:
         return dict.fromkeys(_LEAF)
     return {
-        "certificate_subject": leaf.subject,
-        "certificate_issuer": leaf.issuer,
-        "certificate_names": leaf.names,
+        "certificate_subject": leaf.subject or None,
+        "certificate_issuer": leaf.issuer or None,
+        "certificate_names": leaf.names if leaf.subject_der else None,  # of what cannot be read, nothing is known
         "certificate_not_before": leaf.not_before or None,
         "certificate_not_after": leaf.not_after or None,
         "certificate_key": leaf.key or None,

@@ -81,6 +81,16 @@ def test_values_are_names_and_times(result) -> None:
     assert completed["aborted_by"].eq("none").all()
 
 
+def test_of_a_certificate_that_cannot_be_read_nothing_is_known() -> None:
+    damaged = analyzer.analyze(CAPTURES / "cert-malformed--curl-openssl-tls12" / "capture.pcapng")
+    (row,) = damaged.rows("handshakes")
+    assert row["certificate_sha256"]
+    assert row["chain_length"]
+    assert {row[f"certificate_{name}"] for name in ("subject", "issuer", "names", "not_before", "not_after", "key", "signature")} == {None}
+    listed = next(c for c in damaged.rows("certificates") if c["certificate_sha256"] == row["certificate_sha256"])
+    assert {listed[name] for name in ("subject", "issuer", "serial", "names", "not_before", "key", "is_ca", "self_signed")} == {None}
+
+
 def test_result_speaks_of_itself(result) -> None:
     assert "completed" in repr(result)
     assert len(result) == len(result.handshakes)
