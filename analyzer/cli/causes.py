@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analyzer.cli.style import Style, lay_out, say
+import sys
+
+from analyzer.cli.style import Style, say, wrap
 
 __all__ = ["causes"]
 
@@ -11,7 +13,7 @@ def causes() -> None:
     """List every cause by family. 'handshake explain CAUSE' shows its page."""
     from analyzer.diagnosis import registry
 
-    style = Style()
+    style, terminal = Style(), sys.stdout.isatty()  # a pipe gets a line a cause
     families: dict[str, list[list[str]]] = {}
     for cause in registry.load_rules():
         page = registry.read_page(cause)
@@ -21,5 +23,7 @@ def causes() -> None:
         if number:
             say()
         say(style.paint(family, "bold"))
-        for line in lay_out([[cause.ljust(width), title] for cause, title in sorted(rows)]):
-            say(line)
+        for cause, title in sorted(rows):
+            line = f"{cause.ljust(width)}  {title}"
+            for part in wrap(line, style.width, "  ", " " * (width + 4)) if terminal else [f"  {line}"]:
+                say(part)

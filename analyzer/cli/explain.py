@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from analyzer.cli import parameters as given
 from analyzer.cli.declare import Argument, Option
 from analyzer.cli.guard import complain
-from analyzer.cli.style import Style, say
+from analyzer.cli.style import Style, say, wrap
 from analyzer.errors import AnalyzerError, UsageError
 
 if TYPE_CHECKING:
@@ -110,9 +110,13 @@ def _page(cause: str, style: Style) -> Iterator[str]:
         raise UsageError(f"{cause}: which stream? 'handshake analyze {cause}' lists them")
     page = registry.read_page(check_cause(cause))
     yield f"{style.paint(page.cause, 'bold')}  ({page.family})"
-    yield page.title
-    for heading, text in (("Seen", page.seen), ("Means", page.means), ("Remedy", page.remedy), ("Confirm", _generic(page.confirm))):
+    yield from wrap(page.title, style.width)
+    for heading, text in (("Seen", page.seen), ("Means", page.means), ("Remedy", page.remedy)):
         yield ""
         yield style.paint(heading, "bold")
-        for line in text.split("\n"):
-            yield f"  {line}".rstrip()
+        yield from wrap(text, style.width, "  ", "    ")
+    yield ""
+    yield style.paint("Confirm", "bold")
+    for line in _generic(page.confirm).split("\n"):
+        # a command stays whole, however long: it is to be copied
+        yield from [f"  {line}"] if line.startswith("$") else wrap(line, style.width, "  ")

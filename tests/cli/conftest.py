@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +50,28 @@ def handshake() -> Callable[..., subprocess.CompletedProcess[str]]:
             **options,  # type: ignore[call-overload]
         )
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., list[str]]:
+    """Runs ``handshake ARGUMENTS`` on a terminal of so many columns; its lines, colours taken away."""
+
+    def run(*arguments: str, columns: int = 80) -> list[str]:
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65_536):
+                shown += part
+        except OSError:
+            pass  # Linux says EIO when the other end is closed
+        os.close(ours)
+        assert process.wait(60) == 0
+        return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
 
     return run
 

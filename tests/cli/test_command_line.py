@@ -9,6 +9,7 @@ import select
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,18 @@ def test_a_cause_is_explained_and_listed(handshake: Handshake) -> None:
     assert all(re.search(f"^{heading}$", page, re.MULTILINE) for heading in ("Seen", "Means", "Remedy", "Confirm"))
     assert "{" not in page
     assert re.search(r"^  cert-expired +\S", handshake("causes").stdout, re.MULTILINE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals end in other ways elsewhere")
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_on_a_terminal_words_are_not_broken_and_in_a_pipe_each_cause_is_a_line(
+    handshake: Handshake, on_terminal: Callable[..., list[str]], columns: int
+) -> None:
+    for arguments in (("causes",), ("explain", "cert-expired"), ("explain", "implicit-vs-starttls")):
+        lines = on_terminal(*arguments, columns=columns)
+        assert max(len(line) for line in lines if not line.startswith("  $ ")) <= columns
+    listed = handshake("causes").stdout.splitlines()
+    assert all(re.fullmatch(r"|[a-z ]+|  [a-z0-9-]+ +[A-Z].*\.", line) for line in listed)
 
 
 def test_interfaces_are_listed(handshake: Handshake) -> None:
