@@ -328,7 +328,7 @@ def _server(row: Row) -> dict[str, Any]:
 def _certificate(row: Row) -> dict[str, Any]:
     return {
         "subject": cut(row["subject"] or "empty subject", 200),
-        "names": _shown(row["names"]),
+        "names": _shown(row["names"] or ()),
         "days": round(row["days_left"]),
         "until": _moment(row["not_after"], 16),
         "issuer": cut(row["issuer"] or "", 200),

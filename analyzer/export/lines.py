@@ -11,6 +11,8 @@ from analyzer.export.escape import for_terminal
 __all__ = ["cut", "display_width", "fill", "paragraphs", "wrap"]
 
 _BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
+_BROKEN_LABEL = re.compile(r"(?<=[;.] )((?:\S+ )?\S+:)\n(?=[^\n])")
+"""A name at the end of a line whose text is on the next, as in ``nginx: error_log; Java:``."""
 
 
 def display_width(text: str) -> int:
@@ -32,7 +34,7 @@ def cut(text: object, limit: int = 100) -> str:
 
 def paragraphs(text: str) -> list[str]:
     """The lines of ``text``; those that break in the middle of a sentence are joined."""
-    return _BROKEN_SENTENCE.sub(" ", text).split("\n")
+    return _BROKEN_SENTENCE.sub(" ", _BROKEN_LABEL.sub(r"\1 ", text)).split("\n")
 
 
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
