@@ -191,6 +191,7 @@ class Context:
                 hello, handshake.server_hello, flow.server_rsts, flow.client_rsts, handshake.client_hello_segments,
                 flow.client_frames + flow.server_frames, handshake.dialogue.via if handshake.dialogue is not None else None,
                 flow.server_rst_time, outcome == "completed" and left_at_once(handshake),
+                hello is None and bool(handshake.server_bytes),
             ),
         )  # fmt: skip
         self.remember_attempt(attempt)

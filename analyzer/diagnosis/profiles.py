@@ -81,6 +81,8 @@ class Attempt(NamedTuple):
     server_rst_time: int = 0
     left_at_once: bool = False
     """Completed, and its client closed without a byte of data: it may have been refused after all."""
+    in_clear: bool = False
+    """No ClientHello, and the server spoke something that is not TLS."""
 
     @property
     def server_name(self) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import Alert, ClientHello
@@ -92,6 +93,8 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
         return None  # it had gone before the answer came
     if left and alert is None and handshake.is_tls13 and left < handshake.server_finished_frame:
         return None  # ... before it was whole: what it read of it was no certificate yet
+    if alert is None and is_orphan_reset(handshake, True):
+        return None  # its program never got to read it
     if alert is not None and any(
         message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
     ):

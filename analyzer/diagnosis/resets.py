@@ -170,6 +170,8 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     # a sender behind a load balancer or a SYN proxy has two TTLs of its own; one that is only known by such a SYN-ACK may
     gear = known[-1] > _HOST_TTL and all(s.flags & TcpFlag.SYN for s in own)
     settled = known[-1] - known[0] < _JUMP and not gear
+    if r.ttl in _FRESH and len(known) == 1 and own and known[0] not in _FRESH and not flow.duplicates:
+        return [Sign(_STRONG, f"{says}: no router passed it on, as the sender's other packets were")]
     return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
 
 
@@ -234,6 +236,8 @@ def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int,
     if not since or trip < _SLOW_ENOUGH:
         return []
     after = r.timestamp - since
+    if trip // 3 <= after < trip * 2 // 3:
+        return [Sign(_WEAK, f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}")]
     if not 0 <= after < trip // 3:
         return []
     says = f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}"

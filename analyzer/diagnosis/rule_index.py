@@ -32,7 +32,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int]] = {
     "socks-failure": ("application", "cause", 0x00f4, "fu", 0x00000, -0x1),
     "starttls-not-offered": ("application", "cause", 0x00f4, "fu", 0x00000, -0x1),
     "starttls-refused": ("application", "cause", 0x00f4, "fu", 0x00000, -0x1),
-    "tls-on-plaintext-port": ("application", "cause", 0x00e0, "fu", 0x00000, -0x1),
+    "tls-on-plaintext-port": ("application", "cause", 0x01e0, "fu", 0x00000, -0x1),
     "unclean-close": ("application", "cause", 0x0800, "c", 0x00000, 0x0),
     "cap-drops": ("capture", "cause", 0x1ffc, "cfnu", 0x00001, 0x0),
     "cap-duplicates": ("capture", "cause", 0x1fff, "cfnu", 0x00002, 0x0),
@@ -129,7 +129,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int]] = {
     "icmp-unreachable": ("path", "cause", 0x007f, "fnu", 0x00000, -0x1),
     "idle-timeout-reset": ("path", "cause", 0x0ffc, "fn", 0x00000, -0x1),
     "large-client-hello-intolerance": ("path", "cause", 0x0160, "f", 0x00000, -0x1),
-    "loss-slow-handshake": ("path", "cause", 0x07c0, "f", 0x00000, -0x1),
+    "loss-slow-handshake": ("path", "cause", 0x0fc0, "f", 0x00000, -0x1),
     "middlebox-block-page": ("path", "cause", 0x0080, "fu", 0x00000, -0x1),
     "middlebox-rst-injection": ("path", "cause", 0x1fff, "fnu", 0x00000, -0x1),
     "pmtu-blackhole-client-hello": ("path", "cause", 0x0020, "fu", 0x00000, -0x1),
@@ -206,7 +206,8 @@ EXPLAINS: dict[str, str] = {
         "non-tls-client-bytes unexpected-message client-hello-unacked ",
     "tls-on-plaintext-port":
         "record-overflow unexpected-message decode-error client-version-too-new refused-encrypted "
-        "client-closed-mid-handshake server-closed-mid-handshake client-timeout server-fin-after-hello ",
+        "client-closed-mid-handshake server-closed-mid-handshake client-timeout server-fin-after-hello "
+        "server-rst-after-hello client-hello-no-answer lb-no-backend ",
     "cap-drops":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-closed-mid-handshake "
         "client-hello-no-answer client-timeout server-slow lb-no-backend client-silent-reject client-hello-unacked "

@@ -26,9 +26,12 @@ def stuck(delivery: Delivery) -> bool:
 
 def shows_failure(handshake: Handshake, capture_end: int, patience: int) -> bool:
     """Whether an attempt that nobody closed has failed: stuck, or silent for ``patience`` ns with nothing left to repeat."""
-    if handshake.stage == Stage.FINISHED or missing_side(handshake) is not None:
+    if missing_side(handshake) is not None:
         return False
     segments = handshake.segments
+    if handshake.stage == Stage.FINISHED:
+        sent = read_delivery(segments, True)
+        return stuck(sent) and sent.tries[0].frame <= handshake.client_finished_frame  # its Finished never arrived
     quiet = capture_end - handshake.flow.last_seen
     if not segments:
         return quiet >= patience

@@ -3,16 +3,19 @@
 Addresses are the documentation ones, the same in every laboratory, so that captures look alike; the names of
 the namespaces carry the process id, so that several laboratories can run side by side.  The router forwards
 either with the kernel (firewall rules, address translation) or with `programs/box.py` (delay, and every fault a
-kernel will not make on purpose).  Segmentation offload is off, so that the capture holds what a wire would hold.
+kernel will not make on purpose).  Where it is the kernel, `programs/wire.py` can be the cable on both of its sides.
+Segmentation offload is off, so that the capture holds what a wire would hold.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -49,18 +52,22 @@ def run(*argv: str, check: bool = True, **kwargs: object) -> subprocess.Complete
 class Network:
     """One client, one router, one server; a context manager."""
 
-    def __init__(self, *, forward: str = "box", offload: bool = False, mtu_right: int = 1500) -> None:
+    def __init__(
+        self, *, forward: str = "box", offload: bool = False, mtu_right: int = 1500, wire: dict[str, object] | None = None
+    ) -> None:
         self.forward = forward
         self.offload = offload
         self.mtu_right = mtu_right
+        self.wire = wire
         tag = f"hl{os.getpid():x}x{next(_counter)}"
-        self.names = {role: f"{tag}{role[0]}" for role in ("client", "router", "server")}
+        roles = ("client", "router", "server") if wire is None else ("client", "router", "server", "wire")
+        self.names = {role: f"{tag}{role[0]}" for role in roles}
         self.processes: list[subprocess.Popen[bytes]] = []
 
     # -- building -------------------------------------------------------------------------------------------------
     def __enter__(self) -> Network:
         c, r, s = self.names["client"], self.names["router"], self.names["server"]
-        for name in (c, r, s):
+        for name in self.names.values():
             run("ip", "netns", "add", name)
             etc = Path("/etc/netns") / name
             etc.mkdir(parents=True, exist_ok=True)
@@ -74,10 +81,14 @@ class Network:
         return self
 
     def _wire(self, c: str, r: str, s: str) -> None:
-        run("ip", "link", "add", "eth0", "netns", c, "address", MACS["client"], "type", "veth",
-            "peer", "name", "left", "netns", r, "address", MACS["left"])  # fmt: skip
-        run("ip", "link", "add", "eth0", "netns", s, "address", MACS["server"], "type", "veth",
-            "peer", "name", "right", "netns", r, "address", MACS["right"])  # fmt: skip
+        cables = [((c, "eth0", MACS["client"]), (r, "left", MACS["left"])), ((s, "eth0", MACS["server"]), (r, "right", MACS["right"]))]
+        if self.wire is not None:
+            w = self.names["wire"]
+            inner = [(w, end, f"02:00:00:00:03:0{n}") for n, end in enumerate(("a1", "b1", "b2", "a2"), 1)]
+            cables = [(cables[0][0], inner[0]), (inner[1], cables[0][1]), (cables[1][0], inner[2]), (inner[3], cables[1][1])]
+        for (one, device, mac), (other, peer, peer_mac) in cables:
+            run("ip", "link", "add", device, "netns", one, "address", mac, "type", "veth",
+                "peer", "name", peer, "netns", other, "address", peer_mac)  # fmt: skip
         self._batch(
             c, f"addr add {CLIENT}/24 dev eth0", f"addr add {CLIENT6}/64 dev eth0 nodad", "link set eth0 up",
             "link set lo up", f"route add default via {ROUTER_LEFT}", "route add default via 2001:db8:1::1",
@@ -95,6 +106,12 @@ class Network:
         if self.mtu_right != 1500:
             self._batch(r, f"link set right mtu {self.mtu_right}")
             self._batch(s, f"link set eth0 mtu {self.mtu_right}")
+        if self.wire is not None:
+            for end in ("a1", "b1", "a2", "b2"):
+                self._batch(self.names["wire"], f"link set {end} mtu 9000 up")
+                self.run_in(self.names["wire"], "ethtool", "-K", end, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+            program = Path(__file__).resolve().parent / "programs/wire.py"
+            self.start("wire", [sys.executable, str(program), json.dumps(self.wire)])
         if not self.offload:
             for name, device in ((c, "eth0"), (s, "eth0"), (r, "left"), (r, "right")):
                 self.run_in(name, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")

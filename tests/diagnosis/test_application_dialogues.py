@@ -166,7 +166,7 @@ CONNECT = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"
 @pytest.mark.parametrize(
     ("status", "says"),
     [(b"403 Forbidden", "forbids"), (b"407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate", "credentials"),
-     (b"502 Bad Gateway", "reach"), (b"503 Service Unavailable", "reach"), (b"418 I am a teapot", "said no")],
+     (b"502 Bad Gateway", "reach"), (b"503 Service Unavailable", "reach"), (b"418 I am a teapot", "says \"I am a teapot\"")],
 )  # fmt: skip
 def test_tunnel_refused(wire, status, says):
     talk(wire, 3128, b"", CONNECT, b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n").close(False)

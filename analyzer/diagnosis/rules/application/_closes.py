@@ -14,8 +14,8 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.tcp import TcpFlag
 
 __all__ = [
-    "AT_ONCE", "CLOSES_AFTER_HELLO", "LONG_SILENCE", "CloseEvent", "ResetLook", "close_text", "first_close", "last_word", "look_at_reset",
-    "nothing_from_server", "round_seconds", "saw_connect", "silence",
+    "AT_ONCE", "CLOSES_AFTER_HELLO", "LONG_SILENCE", "CloseEvent", "ResetLook", "close_text", "closed_unread", "first_close", "last_word",
+    "look_at_reset", "nothing_from_server", "round_seconds", "saw_connect", "silence",
 ]  # fmt: skip
 
 _SECOND = 1_000_000_000
@@ -108,8 +108,10 @@ class ResetLook(NamedTuple):
     """What a reset looks like beside the other packets of the side it names."""
 
     own: bool | None
-    """True: it is like them; False: a device sent it; None: there is nothing to compare it with."""
+    """True: it is like them; False: a device sent it; None: there is nothing to compare it with, or it is not quite like them."""
     says: str
+    doubtful: bool = False
+    """Something strong speaks for a device, and something for the host: who sent it cannot be told."""
 
 
 def look_at_reset(handshake: Handshake, context: Context, close: CloseEvent) -> ResetLook:
@@ -119,6 +121,8 @@ def look_at_reset(handshake: Handshake, context: Context, close: CloseEvent) -> 
         return ResetLook(None, "")
     if reset.forged:
         return ResetLook(False, reset.says)
+    if any(sign.weight > 1 for sign in reset.signs) or sum(sign.weight > 0 for sign in reset.signs) > 1:
+        return ResetLook(None, reset.says, doubtful=True)
     others = [s for s in handshake.segments if s.from_client == close.from_client and not s.flags & TcpFlag.RST]
     if not any(s.ttl == reset.segment.ttl for s in others):
         return ResetLook(None, reset.says)
@@ -135,3 +139,15 @@ def look_at_reset(handshake: Handshake, context: Context, close: CloseEvent) -> 
 def close_text(close: CloseEvent) -> Evidence:
     """'the server closed the connection' with its frame."""
     return Evidence(close.frame, f"{words.side(close.from_client)} {'reset' if close.kind == 'rst' else 'closed'} the connection")
+
+
+def closed_unread(handshake: Handshake, close: CloseEvent) -> bool:
+    """Whether the server closed before it had a byte of the client: its FIN came before any was sent, or acknowledges none."""
+    if close.from_client or close.kind != "fin":
+        return False
+    first = next((s for s in handshake.segments if s.from_client and s.length), None)
+    if first is None or close.time < first.timestamp:
+        return first is not None
+    fin = next((s for s in handshake.segments if s.frame == close.frame), None)
+    heard = any(not s.from_client and s.acknowledgment > 1 and s.timestamp <= close.time for s in handshake.segments)
+    return fin is not None and fin.acknowledgment == 1 and not heard

@@ -21,6 +21,7 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import first_close
@@ -47,6 +48,18 @@ class ClientClosedMidHandshake(Rule):
         if alert is None and (close is None or not close.from_client):
             return None
         where = stage_text(handshake)
+        if alert is None and handshake.stage != Stage.DIALOGUE and is_orphan_reset(handshake, True):
+            return self._orphan(handshake, where)
         how = "said goodbye (close_notify)" if alert is not None else "reset" if close is not None and close.kind == "rst" else "closed"
         summary = f"The client {how} in the middle of the handshake with {words.server_text(handshake)}, {where}."
         return self.found("likely", summary, [*handshake.closing_evidence[:2], Evidence(None, f"it stopped {where}")])
+
+    def _orphan(self, handshake: Handshake, where: str) -> Finding:
+        """The client's host answers for a connection that it no longer has: it did not end it here, or not in what was captured."""
+        says = "a reset without ACK and no FIN before it: the client's host has no such connection any more"
+        evidence = [*handshake.closing_evidence[:2], Evidence(handshake.flow.client_rst_frame, says), Evidence(None, f"it stopped {where}")]
+        summary = (
+            f"The client's host no longer knew the connection to {words.server_text(handshake)}, {where}: a device on the path had reset it "
+            "there, or a translator between forgot it."
+        )
+        return self.found("possible", summary, evidence, aborted_by="unknown")

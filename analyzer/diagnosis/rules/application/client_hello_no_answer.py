@@ -33,6 +33,7 @@ from analyzer.diagnosis.rules.application._closes import (
     round_seconds,
     silence,
 )
+from analyzer.diagnosis.rules.application._where import stopped_within_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -57,6 +58,8 @@ class ClientHelloNoAnswer(Rule):
         acknowledged = handshake.stage == Stage.CLIENT_HELLO or _sent_again(handshake) == 0
         if not nothing_from_server(handshake) or not acknowledged:
             return None
+        if close is not None and stopped_within_hello(handshake):
+            return None  # nobody could answer what never became whole
         end = close.time if close is not None else context.capture(handshake).last_seen
         quiet = silence(handshake, end)
         trip = round_trip(handshake) or 0

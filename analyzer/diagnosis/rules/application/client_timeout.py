@@ -25,6 +25,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import AT_ONCE, CloseEvent, close_text, first_close, round_seconds, silence
+from analyzer.diagnosis.rules.application._where import stopped_within_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -62,7 +63,7 @@ class ClientTimeout(Rule):
     def _waits_for_server(self, handshake: Handshake, late: bool) -> bool:
         """Whether it was the server's turn: after the client's hello or second flight, or in the middle of its own."""
         if late or handshake.server_hello is None:
-            return True
+            return late or not stopped_within_hello(handshake)
         if handshake.stage == Stage.CLIENT_FLIGHT:
             return True
         return not any(m.kind == "server_hello_done" for m in handshake.messages) and not handshake.server_finished_frame

@@ -38,6 +38,10 @@ _CLIENT_FIRST = {389: "LDAP", 3268: "LDAP", 5432: "PostgreSQL", 1433: "TDS (SQL 
 """Ports of protocols that ask for TLS and whose server closes on a ClientHello without a word."""
 
 
+_GREETS = {21: "FTP", 25: "SMTP", 110: "POP3", 119: "NNTP", 143: "IMAP", 587: "SMTP", 2525: "SMTP", 3306: "MySQL", 4190: "ManageSieve"}
+"""Ports where the server speaks first."""
+
+
 class ImplicitVsStarttls(Rule):
     """Banners prove it; silence on both sides, on such a port, makes it likely."""
 
@@ -78,10 +82,14 @@ class ImplicitVsStarttls(Rule):
     def _both_wait(self, handshake: Handshake, context: Context) -> Finding | None:
         flow = handshake.flow
         spoken = BANNER_FIRST.get(flow.server_port)
-        if spoken is None or flow.client_bytes or flow.server_bytes or not saw_connect(handshake) or not flow.ack_frame:
+        if spoken is None and any(attempt.via is None for attempt in context.server(handshake).accepted):
+            spoken = _GREETS.get(flow.server_port)  # where it should greet, this server takes TLS at once
+        if spoken is None or flow.client_bytes or not saw_connect(handshake) or not flow.ack_frame:
             return None
         close = first_close(handshake)
         end = close.time if close is not None else context.capture(handshake).last_seen
+        if flow.server_bytes and any(s.length and not s.from_client and s.timestamp <= end for s in handshake.segments):
+            return None  # else it only spoke to who had gone
         quiet = end - flow.syn_ack_time
         if quiet < (LONG_SILENCE if close is not None else context.options.timeout * 1e9):
             return None

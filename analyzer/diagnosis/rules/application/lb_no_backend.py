@@ -27,6 +27,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.context import Attempt, Context
+from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (
@@ -34,6 +35,7 @@ from analyzer.diagnosis.rules.application._closes import (
     CLOSES_AFTER_HELLO,
     CloseEvent,
     close_text,
+    closed_unread,
     first_close,
     nothing_from_server,
     saw_connect,
@@ -70,9 +72,9 @@ class LbNoBackend(Rule):
         if flow.client_bytes and handshake.client_hello is None:
             return None
         where = words.server_text(handshake)
-        begun = handshake.client_hello_time or flow.syn_ack_time
-        took = close.time - begun
-        since = "the ClientHello" if handshake.client_hello is not None else "it was connected"
+        begun = handshake.client_hello_time if handshake.client_hello_time <= close.time else 0
+        took = close.time - (begun or flow.syn_ack_time)
+        since = "the ClientHello" if begun else "it was connected"
         evidence = [close_text(close), Evidence(None, f"{words.span_text(took)} after {since}, without a byte")]
         if took <= AT_ONCE:
             others = self._others(handshake, context)
@@ -81,7 +83,10 @@ class LbNoBackend(Rule):
                 evidence.append(Evidence(None, alike))
                 summary = f"{where} accepts every connection and closes it: what listens there has no server behind it."
                 return self.found("likely", summary, evidence, outcome="failed", aborted_by="server")
-            if handshake.client_hello is None and not handshake.client_hello_incomplete and profile.answered == 0:
+            unheard = handshake.client_hello is None and not handshake.client_hello_incomplete
+            if profile.answered == 0 and (unheard or closed_unread(handshake, close)):
+                if not unheard:
+                    evidence.append(hello_evidence(handshake, "the ClientHello, of which the server had no byte when it closed"))
                 summary = (
                     f"{where} accepted the connection and closed it before the client could speak: "
                     "no server behind it, or a rule against the client."

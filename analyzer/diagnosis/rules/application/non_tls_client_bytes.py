@@ -64,8 +64,10 @@ class NonTlsClientBytes(Rule):
 
     def _dialogue(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         """A protocol that asks for TLS, on a port where TLS begins at once: the server speaks TLS, or nothing."""
-        if dialogue.via in ("http-connect", "proxy-protocol") or any(not from_client for _, from_client, _ in dialogue.lines):
+        if dialogue.via in ("http-connect", "proxy-protocol"):
             return None
+        if any(not from_client for _, from_client, _ in dialogue.lines):
+            return self._unasked(handshake, dialogue)
         answer = answer_of(handshake)
         alerted = any(not alert.from_client for alert in handshake.alerts)
         if not alerted and (handshake.flow.server_port not in TLS_PORTS or not answer):
@@ -74,6 +76,18 @@ class NonTlsClientBytes(Rule):
         summary = f"The client spoke {spoken} in the clear to the TLS port of {words.server_text(handshake)}."
         evidence = [first_words(handshake), *answer]
         return self.found("certain" if alerted else "likely", summary, evidence, outcome="failed", aborted_by="server")
+
+    def _unasked(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
+        """A conversation in clear in which TLS was not asked for, on a port where others did TLS."""
+        if dialogue.state != "not-asked" or handshake.client_hello is not None or handshake.alerts:
+            return None
+        line = next(line for line in dialogue.lines if not line[1])
+        spoken = dialogue.via.split("-")[0].upper()
+        summary = f"Both sides spoke {spoken} on {words.server_text(handshake)}, and nobody asked for TLS."
+        if not any(from_client for _, from_client, _ in dialogue.lines):
+            summary = f"{words.server_text(handshake)} spoke {spoken}, and the client said nothing and asked for no TLS."
+        evidence = [Evidence(line[0], f'the server said: "{words.shown(line[2], 60)}"')]
+        return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
 
     def _records_only(self, handshake: Handshake) -> Finding | None:
         """It begins like TLS records, but with data: no handshake comes before it."""

@@ -51,7 +51,13 @@ class ProxyConnectRefused(Rule):
         target = words.shown(dialogue.target or "the server", 60)
         reason = {"407": "wants credentials", "403": "forbids it", "405": "does not do CONNECT"}.get(dialogue.code, "")
         if not reason:
-            reason = "could not reach it" if dialogue.code in ("502", "503", "504") else "said no"
+            reason = "could not reach it" if dialogue.code in ("502", "503", "504") else _phrase(status[2] if status is not None else "")
         proxy = f"The proxy {words.server_text(handshake)}"
         summary = f"{proxy} refused the tunnel to {target} with {words.shown(dialogue.code, 10)}: it {reason}."
         return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
+
+
+def _phrase(line: str) -> str:
+    """What a status line gives as the reason, where its number says little: 'says "Unable to connect"'."""
+    phrase = line.split(" ", 2)[2].strip() if line.count(" ") > 1 else ""
+    return f'says "{words.shown(phrase, 40)}"' if phrase else "said no"

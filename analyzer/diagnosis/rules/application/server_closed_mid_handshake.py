@@ -59,6 +59,9 @@ class ServerClosedMidHandshake(Rule):
                 who = words.server_text(handshake)
                 summary = f"A reset in the name of {who} ended the handshake, {where}; it does not look like the server's own."
                 return self.found("possible", summary, evidence)
+            if look.doubtful:
+                summary = f"A reset in the name of {words.server_text(handshake)} ended the handshake, {where}: its own, or a device's."
+                return self.found("possible", summary, evidence, aborted_by="unknown")
         how = "reset" if close is not None and close.kind == "rst" else "closed"
         if alert is not None:
             how = "said goodbye (close_notify)"

@@ -27,7 +27,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import close_text, first_close, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, first_close, nothing_from_server
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -56,5 +56,9 @@ class ServerFinAfterHello(Rule):
             evidence.append(Evidence(None, f"the same server answered {words.count_text(answered, 'other hello')}"))
         dialogue = handshake.dialogue
         through = f" through the proxy {dialogue.via}" if dialogue is not None and dialogue.via.startswith("socks") else ""
-        summary = f"{words.server_text(handshake)} closed right after the ClientHello{through}, without an alert."
+        waited = close.time - (handshake.client_hello_time or close.time)
+        when = "right after the ClientHello" if waited < AT_ONCE else f"{words.span_text(waited)} after the ClientHello"
+        if waited < 0:
+            when = "before the ClientHello came"
+        summary = f"{words.server_text(handshake)} closed {when}{through}, without an alert."
         return self.found("likely", summary, evidence)

@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import close_text, first_close, look_at_reset, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, first_close, look_at_reset, nothing_from_server
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -54,8 +54,13 @@ class ServerRstAfterHello(Rule):
         if look.own is False:
             summary = f"A reset in the name of {where} answered the ClientHello; it does not look like the server's own packets."
             return self.found("possible", summary, evidence)
+        if look.doubtful:
+            summary = f"A reset in the name of {where} answered the ClientHello: the server's own, or that of a device on the path."
+            return self.found("possible", summary, evidence, aborted_by="unknown")
         answered = context.server(handshake).answered
         if answered:
             evidence.append(Evidence(None, f"the same server answered {words.count_text(answered, 'other hello')}"))
-        summary = f"{where} reset the connection right after the ClientHello, without an alert."
+        waited = close.time - (handshake.client_hello_time or close.time)
+        when = "right after the ClientHello" if waited < AT_ONCE else f"{words.span_text(waited)} after the ClientHello"
+        summary = f"{where} reset the connection {when}, without an alert."
         return self.found("likely" if look.own else "possible", summary, evidence)

@@ -26,6 +26,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rules.application._closes import nothing_from_server
 from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -37,17 +38,20 @@ class TlsOnPlaintextPort(Rule):
     """Bytes of the server that are no TLS, in answer to a ClientHello."""
 
     cause = "tls-on-plaintext-port"
-    stages = frozenset({Stage.SERVER_NOT_TLS, Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED})
+    stages = frozenset({Stage.SERVER_NOT_TLS, Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED, Stage.SERVER_ALERT})
     outcomes = frozenset({"failed", "unfinished"})
-    explains = (*_GENERAL, "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "server-fin-after-hello")
+    explains = (*_GENERAL, "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout", "server-fin-after-hello",
+                "server-rst-after-hello", "client-hello-no-answer", "lb-no-backend")  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         where = words.server_text(handshake)
         hello = hello_evidence(handshake, "the ClientHello")
         if handshake.stage != Stage.SERVER_NOT_TLS:
             echo = next((m for m in handshake.messages if m.kind == "client_hello" and not m.from_client), None)
-            if echo is None or handshake.client_hello is None:
+            if handshake.client_hello is None:
                 return None
+            if echo is None:
+                return self._as_others(handshake, context)
             evidence = [hello, Evidence(echo.frame, "the server sent a ClientHello back")]
             summary = f"{where} only sent the ClientHello back: an echo, not TLS."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
@@ -64,3 +68,20 @@ class TlsOnPlaintextPort(Rule):
         if not sure:
             summary = f"{where} answered the ClientHello with bytes that are not TLS."
         return self.found("certain" if sure else "likely", summary, evidence, outcome="failed", aborted_by="server")
+
+    def _as_others(self, handshake: Handshake, context: Context) -> Finding | None:
+        """No answer, from a server that others spoke to in the clear."""
+        profile = context.server(handshake)
+        clear = [attempt for attempt in profile.refused if attempt.in_clear]
+        if not clear or profile.answered or handshake.alerts or handshake.dialogue is not None or not nothing_from_server(handshake):
+            return None
+        if handshake.aborted_by == "middlebox" or handshake.stage != Stage.CLIENT_HELLO:
+            return None
+        where = words.server_text(handshake)
+        evidence = [
+            hello_evidence(handshake, "the ClientHello, without an answer in TLS"),
+            Evidence(None, f"in stream {clear[-1].stream} the same server spoke in the clear, and in no stream TLS"),
+            *handshake.closing_evidence[:1],
+        ]
+        summary = f"The client began TLS with {where}, which speaks with others in the clear and answered no ClientHello."
+        return self.found("likely", summary, evidence, outcome="failed")

@@ -28,6 +28,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
+from analyzer.diagnosis.silence import stuck
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.tcp import TcpFlag
@@ -41,7 +42,7 @@ class LossSlowHandshake(Rule):
     """Losses that were repaired, too late."""
 
     cause = "loss-slow-handshake"
-    stages = stages_from(Stage.CLIENT_HELLO, Stage.CLIENT_FLIGHT)
+    stages = stages_from(Stage.CLIENT_HELLO, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
     explains = (*CLOSES, *GUESSES, "cert-pinning")
 
@@ -52,12 +53,16 @@ class LossSlowHandshake(Rule):
         sent, received = deliveries(handshake, context)
         if sent.acknowledged < handshake.client_hello_end and handshake.server_hello is None:
             return None
+        if sent.repeats > 1 and sent.acknowledged >= handshake.client_hello_end and stuck(sent) and not sent.unseen:
+            return self._unheard(handshake, sent)
+        if handshake.stage == Stage.FINISHED:
+            return None
         closed = min((time for time in (flow.client_fin_time, flow.client_rst_time) if time), default=flow.last_seen)
         if closed - flow.first_seen < _SLOW:
             return None
         repeated = [s for s in handshake.segments if s.retransmission and not s.duplicate and s.timestamp < closed]
         repaired = [s for s in repeated if s.sequence < (sent if s.from_client else received).acknowledged]
-        if received.repeats > 1 and not received.echoes and not repaired:
+        if received.repeats > 1 and not repaired and (not received.echoes or _only_leaves(received, closed)):
             return self._gone(handshake, received)
         filled = _filled(handshake.segments, closed)
         holes = received.vanished > 0 or received.outstanding
@@ -75,11 +80,26 @@ class LossSlowHandshake(Rule):
         )
         return self.found("likely", summary, evidence, outcome="failed")
 
+    def _unheard(self, handshake: Handshake, sent: Delivery) -> Finding:
+        """The client's second flight in vain."""
+        evidence = [lost_evidence(sent.tries[0].frame, "the client's second flight", len(sent.tries), sent.span)]
+        if sent.echoes:
+            evidence.append(Evidence(sent.echoes[-1].frame, "the server still sends, and has not got it"))
+        else:
+            evidence.append(Evidence(None, "no packet of the server came after it"))
+        evidence += handshake.closing_evidence
+        summary = f"The client's second flight never reached {words.server_text(handshake)}: what had passed before passes no more."
+        return self.found("possible", summary, evidence, outcome="failed", aborted_by="unknown")
+
     def _gone(self, handshake: Handshake, received: Delivery) -> Finding:
         """The server's flight in vain, and not a packet of the client any more."""
         evidence = [lost_evidence(received.tries[0].frame, "the server's flight", len(received.tries), received.span)]
+        where = words.server_text(handshake)
         evidence.append(Evidence(None, "no packet of the client came after it: it is gone, or the path is broken"))
-        summary = f"The flight of {words.server_text(handshake)} was never acknowledged: the client is gone, or nothing passes any more."
+        summary = f"The flight of {where} was never acknowledged: the client is gone, or nothing passes any more."
+        if received.echoes:
+            evidence[-1] = Evidence(received.echoes[0].frame, "the client still sends, and has got none of it")
+            summary = f"The flight of {where} never arrived, in whatever packets: the way to the client is broken, and it gave up."
         return self.found("possible", summary, evidence, outcome="failed", aborted_by="unknown")
 
 
@@ -104,3 +124,8 @@ def _what(s: Segment) -> str:
     if s.flags & TcpFlag.SYN:
         return "the SYN" if not s.flags & TcpFlag.ACK else "the SYN-ACK"
     return words.count_text(s.length, "byte") if s.length else "the FIN"
+
+
+def _only_leaves(received: Delivery, closed: int) -> bool:
+    """All that was heard of the other side is that it gives up, or what it had said before once more."""
+    return all(s.timestamp >= closed or s.retransmission or (not s.length and s.acknowledgment <= 1) for s in received.echoes)

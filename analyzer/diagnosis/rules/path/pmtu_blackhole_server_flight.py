@@ -35,8 +35,8 @@ from analyzer.diagnosis.losses import Delivery, data_after, deliveries, path_mss
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, large_flights_pass, lost_evidence, too_big_evidence
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
-from analyzer.model.handshake import Handshake, Stage
-from analyzer.model.tcp import TcpFlag
+from analyzer.model.handshake import Handshake, Segment, Stage
+from analyzer.model.tcp import TcpFlag, TcpOption
 
 _LONG = 1_500_000_000
 """ns in which a lost segment would have been repaired several times over."""
@@ -71,6 +71,8 @@ class PmtuBlackholeServerFlight(Rule):
             return None
         what = f"a segment of {first.length} bytes of the server's flight"
         evidence = [lost_evidence(first.frame, what, len(received.tries), received.span), *too_big]
+        if not received.selective and not too_big and _short_ones_vanish(handshake, received, alive):
+            return None
         if received.selective:
             evidence.append(
                 Evidence(alive[0].frame if alive else None, "the client acknowledges what comes after it (SACK) and not the full segment")
@@ -118,3 +120,10 @@ class PmtuBlackholeServerFlight(Rule):
         )
         sure: Confidence = "certain" if certain else "possible" if unsure else "likely"
         return self.found(sure, summary, [*evidence, *handshake.closing_evidence], outcome="failed", aborted_by="unknown")
+
+
+def _short_ones_vanish(handshake: Handshake, received: Delivery, alive: list[Segment]) -> bool:
+    """Short segments of the flight were lost like the full ones: else a client that can would have said so at once (SACK)."""
+    able = {s.from_client for s in handshake.segments if s.flags & TcpFlag.SYN and s.options & TcpOption.SACK_PERMITTED}
+    short = [s for s in received.waiting if not full_segment(handshake, s.length) and s.timestamp - received.tries[0].timestamp < _LONG]
+    return len(able) == 2 and bool(short) and bool(alive)

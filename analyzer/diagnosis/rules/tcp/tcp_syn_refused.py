@@ -52,7 +52,10 @@ class TcpSynRefused(Rule):
         own = any(sign.weight < 0 for sign in resets[0].signs)
         if own:
             evidence.append(Evidence(reset.frame, f"its TTL {reset.ttl} is that of the server's other packets"))
-        summary = f"{words.server_text(handshake)} refused the connection: nobody listens there."
+        took = context.server(handshake).connects
+        if took:
+            evidence.append(Evidence(None, f"the same server took {words.count_text(took, 'other connection')}"))
+        summary = f"{words.server_text(handshake)} refused the connection: nobody listens there, or a firewall rejects it."
         return self.found(
             "certain" if own else "likely", summary, evidence, outcome="failed", aborted_by="server", reset_class=reset_class(handshake)
         )
