@@ -45,6 +45,8 @@ _PASSING = frozenset({100, 112})
 """no_renegotiation and unrecognized_name end nothing as warnings."""
 
 _TLS12 = 0x0303
+_NOT_TLS13 = frozenset({"encrypted_handshake", "server_key_exchange", "server_hello_done", "client_key_exchange"})
+"""Records and messages that TLS 1.3 has not got."""
 _SHORTEST_SERVER_HELLO = 42
 """Bytes: header, version, random, empty session id, suite, compression (RFC 5246 section 7.4.1.3)."""
 
@@ -302,8 +304,9 @@ def _data_both_ways(handshake: Handshake) -> bool:
     server's answer to it and a second record of the client are asked for.
     """
     hello, answer = handshake.client_hello, handshake.server_hello
-    cut = answer is not None and answer.length < _SHORTEST_SERVER_HELLO
-    maybe_tls13 = handshake.is_tls13 or (cut and (hello is None or hello.max_version > _TLS12))
+    cut = answer is not None and (answer.length < _SHORTEST_SERVER_HELLO or not answer.selected_version)
+    offers = hello is None or handshake.client_hello_incomplete > 0 or hello.max_version > _TLS12
+    maybe_tls13 = handshake.is_tls13 or (cut and offers and not any(message.kind in _NOT_TLS13 for message in handshake.messages))
     client = server = 0
     for message in sorted(handshake.messages, key=lambda message: message.timestamp):
         if message.kind != "application_data" or (maybe_tls13 and message.length in ALERT_LENGTHS):

@@ -26,6 +26,8 @@ AT_ONCE = 2_000_000_000
 
 _TICKETS = 4
 """Server records after the client's Finished that may be tickets and a goodbye (TLS 1.3)."""
+_PREFACE = 2
+"""Records in which a server of HTTP/2 speaks first (RFC 9113 section 3.4): its settings, and a larger window."""
 _RACE = 10_000_000_000
 _TLS13_SUITES = 0x13
 _SESSION_TICKET = 35
@@ -57,7 +59,7 @@ def find_departure(handshake: Handshake) -> Departure | None:
         return None
     if flow.truncated or has_holes(handshake):
         return None  # what it said may be among what the capture lacks
-    if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else 0):
+    if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else _PREFACE if handshake.alpn == "h2" else 0):
         return None
     done = handshake.client_finished_frame
     goodbye = False

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Bug", "Diagnosis"]
 
 _CONFIDENCE = {"certain": 0, "likely": 1, "possible": 2}
+_LACKING = ("cap-one-way", "cap-mid-stream", "cap-snaplen", "cap-drops")
+"""What keeps a capture from showing why: the most of it first is the one to name."""
 _DAY = 86_400_000_000_000
 _MEMO = 65_536
 _BUGS = 1_000
@@ -178,6 +180,22 @@ class Diagnosis:
             self._complete(handshake, best)
         else:
             handshake.also += beside
+            if handshake.outcome == "failed":
+                self._name_what_lacks(handshake)
+
+    def _name_what_lacks(self, handshake: Handshake) -> None:
+        """It failed, and why was not captured: what the capture lacks stands where the cause would."""
+        beside = {finding.cause: finding for finding in handshake.also}
+        lacking = next((beside[cause] for cause in _LACKING if cause in beside), None)
+        if lacking is None:
+            return
+        handshake.also.remove(lacking)
+        how = f"{handshake.closing_evidence[0].says}, and why" if handshake.closing_evidence else "Why it failed"
+        lacking.kind = "cause"
+        lacking.summary = f"{how[0].upper()}{how[1:]} cannot be told from this capture: {lacking.summary[0].lower()}{lacking.summary[1:]}"
+        lacking.evidence += handshake.closing_evidence
+        handshake.finding = lacking
+        self._complete(handshake, lacking)
 
     def _doubt(self, handshake: Handshake, causes: list[Finding]) -> None:
         """Nothing is certain where the capture lacks what would prove it; what it lacks is."""

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.model.finding import Evidence
-from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello
 
 __all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "is_openssl", "refusal_by_client", "refusal_by_server"]
@@ -89,17 +89,24 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
         return None
     flow = handshake.flow
     left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
-    if left and left < handshake.server_hello_frame:
+    if left and alert is None and left < handshake.server_hello_frame:
         return None  # it had gone before the answer came
     if left and alert is None and handshake.is_tls13 and left < handshake.server_finished_frame:
         return None  # ... before it was whole: what it read of it was no certificate yet
     if alert is None and is_orphan_reset(handshake, True):
         return None  # its program never got to read it
     if alert is not None and any(
-        message.kind == "certificate" and not message.from_client for message in handshake.messages[alert.position + 1 :]
+        message.kind == "certificate" and not message.from_client and not _had(handshake, alert, message)
+        for message in handshake.messages[alert.position + 1 :]
     ):
         return None  # said before the certificate came
     return _refusal(handshake, True)
+
+
+def _had(handshake: Handshake, alert: Alert, message: Message) -> bool:
+    """Whether an alert acknowledges a message that only comes after it in the file."""
+    told = next((s.acknowledgment for s in handshake.segments if s.frame == alert.frame and s.from_client == alert.from_client), -1)
+    return told > max((s.sequence for s in handshake.segments if s.frame in (message.first_frame, message.frame)), default=told)
 
 
 def refusal_by_server(handshake: Handshake) -> Refusal | None:

@@ -143,7 +143,7 @@ def judge_segments(
                 *(() if foreign else _ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments)),
                 *(() if foreign else _header_signs(s, own)),
                 *_time_signs(s, segments[:at], flow, fastest, connects),
-                *_alive_signs(s, segments[at + 1 :]),
+                *_alive_signs(s, segments[:at], segments[at + 1 :]),
                 *_number_signs(s, segments, at, flow),
                 *_option_signs(s, own, segments),
             ]
@@ -244,10 +244,14 @@ def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int,
     return [Sign(_STRONG + (connects > 1 and cause == "what it acknowledges"), says)]
 
 
-def _alive_signs(r: Segment, after: Sequence[Segment]) -> list[Sign]:
-    """The sender goes on as if nothing had been: a host that resets has forgotten the connection."""
+def _alive_signs(r: Segment, before: Sequence[Segment], after: Sequence[Segment]) -> list[Sign]:
+    """The sender goes on as if nothing had been: a host that resets has forgotten the connection.
+
+    What lies behind its reset in the stream it had sent before: it only comes later in the file.
+    """
     data = acks = 0
     frame = 0
+    clock = max((s.timestamp_value for s in (*before, r) if s.from_client == r.from_client), default=0)
     for s in after:
         if s.from_client != r.from_client:
             if s.flags & TcpFlag.SYN and not s.flags & TcpFlag.ACK:
@@ -257,6 +261,8 @@ def _alive_signs(r: Segment, after: Sequence[Segment]) -> list[Sign]:
             continue
         if s.flags & TcpFlag.SYN and not s.flags & TcpFlag.ACK:
             break
+        if s.sequence + s.length < r.sequence + (s.length > 0) and not s.timestamp_value > clock:
+            continue
         frame = frame or s.frame
         if s.length or s.flags & (TcpFlag.SYN | TcpFlag.FIN):
             data += 1

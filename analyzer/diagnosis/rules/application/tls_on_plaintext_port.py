@@ -55,7 +55,7 @@ class TlsOnPlaintextPort(Rule):
             evidence = [hello, Evidence(echo.frame, "the server sent a ClientHello back")]
             summary = f"{where} only sent the ClientHello back: an echo, not TLS."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
-        if handshake.flow.server_gaps or not handshake.flow.syn_frame:
+        if handshake.flow.server_gaps or not (handshake.flow.syn_frame or handshake.flow.syn_ack_frame):
             return None  # what looks foreign may be the middle of something
         protocol = spoken_by(handshake.server_bytes, False)
         line = first_line(handshake.server_bytes)

@@ -49,7 +49,7 @@ class CapDrops(Rule):
         client, server = unseen_bytes(handshake, context)
         if not client and not server:
             return None
-        if handshake.client_hello is None and not flow.syn_frame:
+        if handshake.client_hello is None and not flow.syn_frame and not flow.syn_ack_frame:
             return None  # it begins in the middle: of course there was more
         evidence = [
             Evidence(None, f"{words.count_text(number, 'byte')} of {who} were acknowledged and are not in the capture")
@@ -61,7 +61,7 @@ class CapDrops(Rule):
         lost = context.capture(handshake).drops
         if lost:
             evidence.append(Evidence(None, f"the capture says it lost {words.count_text(lost, 'packet')}"))
-        if completed or is_proved(handshake) or handshake.stage == Stage.ESTABLISHED:
+        if completed or is_proved(handshake) or (handshake.stage == Stage.ESTABLISHED and handshake.outcome != "unfinished"):
             return as_note(self.found("certain", "Packets of this connection are missing from the capture.", evidence))
         summary = (
             f"Packets of the handshake with {words.server_text(handshake)} are missing from the capture: its end may have been in them."
