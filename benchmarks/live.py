@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.workloads import START, Writer, _client_of, _segment, many, readdress, templates
+from benchmarks.workloads import ORDINARY, REFUSED, START, Writer, _client_of, _segment, many, readdress, templates
 
 __all__ = ["main", "make_flood", "make_traffic"]
 
@@ -39,8 +39,7 @@ PER_HANDSHAKE = 85  # frames of other connections for each handshake: about 100 
 
 def make_traffic(path: Path, handshakes: int = 4_000) -> tuple[int, int]:
     """(frames, handshakes) of a pcap: handshakes in the flow of data of connections that were there before."""
-    recorded = [f for f in templates(("completed--", "tls12"), 24) + templates(("completed--", "tls13"), 24) if len(f) <= 20][:24]
-    recorded += templates(("cert-expired--",), 1) + templates(("no-common-cipher--",), 1)
+    recorded = templates(ORDINARY + REFUSED)
     client = _client_of(recorded[0])
     down = next(f for _, f in recorded[0] if (f[26:30], int.from_bytes(f[34:36], "big")) != client)
     up = next(f for _, f in recorded[0] if (f[26:30], int.from_bytes(f[34:36], "big")) == client)
@@ -238,7 +237,7 @@ def flood(flows: int, rate: int | None) -> None:
     path, real = WORK / f"hsbench-flood-{os.getpid()}.pcap", WORK / f"hsbench-real-{os.getpid()}.pcap"
     try:
         make_flood(path, flows)
-        recorded = templates(("cert-expired--openssl",), 1)[0]
+        recorded = templates(REFUSED[:1])[0]
         sniffer = Sniffer("--failed")
         begin = time.monotonic()
         command = [

@@ -17,7 +17,31 @@ from analyzer.sources import open_source
 __all__ = ["CAPTURES", "make_a", "make_b", "make_c"]
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
-START = 1_700_000_000 * 10**9
+START = 1_795_300_000 * 10**9
+"""ns: the days in which the handshakes were recorded, so that their certificates are as valid as they were."""
+
+ORDINARY = (
+    "completed--curl-apache-tls12", "completed--curl-haproxy-tls13", "completed--curl-nginx-tls13", "completed--gnutls-gnutls-tls11",
+    "completed--gnutls-gnutls-tls12", "completed--gnutls-haproxy-tls12", "completed--go-go-tls13", "completed--node-haproxy-tls13",
+    "completed--node-nginx-tls12", "completed--node-node-tls12", "completed--node-node-tls13", "completed--node24-node24-tls13",
+    "completed--openssl-node-tls12", "completed--openssl-stunnel-tls13", "completed--openssl-wolfssl-tls12",
+    "completed--openssl-wolfssl-tls13", "completed--python-gnutls-tls12", "completed--python-go-tls13", "completed--python-python-tls12",
+    "completed--python-python-tls13", "completed--rustls-nginx-tls12", "completed--wolfssl-go-tls12", "completed--wolfssl-wolfssl-tls12",
+    "completed--wolfssl-wolfssl-tls13",
+)  # fmt: skip
+"""Handshakes of many pairs of stacks, named one by one: a new recording must not change what is measured."""
+
+REFUSED = ("cert-expired--openssl-nginx-tls12", "no-common-cipher--openssl-nginx-tls12")
+
+SPECIAL = (
+    "completed--boringssl-nginx-tls13-hrr", "completed--curl-haproxy-tls12-mutual", "completed--curl-nginx-http-connect-tls13",
+    "completed--curl-nginx-tls13-certificate-not-sent", "completed--curl-python-imap-tls12", "completed--openssl-nginx-tls13-ecdsa",
+    "completed--gnutls-python-ldap-tls12", "completed--openssl-openssl-tls13-external-psk", "completed--java-java-tls13",
+    "completed--openssl-nginx-tls12-large-certificate", "completed--psql-postgres-tls12", "cert-expired--go-nginx-tls12",
+    "cert-unknown-ca--curl-nginx-tls13", "cert-unknown-ca--openssl-nginx-tls12",
+)  # fmt: skip
+"""What else comes along: dialogues before TLS, client certificates, long chains, refusals."""
+
 Frame = tuple[int, bytes]
 
 
@@ -34,18 +58,14 @@ def read_frames(path: Path) -> list[Frame]:
     return frames
 
 
-def templates(names: tuple[str, ...], most: int) -> list[list[Frame]]:
-    """Recorded connections: the first ``most`` of those whose folder has all of ``names`` in it, one client each."""
+def templates(names: tuple[str, ...]) -> list[list[Frame]]:
+    """The frames of these recordings, each of one connection."""
     found = []
-    for folder in sorted(CAPTURES.iterdir()):
-        capture = folder / "capture.pcapng"
-        if not capture.exists() or not all(name in folder.name for name in names):
-            continue
-        frames = read_frames(capture)
-        if 8 <= len(frames) <= 40 and len({frozenset((f[26:30] + f[34:36], f[30:34] + f[36:38])) for _, f in frames}) == 1:
-            found.append(frames)
-        if len(found) == most:
-            break
+    for name in names:
+        frames = read_frames(CAPTURES / name / "capture.pcapng")
+        ends = {frozenset((frame[26:30] + frame[34:36], frame[30:34] + frame[36:38])) for _, frame in frames}
+        assert len(ends) == 1, f"{name}: more than one connection"
+        found.append(frames)
     return found
 
 
@@ -111,8 +131,7 @@ def many(recorded: list[list[Frame]], count: int, every: int) -> Iterator[Frame]
 
 def make_a(path: Path, handshakes: int = 16_000) -> int:
     """Handshakes, nearly all of which complete, with a word of data after them. Returns frames."""
-    recorded = [f for f in templates(("completed--", "tls12"), 24) + templates(("completed--", "tls13"), 24) if len(f) <= 20][:24]
-    recorded += templates(("cert-expired--",), 1) + templates(("no-common-cipher--",), 1)
+    recorded = templates(ORDINARY + REFUSED)
     writer = Writer(path)
     for when, frame in many(recorded, handshakes, 1_000_000):
         writer.write(when, frame)
@@ -134,7 +153,7 @@ def _segment(template: bytes, sequence: int, acknowledgment: int, payload: bytes
 
 def make_b(path: Path, megabytes: int = 500, connections: int = 10) -> int:
     """Bulk data after real handshakes: 16 KB records in full segments, an acknowledgment for every second one."""
-    recorded = templates(("completed--", "tls13"), 1)[0]
+    [recorded] = templates(("completed--curl-nginx-tls13",))
     client = _client_of(recorded)
     # up to the client's first application data: what is after it is ours
     payloads = [(w, f, f[34 + (f[46] >> 4) * 4 : 14 + int.from_bytes(f[16:18], "big")]) for w, f in recorded if not f[47] & 5]
@@ -175,8 +194,7 @@ def make_b(path: Path, megabytes: int = 500, connections: int = 10) -> int:
 def make_c(path: Path, handshakes: int = 6_000, seed: int = 7) -> int:
     """Handshakes among other traffic, with loss and reordering."""
     chance = random.Random(seed)
-    recorded = [f for f in templates(("completed--",), 40) if len(f) <= 40]
-    recorded += templates(("cert-expired--",), 2) + templates(("cert-unknown-ca--",), 2)
+    recorded = templates(ORDINARY + REFUSED + SPECIAL)
     ethernet = recorded[0][0][1][:14]
     http = b"GET /index.html HTTP/1.1\r\nHost: example.com\r\n\r\n"
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1200\r\n\r\n" + b"x" * 1200

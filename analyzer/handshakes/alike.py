@@ -18,7 +18,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, NamedTuple
 
-from analyzer.handshakes.flight import Flight
+from analyzer.handshakes.flight import Flight, reads_as_hello
 from analyzer.model.handshake import Flow, Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello, ServerHello, ServerKeyExchange
 from analyzer.tls import messages as tls
@@ -47,7 +47,6 @@ _ONLY_LENGTHS = frozenset({"new_session_ticket", "certificate_verify", "client_k
 
 _HEADER = 5  # of a record
 _MESSAGE_HEADER = 4
-_NO_HELLO = 38
 _PLAIN_ALERT = 2
 _LAYOUTS = 4  # of one pattern
 _SEEN = 16_384  # patterns remembered as seen
@@ -117,8 +116,8 @@ class _Layout(NamedTuple):
 
     client: tuple[slice, ...]
     server: tuple[slice, ...]
-    first_bytes: tuple[tuple[int, int], ...]
-    """(direction, place) of encrypted handshake records that would be read otherwise if they began as a hello does."""
+    opaque: tuple[tuple[int, int, int], ...]
+    """(direction, place, length) of encrypted handshake records that would be read otherwise if they began as a hello does."""
     models: dict[bytes, Model]
 
 
@@ -142,8 +141,8 @@ class Alikes:
             model = layout.models.get(b"".join(parts))
             if model is None:
                 continue
-            for direction, place in layout.first_bytes:
-                if (server_data if direction else client_data)[place] in (1, 2):
+            for direction, place, length in layout.opaque:
+                if reads_as_hello(server_data if direction else client_data, place, length):
                     return None
             self._tries[flight.pattern] = _TRIES
             return make_alike(model, flow, client_data, server_data, client[3] + server[3], client[4] + server[4], icmp)
@@ -166,7 +165,7 @@ class Alikes:
         made = model_of(h, flight)
         if made is None:
             return
-        (client, server), first_bytes, model = made
+        (client, server), opaque, model = made
         key = b"".join([flight.client[0][part] for part in client] + [flight.server[0][part] for part in server])
         self._held += 4 * len(key) + 2_000
         if self._held > self._capacity:
@@ -177,7 +176,7 @@ class Alikes:
             if layout.client == client and layout.server == server:
                 break
         else:
-            layout = _Layout(client, server, first_bytes, {})
+            layout = _Layout(client, server, opaque, {})
             layouts.insert(0, layout)
             del layouts[_LAYOUTS:]
         layout.models[key] = model
@@ -241,7 +240,7 @@ def make_messages(messages: _Messages, frames: Sequence[int], times: Sequence[in
     return [_new_message(Message, (frames[last], times[last], *between, frames[first], *after)) for last, first, between, after in messages]
 
 
-def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int], ...], Model] | None:
+def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int, int], ...], Model] | None:
     """(the bytes that count, places to look at, model); None where not all of it can be told again."""
     h.alike = next(_numbers)
     hello, answer = h.client_hello, h.server_hello
@@ -254,7 +253,7 @@ def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int]
     if len(segment_of) < len(times) or any(alert.extra for alert in h.alerts):
         return None
     free = _Free([], [])
-    first_bytes = _note_opaque(h, free)
+    opaque = _note_opaque(h, free)
     said = _note_plain(h, flight, free)
     if said is None:
         return None
@@ -279,19 +278,19 @@ def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int]
         tuple((segment_of[m.frame], segment_of[m.first_frame], (m[2], m[3], m[4]), m[6:]) for m in h.messages),
         tuple((segment_of[a.frame], (a.from_client, a.level, a.description, a.encrypted, a.how, a.position, a.length)) for a in h.alerts),
     )  # fmt: skip
-    return (_between(free.client, len(flight.client[0])), _between(free.server, len(flight.server[0]))), first_bytes, model
+    return (_between(free.client, len(flight.client[0])), _between(free.server, len(flight.server[0]))), opaque, model
 
 
-def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int], ...]:
-    """Note what is encrypted as free. Gives (direction, place) of the bytes that must not look like the begin of a hello."""
+def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int, int], ...]:
+    """Note what is encrypted as free. Gives (direction, place, length) of the records that must not read as a hello."""
     watched = []
     for message in h.messages:
         if message.encrypted:
             begin = message.offset + _HEADER
             if message.length > _PLAIN_ALERT:
                 free[1 - message.from_client].append(slice(begin, begin + message.length))
-            if message.kind == "encrypted_handshake" and message.length > _NO_HELLO:
-                watched.append((1 - message.from_client, begin))
+            if message.kind == "encrypted_handshake":
+                watched.append((1 - message.from_client, begin, message.length))
     return tuple(watched)
 
 

@@ -18,7 +18,7 @@ from analyzer.model.handshake import Dialogue, Handshake, Message
 from analyzer.model.hello import Alert, Certificate
 from analyzer.tls import messages as tls
 
-__all__ = ["Before", "Flight", "Run", "looks_like_tls", "read_flight"]
+__all__ = ["Before", "Flight", "Run", "looks_like_tls", "read_flight", "reads_as_hello"]
 
 Run = tuple[bytes, int, list[int], list[int], list[int]]
 """In-order bytes of a direction: (data, sequence number of its first byte, where each segment ends in it, frames, times)."""
@@ -27,7 +27,7 @@ _LONGEST = 18_432  # bytes of a record (RFC 5246 section 6.2.3)
 _LONGEST_PLAIN = 16_384
 _LONGEST_CHAIN = 16_384  # bytes of a Certificate message that is remembered
 _MOST = 256  # messages
-_NO_HELLO = 38  # no hello is shorter
+_SHORTEST_HELLO = 39
 
 _OF_SERVER = {0: "hello_request", 4: "new_session_ticket", 14: "server_hello_done"}
 _OF_CLIENT = {15: "certificate_verify", 16: "client_key_exchange"}
@@ -71,6 +71,14 @@ class Flight(NamedTuple):
 def looks_like_tls(data: bytes) -> bool:
     """Whether a direction that sent ``data`` begins as TLS does: with a record of a handshake or an alert, or with nothing."""
     return not data or (len(data) >= 3 and data[0] in (22, 21) and data[1] == 3 and data[2] <= 4)
+
+
+def reads_as_hello(data: bytes, at: int, length: int) -> bool:
+    """Whether a handshake record sent after ChangeCipherSpec, with a body of ``length`` bytes at ``at``, is one hello in the clear all the
+    same: of a server that never switched, or after a ChangeCipherSpec for the sake of old devices (RFC 8446 appendix D.4)."""
+    if length < _SHORTEST_HELLO or data[at] not in (1, 2) or data[at + 4] != 3:
+        return False
+    return int.from_bytes(data[at + 1 : at + 4], "big") == length - 4
 
 
 def read_flight(h: Handshake, flight: Flight) -> bool:
@@ -132,8 +140,8 @@ def _read_side(h: Handshake, messages: list[Message], run: Run, from_client: boo
                 tls13 = h.is_tls13
                 position = end
                 continue
-            if length > _NO_HELLO and data[position + 5] in (1, 2):
-                return False  # a hello in the clear after ChangeCipherSpec, perhaps
+            if reads_as_hello(data, position + 5, length):
+                return False  # in the clear after ChangeCipherSpec
             name = "encrypted_handshake"
             hidden = True
         elif kind == 20:

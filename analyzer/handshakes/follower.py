@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analyzer.handshakes.flight import reads_as_hello
 from analyzer.handshakes.side import MAX_MESSAGES, Side
 from analyzer.model.faults import Fault
 from analyzer.model.handshake import Dialogue, Message
@@ -155,7 +156,7 @@ class Follower:
             if side.encrypted:
                 if self.opener is not None and self._open(side, kind, body, frame, timestamp, first_frame, offset, missing):
                     return
-                if not (missing == 0 and self._looks_plain(side, body)):
+                if not (missing == 0 and reads_as_hello(body, 0, len(body))):
                     self._add(frame, timestamp, from_client, "encrypted_handshake", len(body), first_frame, True, False, offset)
                     return
             side.hs_version = version
@@ -207,13 +208,6 @@ class Follower:
     def went_on(self) -> bool:
         """Both sides sent application data: whatever comes now, the handshake is past."""
         return self.client.application_records > 1 and self.server.application_records > 1
-
-    def _looks_plain(self, side: Side, body: bytes) -> bool:
-        """After ChangeCipherSpec, a handshake record that reads as a message after all: a server that
-        never switched, or a ClientHello after a compatibility ChangeCipherSpec."""
-        if len(body) < 4 or body[0] not in (1, 2):
-            return False
-        return int.from_bytes(body[1:4], "big") == len(body) - 4 and len(body) > 38 and body[4] == 3
 
     def begin_server(self) -> None:
         """The server's TLS begins here; its plain bytes before belong to a dialogue."""

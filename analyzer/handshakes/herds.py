@@ -123,10 +123,10 @@ class Kind:
         self.settled_by = -1
         """The segment by which it shows that they completed, if the client did not close before; -1: they did anyhow."""
 
-    def watch(self, first_bytes: tuple[tuple[int, int], ...]) -> None:
-        """Note (direction, place) of encrypted records that would be read otherwise if they began as a hello does."""
-        if first_bytes:
-            self._watched = self._places([(side, slice(at, at + 1)) for side, at in first_bytes])
+    def watch(self, opaque: tuple[tuple[int, int, int], ...]) -> None:
+        """Note (direction, place, length) of encrypted records that would be read otherwise if they began as a hello does."""
+        if opaque:
+            self._watched = self._places([(side, slice(at + 4, at + 5)) for side, at, length in opaque if length > 4])
 
     def find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
         """Which flows of its pattern are of this kind, and of all of them the bytes that are kept."""
@@ -135,8 +135,7 @@ class Kind:
             rows = np.lib.stride_tricks.sliding_window_view(data, len(stretch.bytes))[begins[:, stretch.segment] + stretch.offset]
             like &= (rows == stretch.bytes).all(axis=1)
         if self._watched is not None:
-            first = self._watched.gather(data, begins)
-            like &= ((first != 1) & (first != 2)).all(axis=1)
+            like &= (self._watched.gather(data, begins) != 3).all(axis=1)  # the first byte of its version
         kept = self.kept.gather(data, begins)
         random = self.columns.get((1, _RANDOM))
         if random is not None:
@@ -362,9 +361,9 @@ class Herds:
         settled = self._settled_by(handshake)
         if settled is None:
             return None
-        (client, server), first_bytes, model = made
+        (client, server), opaque, model = made
         kind = Kind(handshake, flight, model, client, server)
-        kind.watch(first_bytes)
+        kind.watch(opaque)
         if settled:
             kind.settled_by = (flight.client[3] + flight.server[3]).index(settled)
         if self._remembered >= _KINDS:

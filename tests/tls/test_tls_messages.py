@@ -337,9 +337,9 @@ def test_takes_time_in_proportion(grow: Callable[[int], bytes]) -> None:
         best = 9.0
         for _ in range(9):
             forget()
-            begin = time.perf_counter()
+            begin = time.process_time()
             outcome(tls.read_client_hello, message)
-            best = min(best, time.perf_counter() - begin)
+            best = min(best, time.process_time() - begin)
         return best
 
     small, large = measure(grow(15_000)), measure(grow(60_000))

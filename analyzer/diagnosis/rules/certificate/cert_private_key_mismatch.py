@@ -34,6 +34,8 @@ from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
 _DECRYPT_ERROR = 51
+_OTHER_FAULTS = frozenset({43, 44, 45, 48, 70, 110, 112, 113, 116, 120})
+"""Alerts that no stack sends because of a signature: they speak of the certificate itself, or of something else."""
 
 
 class CertPrivateKeyMismatch(Rule):
@@ -45,7 +47,7 @@ class CertPrivateKeyMismatch(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_of(handshake, context)
-        if refusal is None or any(fault.kind == "overlap" for fault in handshake.faults):
+        if refusal is None or refusal.description in _OTHER_FAULTS or any(fault.kind == "overlap" for fault in handshake.faults):
             return None
         fits = signature_fits(handshake)
         summary = f"{words.server_text(handshake)} signed with a key that is not its certificate's."
