@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -25,13 +24,19 @@ class Style:
     def __init__(self, *, file: bool = False) -> None:
         terminal = not file and sys.stdout.isatty()
         self.colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self.width = max(min(shutil.get_terminal_size((80, 24)).columns, 120), 40) if terminal else 80
+        self.width = _terminal_width() if terminal else 80
 
     def paint(self, text: str, *looks: str) -> str:
         """``text`` in these looks: bold, dim, red, green, yellow, cyan."""
         if not self.colour or not text:
             return text
         return f"\x1b[{';'.join(_CODES[look] for look in looks)}m{text}\x1b[0m"
+
+
+def _terminal_width() -> int:
+    import shutil  # with its archivers: a pipe needs none of it
+
+    return max(min(shutil.get_terminal_size((80, 24)).columns, 120), 40)
 
 
 def lay_out(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset(), gap: str = "  ", indent: str = "  ") -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +20,9 @@ _KNOWN_BY = ("order", "syn", "hello", "port", "order")
 def name_address(high: int, low: int, version: int) -> str:
     """Text of an address held as two 64-bit halves."""
     if version == 4:
-        return socket.inet_ntop(socket.AF_INET, (low & 0xFFFFFFFF).to_bytes(4, "big"))
+        return ".".join(map(str, (low & 0xFFFFFFFF).to_bytes(4, "big")))
+    import socket  # takes longer to load than most captures have need of it
+
     return socket.inet_ntop(socket.AF_INET6, high.to_bytes(8, "big") + low.to_bytes(8, "big"))
 
 

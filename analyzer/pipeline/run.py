@@ -24,6 +24,7 @@ from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog, settled
+from analyzer.pipeline.sharing import choose_workers
 from analyzer.sources import open_source
 from analyzer.tables.rows import Row, flow_row
 
@@ -49,10 +50,10 @@ class Run:
         source = open_source(captures, reader=self.options.reader, inflate_ratio=self.options.limits.inflate_ratio)
         self.reading: Reading | Workers = Reading(source, self.options, keylog)
         if self.options.workers != 1:
-            from analyzer.pipeline.workers import Workers, choose_workers
-
             count = choose_workers(source, self.options)
             if count > 1:
+                from analyzer.pipeline.workers import Workers
+
                 self.reading = Workers(source, self.options, keylog, count)
         self.source = self.reading.source
         self.totals = self.reading.totals

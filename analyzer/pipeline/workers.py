@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer.decode.decoder import Decoder
 from analyzer.errors import AnalyzerError, CaptureFormatError, SourceError
 from analyzer.flows import FlowTable
 from analyzer.model.handshake import Handshake
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
 
-__all__ = ["Workers", "choose_workers"]
+__all__ = ["Workers"]
 
 _PARCEL = 64  # handshakes
 _PIPE_BYTES = 1 << 20
@@ -48,12 +47,6 @@ _ROWS = 65_536  # of the table of flows at once
 _STEP, _ENDED, _EVICTED, _FLOWS, _DONE, _FAILED = range(6)
 _NUMBER = attrgetter("flow.number")
 _FAULTS: dict[str, type[AnalyzerError]] = {kind.__name__: kind for kind in (AnalyzerError, SourceError, CaptureFormatError)}
-_MOST, _MOST_UNASKED = 64, 4
-_FEWEST_CORES = 3
-"""What each worker reads again is won back by more than two only."""
-_LARGE, _MANY = 16_000_000, 4_000
-"""Bytes and handshakes from which several processes pay: until they are started one has made as many."""
-_HELLO_KIND, _HANDSHAKE, _CLIENT_HELLO = 5, 22, 1
 _EVICTED_FLOWS = "flows forgotten because too many were open"
 
 
@@ -282,43 +275,6 @@ def _send_all(pipe: Connection, reading: Reading, *, first: bool) -> None:
             part = rows[begin : begin + _ROWS]
             send(marshal.dumps((_FLOWS, len(part), {name: column[part].tobytes() for name, column in table.columns.items()}), 2))
     send(marshal.dumps((_DONE,), 2))
-
-
-# -- how many, and how --------------------------------------------------------------------------
-
-
-def choose_workers(source: Source, options: Options) -> int:
-    """How many processes are to read: ``options.workers`` where several can, and for 0 as many as pay."""
-    may_start = not multiprocessing.current_process().daemon  # a worker of somebody else's pool may not
-    if options.workers == 1 or options.live or not may_start or not source.is_shareable:
-        return 1
-    if options.workers:
-        return min(options.workers, _MOST)
-    cores = _idle_cores()
-    if (source.size or 0) < _LARGE or cores < _FEWEST_CORES:
-        return 1
-    return min(cores, _MOST_UNASKED) if _expect_handshakes(source, options) >= _MANY else 1
-
-
-def _idle_cores() -> int:
-    """How many processors nobody else is using: on a busy machine one process ends sooner."""
-    try:
-        cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    except (AttributeError, OSError):  # not on Linux
-        return os.cpu_count() or 1
-    return cores - round(load)
-
-
-def _expect_handshakes(source: Source, options: Options) -> float:
-    """How many handshakes there will be if all is like the beginning: bulk data is read as fast by one process."""
-    with contextlib.closing(source.opener()()) as again:
-        batch = next(iter(again), None)
-        if batch is None or not again.position:
-            return 0
-        s = Decoder(options.limits).decode(batch)
-        at = s.payload_offset[s.payload_length > _HELLO_KIND]
-        hellos = int(np.count_nonzero((s.data[at] == _HANDSHAKE) & (s.data[at + _HELLO_KIND] == _CLIENT_HELLO)))
-        return hellos * (source.size or 0) / again.position
 
 
 def _context() -> BaseContext:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from analyzer.errors import CaptureFormatError
-from analyzer.model.batches import U8, FrameBatch
+from analyzer.model.batches import I64, U8, FrameBatch
 from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, gather_words
 
 __all__ = ["FILE_HEADER", "MAGICS", "PcapWalker"]
@@ -29,8 +29,8 @@ MAGICS: Final = {magic.to_bytes(4, order): order for magic in _DIALECTS for orde
 _STEPS, _MOST_STEPS = 24, 8192
 """Records stepped over one by one between two looks for a rhythm in their lengths."""
 
-_LONGEST_PERIOD, _FORESEEN = 4, 1024
-"""Records that a rhythm may have, and that one look takes in."""
+_LONGEST_PERIOD, _FORESEEN, _MOST_FORESEEN = 4, 1024, 16_384
+"""Records that a rhythm may have, and that one look takes in, twice as many each time it lasts."""
 
 _DG_UX_VERSION: Final = 543
 """Major version of DG/UX tcpdump, whose lengths are swapped too."""
@@ -54,7 +54,7 @@ class PcapWalker:
         self._length_of = struct.Struct(f"{mark}{self._captured_at}xI").unpack_from
         # The upper half of the field holds the length of the frame check sequence.
         self._link_type = link_type & 0xFFFF
-        self._steps = _STEPS
+        self._steps, self._foreseen = _STEPS, _FORESEEN
         self.interfaces = [Interface(capture, self._link_type, snaplen)]
         self.capture = capture
         self.frames = 0
@@ -66,14 +66,16 @@ class PcapWalker:
 
     def walk(self, buffer: bytearray, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
         """Read whole records of ``buffer[start:end]``; see ``Walker.walk``."""
+        parts: list[I64] = []
         positions: list[int] = []
-        keep = positions.append
         length_of = self._length_of
         header = self._header_bytes
         last = end - header
-        cursor = start
+        cursor, left = start, BATCH_FRAMES
         self.needed = 0
-        while (left := BATCH_FRAMES - len(positions)) > 0:
+        while left > 0:
+            keep = positions.append
+            begun = len(positions)
             for _ in range(min(left, self._steps)):
                 if cursor > last:
                     break
@@ -84,38 +86,44 @@ class PcapWalker:
                 keep(cursor)
                 cursor = following
             else:
-                foreseen = self._foresee(data, positions, cursor, end)[: BATCH_FRAMES + 1 - len(positions)]
-                positions += foreseen[:-1]
-                cursor = foreseen[-1]
+                left -= len(positions) - begun
+                foreseen = self._foresee(data, positions, cursor, end)[: left + 1]
+                if len(foreseen) > 1:
+                    parts += [np.array(positions, np.int64), foreseen[:-1]]
+                    positions = []
+                    left -= len(foreseen) - 1
+                    cursor = int(foreseen[-1])
                 continue
             break
-        batch = self._columns(data, positions) if positions else None
+        at = np.concatenate([*parts, np.array(positions, np.int64)])
+        batch = self._columns(data, at) if len(at) else None
         if self.stopped is None and self.needed > header + LARGEST_FRAME:
             self._stop(self.needed - header)
         return batch, cursor
 
-    def _foresee(self, data: U8, positions: list[int], cursor: int, end: int) -> list[int]:
+    def _foresee(self, data: U8, positions: list[int], cursor: int, end: int) -> I64:
         """``cursor``, and where the records behind it begin as long as they are in the rhythm of those before: a download is two
-        full segments and an acknowledgment, over and over. One look at hundreds of lengths costs as much as stepping over a few.
+        full segments and an acknowledgment, over and over. One look at thousands of lengths costs as much as stepping over some.
         """
         ahead = np.array([cursor], np.int64)
         strides = [after - before for before, after in pairwise([*positions[-_STEPS:], cursor])]
         period = next((p for p in range(1, _LONGEST_PERIOD + 1) if strides[p:] == strides[:-p]), 0)
         if period and len(strides) == _STEPS:
             rhythm = np.array(strides[-period:], np.int64)
-            ahead = cursor + np.append(0, np.cumsum(np.tile(rhythm, _FORESEEN // period)))
+            ahead = cursor + np.append(0, np.cumsum(np.tile(rhythm, self._foreseen // period)))
             ahead = ahead[: int(np.searchsorted(ahead, end, "right"))]
         if len(ahead) > 1:
             lengths = gather_words(data, ahead[:-1] + self._captured_at, 1)[:, 0]
             lengths = lengths.byteswap() if self._swapped else lengths
             other = np.flatnonzero(lengths != np.diff(ahead) - self._header_bytes)
+            # as far as it lasts the next look goes twice as far
+            self._foreseen = _FORESEEN if len(other) else min(2 * self._foreseen, _MOST_FORESEEN)
             ahead = ahead[: 1 + int(other[0])] if len(other) else ahead
         # in vain: the next look is further away, so that it costs little where there is no rhythm
         self._steps = _STEPS if len(ahead) > _STEPS else min(self._steps * 4, _MOST_STEPS)
-        return ahead.tolist()  # type: ignore[no-any-return]  # NumPy says Any
+        return ahead
 
-    def _columns(self, data: U8, positions: list[int]) -> FrameBatch | None:
-        at = np.array(positions, np.int64)
+    def _columns(self, data: U8, at: I64) -> FrameBatch | None:
         header = gather_words(data, at, 4)
         if self._swapped:
             header = header.byteswap()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import socket
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -184,6 +183,8 @@ def _schemes(codes: tuple[int, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65_536)
 def _packed(address: str) -> bytes:
+    import socket
+
     return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 

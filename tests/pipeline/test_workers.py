@@ -20,7 +20,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.handshakes import tracker
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Limits, Options
-from analyzer.pipeline import parcels, reading, workers
+from analyzer.pipeline import parcels, reading, sharing
 from analyzer.pipeline import run as run_module
 from analyzer.pipeline.run import Run
 from analyzer.schema.columns import TABLES
@@ -163,15 +163,15 @@ def test_pipes_and_open_files_are_read_by_one(mixed: Path) -> None:
 
 
 def test_as_many_as_pay(mixed: Path, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_idle_cores", lambda: 8)
+    monkeypatch.setattr(sharing, "_idle_cores", lambda: 8)
 
     def choose(path: Path) -> int:
         with open_source([str(path)]) as source:
-            return workers.choose_workers(source, Options(workers=0))
+            return sharing.choose_workers(source, Options(workers=0))
 
     assert choose(many) == 4
     assert choose(mixed) == 1  # too small
-    monkeypatch.setattr(workers, "_idle_cores", lambda: 2)
+    monkeypatch.setattr(sharing, "_idle_cores", lambda: 2)
     assert choose(many) == 1
 
 
