@@ -33,7 +33,7 @@ _CARRIERS[[0, 4, 6, 17, 41, 43, 47, 51, 60, 94, 97, 135, 137]] = True
 """Protocols that are TCP or may carry it; fragments of others are not worth holding."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Datagram:
     since: int
     offsets: list[int] = field(default_factory=list)

@@ -79,7 +79,7 @@ def _windows(data: U8, size: int) -> npt.NDArray[np.void]:
     return np.ndarray((len(data) - size + 1,), f"V{size}", np.ascontiguousarray(data).data, strides=(1,))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Packets:
     """Packets at one layer, columns of equal length.
 
@@ -136,7 +136,7 @@ class Packets:
         return whole.select(np.argsort(whole.row, kind="stable"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Work:
     """One batch being decoded: its bytes, what was learned of each frame, and what was counted."""
 

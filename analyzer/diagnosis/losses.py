@@ -26,7 +26,7 @@ _NEAR = 8
 """A host answers this many times faster than the network between it and the other one."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Delivery:
     """One direction: what was sent and what arrived."""
 

@@ -129,7 +129,7 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int], a
     return name, handshake.outcome, answer, flow.server_ttl if _answered_itself(flow) else 0, address
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ServerProfile:
     """Of one server (address and port) or of one name, wherever it is served.
 

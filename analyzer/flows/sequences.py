@@ -24,7 +24,7 @@ REORDERED_NS = 3_000_000
 """How late a segment is that the path only delayed, where no round trip is known. What fills a hole after a round trip was sent again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SequenceFacts:
     """Indices of segments of a batch."""
 

@@ -37,7 +37,7 @@ class FlowState:
     GONE = 3  # reported, kept for its number only
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Placement:
     """Where the segments of one batch went."""
 

@@ -194,7 +194,7 @@ class Kind:
         return _Places(np.concatenate(segments), np.concatenate(offsets))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Pen:
     """Those of one kind that came in one batch; rows are members."""
 

@@ -21,7 +21,7 @@ _CCM_8 = 0x1305
 _SMALLEST_CERTIFICATE = 250  # Certificate and CertificateVerify add no less to a flight
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Progress:
     """Frames are 0 where the thing was not seen."""
 

@@ -81,6 +81,8 @@ class Tracker:
         self.herd: Herd | None = None
         """Those of the flows last taken out that are alike, and not among the handshakes given."""
         self._parts: dict[int, list[Any]] = {}
+        self._full: set[int] = set()
+        """Flows of which as many segments are kept as may be."""
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
         self._reset_texts: dict[int, tuple[int, int, bytes]] = {}
@@ -321,6 +323,7 @@ class Tracker:
                 self._plain[row] = connection
             else:
                 self._parts.pop(row, None)
+                self._full.discard(row)
                 self._count("plain-text flows not remembered")
 
     def _keep(self, s: SegmentBatch, placed: Placement) -> None:
@@ -339,6 +342,8 @@ class Tracker:
         if len(self._parts) > _KEPT_WITHOUT_PAYLOAD:
             wanted &= (state == FlowState.ACTIVE) | known
         limit = self.options.limits.segments
+        if self._full:
+            wanted &= np.fromiter((row not in self._full for row in rows.tolist()), np.bool_, len(rows))
         sizes = placed.ends - placed.starts
         if not wanted.any():
             return
@@ -351,11 +356,10 @@ class Tracker:
         at = np.arange(total) - np.repeat(ends - counts, counts) + np.repeat(starts, counts)
         kept = keep_rows(s, placed.order[at], placed.direction)
         for row, begin, end in zip(rows[picked].tolist(), (ends - counts).tolist(), ends.tolist(), strict=True):
-            parts = self._parts.get(row)
-            if parts is None:
-                self._parts[row] = [kept[begin:end]]
-            elif sum(len(p) for p in parts) < limit:
-                parts.append(kept[begin:end])
+            parts = self._parts.setdefault(row, [])
+            parts.append(kept[begin:end])
+            if sum(map(len, parts)) >= limit:
+                self._full.add(row)
 
     def _note_reset_text(self, s: SegmentBatch, at: I64, placed: Placement) -> None:
         for index in at.tolist():
@@ -484,13 +488,7 @@ class Tracker:
                 result.append(handshake)
             except Exception as error:  # as where ``_shielded`` stands, but without its cost
                 self._give_up(row, error)
-        for row in rows.tolist():
-            self._connections.pop(row, None)
-            self._parts.pop(row, None)
-            self._icmp.pop(row, None)
-            self._reset_texts.pop(row, None)
-            self._plain.pop(row, None)
-            self._given_up.discard(row)
+        self._let_go(rows)
         return result
 
     def _release(self, rows: I64, herds: Herds) -> I64:
@@ -521,15 +519,20 @@ class Tracker:
                 if not any(connection.tls_offsets):
                     self._tls_at_once.add(server)
 
-    def drop(self, rows: I64) -> None:
-        """Free the rows of flows that nobody wants to hear of."""
+    def _let_go(self, rows: I64) -> None:
+        """Forget what is held of these flows beside their columns."""
         for row in rows.tolist():
             self._connections.pop(row, None)
             self._parts.pop(row, None)
             self._icmp.pop(row, None)
             self._reset_texts.pop(row, None)
             self._plain.pop(row, None)
+            self._full.discard(row)
             self._given_up.discard(row)
+
+    def drop(self, rows: I64) -> None:
+        """Free the rows of flows that nobody wants to hear of."""
+        self._let_go(rows)
         self.table.remove(rows)
 
     def forget(self, rows: I64) -> None:

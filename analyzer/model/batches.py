@@ -23,7 +23,7 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FrameBatch:
     """Frames of one capture, in file order.
 
@@ -51,7 +51,7 @@ class FrameBatch:
         return len(self.offset)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SegmentBatch:
     """TCP segments of one FrameBatch, in frame order (by time where the frames are not in the order of their times).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from analyzer.model.record import Record
 from analyzer.model.shown import Shown
 
 __all__ = ["AbortedBy", "Confidence", "Evidence", "Finding", "Outcome"]
@@ -21,8 +22,8 @@ class Evidence(NamedTuple):
     says: str
 
 
-@dataclass(slots=True)
-class Finding(Shown):
+@dataclass(slots=True, eq=False, repr=False)
+class Finding(Record, Shown):
     """A rule's answer. ``cause`` is the rule's id and completes 'this handshake failed because of ...'."""
 
     cause: str

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 from analyzer.model.faults import Fault
 from analyzer.model.finding import AbortedBy, Evidence, Finding, Outcome
 from analyzer.model.hello import Alert, Certificate, CertificateRequest, ClientHello, ServerHello, ServerKeyExchange
+from analyzer.model.record import Record
 from analyzer.model.shown import Shown
 from analyzer.model.tcp import IcmpError
 
@@ -101,8 +102,8 @@ class Segment(NamedTuple):
     original_length: int = 0
 
 
-@dataclass(slots=True)
-class Flow:
+@dataclass(slots=True, eq=False, repr=False)
+class Flow(Record):
     """Facts of the TCP connection."""
 
     number: int
@@ -169,8 +170,8 @@ class Flow:
         return self.client_frames == 0 or self.server_frames == 0
 
 
-@dataclass(slots=True)
-class Dialogue:
+@dataclass(slots=True, eq=False, repr=False)
+class Dialogue(Record):
     """What was said before TLS to ask for it (STARTTLS, CONNECT, SSLRequest, SOCKS ...)."""
 
     via: str
@@ -192,8 +193,8 @@ class Dialogue:
     server_offset: int = 0
 
 
-@dataclass(slots=True, repr=False)
-class Handshake(Shown):
+@dataclass(slots=True, eq=False, repr=False)
+class Handshake(Record, Shown):
     """One attempt."""
 
     flow: Flow

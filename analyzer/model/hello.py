@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from analyzer.model.record import Record
+
 __all__ = ["Alert", "Certificate", "CertificateRequest", "ClientHello", "ServerHello", "ServerKeyExchange"]
 
 
-@dataclass(slots=True)
-class ClientHello:
+@dataclass(slots=True, eq=False, repr=False)
+class ClientHello(Record):
     """ClientHello (RFC 8446 section 4.1.2; RFC 5246 section 7.4.1.2; SSLv2 form RFC 5246 appendix E.2)."""
 
     length: int
@@ -93,8 +95,8 @@ def _highest(versions: tuple[int, ...]) -> int:
     return max((0x0304 if v >> 8 in (0x7F, 0xFB) else v for v in _without_grease(versions)), default=0)
 
 
-@dataclass(slots=True)
-class ServerHello:
+@dataclass(slots=True, eq=False, repr=False)
+class ServerHello(Record):
     """ServerHello or HelloRetryRequest (RFC 8446 sections 4.1.3, 4.1.4)."""
 
     length: int
@@ -128,8 +130,8 @@ class ServerHello:
     defects: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class ServerKeyExchange:
+@dataclass(slots=True, eq=False, repr=False)
+class ServerKeyExchange(Record):
     """ServerKeyExchange of TLS 1.2 and below (RFC 5246 section 7.4.3, RFC 8422 section 5.4)."""
 
     named_group: int | None = None
@@ -141,8 +143,8 @@ class ServerKeyExchange:
     """The signed bytes without the randoms: lets the signature be checked with the leaf's key."""
 
 
-@dataclass(slots=True)
-class CertificateRequest:
+@dataclass(slots=True, eq=False, repr=False)
+class CertificateRequest(Record):
     """CertificateRequest (RFC 5246 section 7.4.4; RFC 8446 section 4.3.2)."""
 
     certificate_types: tuple[int, ...] = ()
@@ -151,8 +153,8 @@ class CertificateRequest:
     """DER names."""
 
 
-@dataclass(slots=True)
-class Certificate:
+@dataclass(slots=True, eq=False, repr=False)
+class Certificate(Record):
     """One X.509 certificate as it was sent, read once however often it was seen.
 
     Times are ns since the epoch, held within 64 bits. ``fault`` says what could not be read, and why;
@@ -203,8 +205,8 @@ class Certificate:
     fault: str = ""
 
 
-@dataclass(slots=True)
-class Alert:
+@dataclass(slots=True, eq=False, repr=False)
+class Alert(Record):
     """One alert, in the clear, decrypted, or inferred from a record's length and place."""
 
     frame: int

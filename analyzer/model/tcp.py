@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.model.record import Record
+
 __all__ = ["IcmpError", "TcpFlag", "TcpOption"]
 
 
@@ -19,8 +21,8 @@ class TcpOption:
     MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS, FAST_OPEN, MPTCP, OTHER = 1, 2, 4, 8, 16, 32, 64, 128
 
 
-@dataclass(slots=True)
-class IcmpError:
+@dataclass(slots=True, eq=False, repr=False)
+class IcmpError(Record):
     """An ICMP or ICMPv6 error that quotes a TCP packet (few: one Python object each is fine)."""
 
     frame: int

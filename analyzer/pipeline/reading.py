@@ -90,7 +90,7 @@ class Span(NamedTuple):
     longest_segment: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Step:
     """What a batch of frames brought, or the end of them."""
 

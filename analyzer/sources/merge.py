@@ -23,7 +23,7 @@ LAST: Final = 2**63 - 1
 _SMALLEST_SHARE: Final = 1 << 16
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Part:
     """One capture to merge: when it starts (ns), and how to open it with a buffer of so many bytes."""
 
@@ -31,7 +31,7 @@ class Part:
     open: Callable[[int], Iterator[FrameBatch]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Lane:
     """An open capture: its current batch, read up to row ``at``."""
 
