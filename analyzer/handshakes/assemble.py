@@ -8,7 +8,7 @@ from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.flight import Flight, read_flight
 from analyzer.handshakes.progress import tell_progress
-from analyzer.handshakes.segments import KeptSegments, read_segments
+from analyzer.handshakes.segments import Kept, KeptSegments, read_segments
 from analyzer.handshakes.stage import stage_of
 from analyzer.model.batches import IcmpError, TcpFlag
 from analyzer.model.faults import Fault
@@ -24,7 +24,7 @@ _ORDERED = 64  # messages whose order is looked at
 def assemble(
     flow: Flow,
     connection: Connection | Flight | None,
-    parts: list[Any],
+    parts: Kept,
     client: int,
     icmp: list[IcmpError],
     limit: int,
@@ -80,14 +80,14 @@ def _named(flight: Flight) -> Flight:
     return flight._replace(pattern=b"%d %d " % flight.tls_offsets + flight.pattern)
 
 
-def _keep_segments(h: Handshake, parts: list[Any], client: int, limit: int) -> None:
+def _keep_segments(h: Handshake, parts: Kept, client: int, limit: int) -> None:
     """Have the segments ready for whoever asks."""
     if not parts:
         return
     h.flow.segments_capped = sum(map(len, parts)) >= limit
     if h.stage != Stage.ESTABLISHED:
         # they are slices of what was kept of whole batches, and this handshake may be held until the end
-        parts = [part.copy() for part in parts]
+        parts = parts.copies()
     h.read_segments = KeptSegments(read_segments, parts, client, limit)
 
 

@@ -21,6 +21,7 @@ from analyzer.handshakes.alike import Model, Template, make_alike, model_of
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.facts import flows_of
 from analyzer.handshakes.flight import Flight
+from analyzer.handshakes.segments import Kept
 from analyzer.model.handshake import Flow, Handshake
 from analyzer.model.hello import ClientHello, ServerHello
 from analyzer.tls.messages import HELLO_RETRY_RANDOM
@@ -354,7 +355,7 @@ class Herds:
         flight = _flight_of(sides, index, at, pattern, data)
         row = rows[index : index + 1]
         flow = flows_of({name: column[row] for name, column in columns.items()})[0]
-        handshake = assemble(flow, flight, [], int(columns["client"][row[0]]), [], 0)
+        handshake = assemble(flow, flight, Kept(()), int(columns["client"][row[0]]), [], 0)
         made = model_of(handshake, flight)
         if made is None or not isinstance(made[2].client_hello, Template):
             return None

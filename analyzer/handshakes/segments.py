@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from analyzer.flows.sequences import REORDERED_NS
 from analyzer.model.batches import SegmentBatch, TcpFlag
 from analyzer.model.handshake import Segment
 
-__all__ = ["KEPT", "KeptSegments", "keep_rows", "read_segments"]
+__all__ = ["KEPT", "Kept", "KeptSegments", "are_whole", "keep_rows", "read_segments"]
 
 KEPT = np.dtype(
     [
@@ -44,54 +45,84 @@ def keep_rows(s: SegmentBatch, at: npt.NDArray[np.int64], direction: npt.NDArray
     return rows
 
 
+class Kept(list[npt.NDArray[Any]]):
+    """Rows of one flow, a part a batch."""
+
+    def __init__(self, parts: Iterable[npt.NDArray[Any]], whole: bool | None = None) -> None:
+        super().__init__(parts)
+        self.whole = whole
+        """What ``are_whole`` says of all of them; None where nobody looked."""
+
+    def add(self, part: npt.NDArray[Any]) -> None:
+        """The rows of another batch."""
+        self.append(part)
+        self.whole = None
+
+    def rows(self, limit: int) -> npt.NDArray[Any]:
+        """The first of them, at most ``limit``."""
+        result: npt.NDArray[Any] = self[0][:limit] if len(self) == 1 else np.concatenate(self)[:limit]
+        return result
+
+    def copies(self) -> Kept:
+        """The same, and no slices of what was kept of whole batches."""
+        return Kept((part.copy() for part in self), self.whole)
+
+
 class KeptSegments(partial[tuple[Segment, ...]]):
     """``read_segments`` of what was kept, for when somebody asks."""
 
     def is_whole(self) -> bool:
-        """Whether the rows alone show that nothing is missing: both SYNs, everything after them once and in order, and no
-        acknowledgment of anything else."""
-        known = self.__dict__.get("whole")
-        if known is None:
-            known = self.__dict__["whole"] = self._is_whole()
-        return bool(known)
-
-    def _is_whole(self) -> bool:
-        parts, _, limit = self.args
-        kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
-        begun: list[int | None] = [None, None]
-        due = [0, 0]
-        acknowledged = [0, 0]
-        for row in kept.tolist():
-            flags, side = row[_FLAGS], row[_DIRECTION]
-            if flags & _RST:
-                continue
-            sequence, length = row[_SEQUENCE], row[_LENGTH]
-            if flags & _SYN:
-                if begun[side] is not None or length:
-                    return False
-                begun[side] = sequence
-                due[side] = 1
-            begin = begun[side]
-            if begin is None or (not flags & _SYN and (sequence - begin) & _ALL != due[side]):
-                return False
-            due[side] += length + (flags & _FIN)
-            if flags & _ACK:
-                other = begun[1 - side]
-                if other is None:
-                    return False
-                acknowledged[1 - side] = max(acknowledged[1 - side], (row[_ACKNOWLEDGMENT] - other) & _ALL)
-        return begun[0] is not None and begun[1] is not None and acknowledged[0] <= due[0] and acknowledged[1] <= due[1]
+        """Whether the rows alone show that nothing is missing (``are_whole``)."""
+        kept, _, limit = self.args
+        if kept.whole is None:
+            rows = kept.rows(limit)
+            kept.whole = bool(are_whole(rows, np.array([len(rows)]))[0])
+        return bool(kept.whole)
 
 
-def read_segments(parts: list[npt.NDArray[Any]], client: int, limit: int) -> tuple[Segment, ...]:
+def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Of each flow, whose ``counts`` rows follow each other, whether they show that nothing is missing: both SYNs, everything after
+    them once and in order, and no acknowledgment of anything else."""
+    flows = len(counts)
+    flow = np.repeat(np.arange(flows), counts)
+    at = np.flatnonzero((rows["flags"] & _RST) == 0)
+    group = flow[at] * 2 + rows["direction"][at]
+    order = np.argsort(group, kind="stable")
+    at, group = at[order], group[order]
+    first = np.ones(len(at), np.bool_)
+    first[1:] = group[1:] != group[:-1]
+    begins = np.flatnonzero(first)
+    sizes = np.diff(np.append(begins, len(at)))
+    kept = rows[at]
+    flags, length, sequence = kept["flags"], kept["wire_length"].astype(np.int64), kept["sequence"]
+    syn = (flags & _SYN) != 0
+    takes = np.where(syn, 1, length) + (flags & _FIN)
+    sent = np.cumsum(takes)
+    before = sent - takes
+    before -= np.repeat(before[begins], sizes)
+    fits: npt.NDArray[np.bool_] = np.where(
+        first, syn & (length == 0), ~syn & (sequence - np.repeat(sequence[begins], sizes) == before.astype(np.uint32))
+    )
+
+    base, due, begun = np.zeros(2 * flows, np.uint32), np.zeros(2 * flows, np.int64), np.full(2 * flows, len(rows))
+    base[group[begins]], begun[group[begins]] = sequence[begins], at[begins]
+    due[group[begins]] = np.add.reduceat(takes, begins) if len(begins) else 0
+    other = group ^ 1
+    known = (begun[other] < at) & (kept["acknowledgment"] - base[other] <= due[other])
+    fits = fits & (known | ((flags & _ACK) == 0))
+    whole: npt.NDArray[np.bool_] = (begun.reshape(-1, 2) < len(rows)).all(axis=1)
+    whole[flow[at[~fits]]] = False
+    return whole
+
+
+def read_segments(parts: Kept, client: int, limit: int) -> tuple[Segment, ...]:
     """Segments in capture order; sequence numbers relative to each side's first.
 
     A segment is a retransmission when all it carries had been sent before, or was left out longer ago than the path delays
     a packet, and a duplicate when it is a copy of a frame (same addresses, numbers and IP-ID within a millisecond, as a
     mirror port makes them).
     """
-    kept = parts[0][:limit] if len(parts) == 1 else np.concatenate(parts)[:limit]
-    rows: list[tuple[int, ...]] = kept.tolist()
+    rows: list[tuple[int, ...]] = parts.rows(limit).tolist()
     bases = _begins(rows)
     tops = [-1, -1]
     holes: tuple[list[list[int]], list[list[int]]] = ([], [])

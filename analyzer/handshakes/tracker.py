@@ -25,7 +25,7 @@ from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.herds import Herd, Herds
 from analyzer.handshakes.plain import Plain
-from analyzer.handshakes.segments import keep_rows
+from analyzer.handshakes.segments import Kept, are_whole, keep_rows
 from analyzer.handshakes.whole import find_whole
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
@@ -44,6 +44,7 @@ _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
 _PART = 2_048  # flows whose handshakes are made at once at the end
+_NOTHING = Kept(())
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 
 
@@ -80,7 +81,7 @@ class Tracker:
         self._herds = None if settled_by is None or share is not None else Herds(settled_by)
         self.herd: Herd | None = None
         """Those of the flows last taken out that are alike, and not among the handshakes given."""
-        self._parts: dict[int, list[Any]] = {}
+        self._parts: dict[int, Kept] = {}
         self._full: set[int] = set()
         """Flows of which as many segments are kept as may be."""
         self._icmp: dict[int, list[IcmpError]] = {}
@@ -355,9 +356,13 @@ class Tracker:
         ends = np.cumsum(counts)
         at = np.arange(total) - np.repeat(ends - counts, counts) + np.repeat(starts, counts)
         kept = keep_rows(s, placed.order[at], placed.direction)
-        for row, begin, end in zip(rows[picked].tolist(), (ends - counts).tolist(), ends.tolist(), strict=True):
-            parts = self._parts.setdefault(row, [])
-            parts.append(kept[begin:end])
+        cuts = zip(rows[picked].tolist(), (ends - counts).tolist(), ends.tolist(), are_whole(kept, counts).tolist(), strict=True)
+        for row, begin, end, whole in cuts:
+            parts = self._parts.get(row)
+            if parts is None:
+                parts = self._parts[row] = Kept((kept[begin:end],), whole)
+            else:
+                parts.add(kept[begin:end])
             if sum(map(len, parts)) >= limit:
                 self._full.add(row)
 
@@ -481,7 +486,7 @@ class Tracker:
                     connection = self._open(row, connection)
                 if client < 0:
                     client = 1 if flow.server_port == int(c["source_port"][row]) else 0
-                handshake = assemble(flow, connection, self._parts.get(row, []), client, self._icmp.get(row, []), limit, self._alikes)
+                handshake = assemble(flow, connection, self._parts.get(row, _NOTHING), client, self._icmp.get(row, []), limit, self._alikes)
                 if row in self._reset_texts:
                     handshake.reset_text_frame, direction, handshake.reset_text = self._reset_texts.pop(row)
                     handshake.reset_text_from_client = direction == client

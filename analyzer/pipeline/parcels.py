@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.handshakes.alike import make_messages
-from analyzer.handshakes.segments import KEPT, KeptSegments, read_segments
+from analyzer.handshakes.segments import KEPT, Kept, KeptSegments, read_segments
 from analyzer.model.batches import IcmpError
 from analyzer.model.faults import Fault
 from analyzer.model.finding import Evidence
@@ -109,7 +109,7 @@ class Packer:
             values[_CLIENT_CHAIN] = [self._share_certificate(certificate) for certificate in h.client_certificates]
         if h.read_segments is not None:
             parts, client, limit = h.read_segments.args  # type: ignore[attr-defined]  # a partial of KeptSegments
-            values[_READ_SEGMENTS] = (b"".join([part[:limit].tobytes() for part in parts]), client, limit)
+            values[_READ_SEGMENTS] = (parts.rows(limit).tobytes(), parts.whole, client, limit)
             values[_SEGMENTS] = ()
         elif h.known_segments:
             values[_SEGMENTS] = [*map(tuple, h.known_segments)]
@@ -200,8 +200,8 @@ class Unpacker:
             if values[place]:
                 values[place] = tuple([shared[number] for number in values[place]])
         if values[_READ_SEGMENTS] is not None:
-            rows, client, limit = values[_READ_SEGMENTS]
-            values[_READ_SEGMENTS] = KeptSegments(read_segments, [np.frombuffer(rows, KEPT)], client, limit)
+            rows, whole, client, limit = values[_READ_SEGMENTS]
+            values[_READ_SEGMENTS] = KeptSegments(read_segments, Kept((np.frombuffer(rows, KEPT),), whole), client, limit)
         elif values[_SEGMENTS]:
             values[_SEGMENTS] = tuple([_new(Segment, each) for each in values[_SEGMENTS]])
         return Handshake(*values)

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from analyzer.diagnosis.losses import read_delivery
-from analyzer.handshakes.segments import KEPT, KeptSegments, read_segments
+from analyzer.handshakes.segments import KEPT, Kept, KeptSegments, read_segments
 from analyzer.model.batches import TcpFlag
 
 SYN, ACK, FIN, RST, PUSH = TcpFlag.SYN, TcpFlag.ACK, TcpFlag.FIN, TcpFlag.RST, TcpFlag.PSH
@@ -47,7 +47,7 @@ def kept(rows: list[dict[str, int]], limit: int = 100) -> KeptSegments:
         for name, value in row.items():
             array[name][index] = value
     cut = len(rows) // 2
-    return KeptSegments(read_segments, [array[:cut], array[cut:]] if cut else [array], 0, limit)
+    return KeptSegments(read_segments, Kept([array[:cut], array[cut:]] if cut else [array]), 0, limit)
 
 
 def unseen(reader: KeptSegments) -> int:
