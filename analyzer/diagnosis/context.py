@@ -7,7 +7,7 @@ table in it is bounded; what was forgotten is counted in ``forgotten``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -229,13 +229,27 @@ class Context:
             if attempt.server_name:
                 self._profile(self.names, attempt.server_name.lower()).accepted.append(attempt)
 
-    def remember_random(self, random: bytes, attempt: Attempt | tuple[Learned, int]) -> None:
-        """Whose ClientHello has this random: an attempt, or what makes one of a herd."""
+    def remember_random(self, random: bytes, attempt: Attempt) -> None:
+        """Whose ClientHello has this random."""
         twins = self._randoms.get(random)
         if twins is None:
-            self._remember(self._randoms, random, [attempt], self._most)
+            alike: list[Attempt | tuple[Learned, int]] = [attempt]
+            self._remember(self._randoms, random, alike, self._most)
         elif len(twins) < _TWINS:
             twins.append(attempt)
+
+    def remember_randoms(self, randoms: Iterable[bytes], learned: Learned, first: int) -> None:
+        """The same of a herd, from its member ``first`` on: who asks has the attempts made."""
+        table = self._randoms
+        for member, random in enumerate(randoms, first):
+            twins = table.get(random)
+            if twins is None:
+                table[random] = [(learned, member)]
+            elif len(twins) < _TWINS:
+                twins.append((learned, member))
+        while len(table) > self._most:
+            del table[next(iter(table))]
+            self.forgotten += 1
 
     def _alike_in_random(self, random: bytes) -> Iterator[Attempt]:
         for attempt in self._randoms.get(random, ()):

@@ -9,6 +9,8 @@ same as if each had been learned by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,26 +44,25 @@ class Group(NamedTuple):
 
 def learn_herds(context: Context, herds: Iterable[Herd], handshakes: Iterable[Handshake]) -> None:
     """Learn from herds, and from the handshakes that ended in the same step."""
-    todo: list[tuple[int, int, Any]] = [(h.flow.number, -1, h) for h in handshakes]
-    for herd in herds:
-        learned = Learned(herd)
-        for group in learned.groups:
+    learned = [Learned(herd) for herd in herds]
+    todo: list[tuple[int, Learned | None, Any]] = [(h.flow.number, None, h) for h in handshakes]
+    for each in learned:
+        for group in each.groups:
             context.note_group(group)
-        learned.note_captures(context)
-        todo += zip(learned.number.tolist(), range(len(herd)), [learned] * len(herd), strict=True)
-    todo.sort(key=lambda item: item[0])
-    for _, member, what in todo:
-        if member < 0:
+        each.note_captures(context)
+        todo += each.single()
+    todo.sort(key=itemgetter(0))
+    for number, of_herd, what in todo:
+        for each in learned:
+            each.remember_randoms(context, number)
+        if of_herd is None:
             context.learn(what)
             continue
-        if what.wanted[member]:
-            context.remember_attempt(what.attempt(member), answered=True)
-        context.remember_random(what.randoms[member], (what, member))
-        if what.shows_chain[member]:
-            context.chains.learn(what.herd.make(np.array([member]))[0])
-    for _, member, what in todo:
-        if member >= 0:
-            what.let_go()
+        context.remember_attempt(of_herd.attempt(what), answered=True)
+        of_herd.learn_chain(context, what)
+    for each in learned:
+        each.remember_randoms(context, None)
+        each.let_go()
 
 
 class Learned:
@@ -82,11 +83,11 @@ class Learned:
         self._frames = c["frames"].sum(axis=1)
         self._rsts, self._rst_time = c["rsts"], c["rst_time"]
         self._client = client
-        self.randoms = herd.randoms()
+        self._randoms = herd.randoms()
         self.groups = list(self._group(c, at))
-        self.wanted = self._want().tolist()
-        """Which members are among the latest of their client, server or name, or the first of their half second."""
-        self.shows_chain = self._show_chains().tolist()
+        self._shows_chain = self._show_chains()
+        self._told = 0
+        """So many members' ClientHellos were remembered."""
 
     def attempt(self, member: int) -> Attempt:
         """What is remembered of one."""
@@ -111,9 +112,27 @@ class Learned:
                 int(np.count_nonzero(flow["syn_ack_frame"][here])),
             )
 
+    def single(self) -> Iterator[tuple[int, Learned, int]]:
+        """(number, itself, member) of those that are learned one by one: the latest of a client, server or name, the first of their half
+        second, and those that may show a chain for the first time."""
+        members = np.flatnonzero(self._want() | self._shows_chain)
+        return zip(self.number[members].tolist(), repeat(self), members.tolist(), strict=False)
+
+    def remember_randoms(self, context: Context, before: int | None) -> None:
+        """Have the ClientHellos remembered of members whose numbers are lower; with None those of the rest."""
+        end = len(self.number) if before is None else int(np.searchsorted(self.number, before, "right"))
+        if end > self._told:
+            context.remember_randoms(self._randoms[self._told : end], self, self._told)
+            self._told = end
+
+    def learn_chain(self, context: Context, member: int) -> None:
+        """Let one teach its certificates, where it is the first of its kind."""
+        if self._shows_chain[member] and self.herd is not None:
+            context.chains.learn(self.herd.make(np.array([member]))[0])
+
     def let_go(self) -> None:
         """Nothing more is learned: what is only needed for it goes."""
-        self.herd, self.randoms, self.groups, self.wanted, self.shows_chain = None, [], [], [], []
+        self.herd, self._randoms, self.groups = None, [], []
 
     def _group(self, c: dict[str, npt.NDArray[Any]], at: I64) -> Iterator[Group]:
         client = self._client

@@ -100,18 +100,17 @@ def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDAr
     sent = np.cumsum(takes)
     before = sent - takes
     before -= np.repeat(before[begins], sizes)
-    fits: npt.NDArray[np.bool_] = np.where(
-        first, syn & (length == 0), ~syn & (sequence - np.repeat(sequence[begins], sizes) == before.astype(np.uint32))
-    )
+    due_next = sequence - np.repeat(sequence[begins], sizes) == before.astype(np.uint32)
+    fits = np.where(first, syn & (length == 0), ~syn & due_next)
 
     base, due, begun = np.zeros(2 * flows, np.uint32), np.zeros(2 * flows, np.int64), np.full(2 * flows, len(rows))
     base[group[begins]], begun[group[begins]] = sequence[begins], at[begins]
     due[group[begins]] = np.add.reduceat(takes, begins) if len(begins) else 0
     other = group ^ 1
     known = (begun[other] < at) & (kept["acknowledgment"] - base[other] <= due[other])
-    fits = fits & (known | ((flags & _ACK) == 0))
-    whole: npt.NDArray[np.bool_] = (begun.reshape(-1, 2) < len(rows)).all(axis=1)
-    whole[flow[at[~fits]]] = False
+    misfits = ~fits | ~(known | ((flags & _ACK) == 0))
+    whole: npt.NDArray[np.bool_] = np.all(begun.reshape(-1, 2) < len(rows), axis=1)
+    whole[flow[at[misfits]]] = False
     return whole
 
 
