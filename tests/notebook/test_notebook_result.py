@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -169,6 +170,20 @@ def test_options_choose_what_is_kept(result):
     for wrong, says in (({"cause": "cert-expird"}, "cert-expired"), ({"failed": True}, "failed_only"), ({"since": "soon"}, "no time")):
         with pytest.raises(UsageError, match=says):
             analyzer.analyze(both, **wrong)
+
+
+def test_the_collector_is_left_as_it_was(tmp_path):
+    before = gc.get_threshold()
+    assert len(analyzer.analyze(EXPIRED).handshakes) == 1
+    with pytest.raises(SourceError):
+        analyzer.analyze(tmp_path / "none.pcap")
+    assert gc.get_threshold() == before
+    gc.set_threshold(0)
+    try:
+        analyzer.analyze(EXPIRED)
+        assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_captures_come_in_any_kind_of_collection():
