@@ -28,6 +28,7 @@ _PLAIN_PIECES = 6  # pieces of plain bytes that are looked at for a ClientHello
 _PLAIN_PIECE = 64  # shorter ones count for less
 _IN_ORDER = 32  # segments of a direction that may come in order before it is reassembled all the same (their bytes are kept)
 _DIALOGUE_BYTES = 65_536
+_OLD_HELLO = 4_096  # bytes of a ClientHello in SSLv2 format, at most
 _BURST = 16_384  # bytes that are read at once, at most
 
 
@@ -35,7 +36,7 @@ class Connection:
     """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
 
     __slots__ = (
-        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_patience", "_sent", "_starts", "_streams", "_unwrap",
+        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_old_hello", "_patience", "_sent", "_starts", "_streams", "_unwrap",
         "conflicts", "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
     )  # fmt: skip
 
@@ -66,6 +67,8 @@ class Connection:
         self._dialogue: DialogueFollower | None = None
         self._buffers: list[list[Piece]] | None = None
         self._unwrap: list[TdsUnwrapper] | None = None
+        self._old_hello: Piece | None = None
+        """What came so far of a ClientHello in SSLv2 format, while it is not whole."""
 
     @property
     def talking(self) -> Dialogue | None:
@@ -249,6 +252,8 @@ class Connection:
             if self._dialogue.status == "tls":
                 self._begin_tls()  # the answer was not captured
         if self._mode == 2:
+            if self._old_hello is not None and self._old_hello.data:  # it did not become whole
+                self.follower.client.take(*self._old_hello)
             self.follower.flush()
             if self.disordered or self.follower.reordered:
                 self.follower.put_in_order()
@@ -278,6 +283,19 @@ class Connection:
             offset = side.offset
             if not data:
                 return
+        if from_client and self._old_hello is not None:
+            held, self._old_hello = self._old_hello, None
+            if offset == len(held.data):
+                offset, data = 0, held.data + data
+                whole = Piece(0, data, frame, timestamp)
+                if _is_sslv2_hello(data):
+                    self._take_old_hello(whole)
+                    return
+                if len(data) < _OLD_HELLO:
+                    self._old_hello = whole
+                    return
+            elif held.data:  # the rest of it was not captured
+                side.take(*held)
         if side.broken and not side.records:
             self._look_on(from_client, piece)
             return
@@ -295,11 +313,7 @@ class Connection:
         if from_client and piece.offset == 0 and _is_sslv2_hello(data):
             self._mode = 2
             self.is_tls = True
-            length = 2 + ((data[0] & 0x7F) << 8 | data[1])
-            self.follower.take_sslv2_hello(data[:length], piece.frame, piece.timestamp)
-            self.follower.client.offset = length
-            if len(data) > length:
-                self._tls(True, Piece(length, data[length:], piece.frame, piece.timestamp))
+            self._take_old_hello(piece)
             return
         from analyzer.dialogues import Follower as DialogueFollower
 
@@ -307,6 +321,15 @@ class Connection:
         self._dialogue = DialogueFollower(self.server_port)
         self._buffers = [[], []]
         self._talk(from_client, piece)
+
+    def _take_old_hello(self, piece: Piece) -> None:
+        """A whole ClientHello in SSLv2 format, and what comes behind it."""
+        data = piece.data
+        length = 2 + ((data[0] & 0x7F) << 8 | data[1])
+        self.follower.take_sslv2_hello(data[:length], piece.frame, piece.timestamp)
+        self.follower.client.offset = length
+        if len(data) > length:
+            self._tls(True, Piece(length, data[length:], piece.frame, piece.timestamp))
 
     def _talk(self, from_client: bool, piece: Piece) -> None:
         talk, buffers = self._dialogue, self._buffers
@@ -344,6 +367,8 @@ class Connection:
             self._unwrap = [TdsUnwrapper(), TdsUnwrapper()]
         if talk.dialogue is None:  # a first segment too short to say what it begins
             self.plain, self.plain_frames = [b"", b""], [0, 0]
+            if buffers[0] and buffers[0][0].data[0] & 0x80:
+                self._old_hello = Piece(0, b"", 0, 0)
         self._replay(buffers)
 
     def _replay(self, buffers: list[list[Piece]]) -> None:

@@ -23,7 +23,6 @@ UNSTEADY = {
     "pmtu-": "segments of another size are another finding where sizes are what counts",
     "large-client-hello-intolerance": "the same",
     "data-corruption": "the damage does not keep up the checksums that show it",
-    "sslv2-or-v3-hello": "an SSLv2 hello is known by its first segment",
     "middlebox-rst-injection": "the numbers of segments are among the signs",
     "cap-": "what is said of the capture is of this capture",
     "completed--openssl-nginx-drops": "the same",
