@@ -54,7 +54,6 @@ class Options:
     keeps_completed: bool = True
     """Completed handshakes will be asked for. Without, they are counted and learned from, and of those alike one is read: only what
     failed, did not end or was none is sure to be handed on, and what is handed on of completed ones lacks its notes (``also``)."""
-    redact: bool = False
     live: bool = False
     timeout: float = 10.0
     """Seconds after which a live connection that stays silent is judged."""
