@@ -16,7 +16,7 @@ from analyzer.model.tcp import TcpFlag, TcpOption
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
-__all__ = ["Delivery", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
+__all__ = ["Delivery", "closed_before_reading", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
 
 _FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
 _CONTROL = _SYN | _FIN
@@ -187,6 +187,15 @@ def path_mss(handshake: Handshake) -> int:
 def data_after(segments: tuple[Segment, ...], frame: int, from_client: bool) -> list[Segment]:
     """Segments of a side after a frame, without copies and resets."""
     return [s for s in segments if s.frame > frame and s.from_client == from_client and not s.duplicate and not s.flags & TcpFlag.RST]
+
+
+def closed_before_reading(handshake: Handshake, frame: int, of: int) -> bool:
+    """Whether the client's FIN or RST in ``frame`` shows that frame ``of`` of the server, captured before it, had not reached it yet."""
+    close = next((s for s in handshake.segments if s.frame == frame and s.from_client), None)
+    said = next((s for s in handshake.segments if s.frame == of and not s.from_client), None)
+    if close is None or said is None or not said.length or not close.flags & TcpFlag.ACK:
+        return False
+    return close.acknowledgment <= said.sequence
 
 
 def vantage_of(handshake: Handshake) -> str:

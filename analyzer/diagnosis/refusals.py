@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from analyzer.diagnosis.closing import is_orphan_reset
+from analyzer.diagnosis.losses import closed_before_reading
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello
@@ -93,6 +94,8 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
         return None  # it had gone before the answer came
     if left and alert is None and handshake.is_tls13 and left < handshake.server_finished_frame:
         return None  # ... before it was whole: what it read of it was no certificate yet
+    if left and alert is None and closed_before_reading(handshake, left, _last_of_flight(handshake)):
+        return None  # ... or before it reached the client, as the capture at the server shows it
     if alert is None and is_orphan_reset(handshake, True):
         return None  # its program never got to read it
     if alert is not None and any(
@@ -101,6 +104,13 @@ def refusal_by_client(handshake: Handshake) -> Refusal | None:
     ):
         return None  # said before the certificate came
     return _refusal(handshake, True)
+
+
+def _last_of_flight(handshake: Handshake) -> int:
+    """Frame in which the server's first flight was whole; that of its hello where the end was not seen."""
+    if handshake.server_finished_frame and handshake.is_tls13:
+        return handshake.server_finished_frame
+    return next((m.frame for m in handshake.messages if m.kind == "server_hello_done"), handshake.server_hello_frame)
 
 
 def _had(handshake: Handshake, alert: Alert, message: Message) -> bool:

@@ -27,6 +27,8 @@ _JUMP = 3
 _WEAK, _STRONG = 1, 2
 _FORGED, _SURE = 2, 4
 """Score from which a reset is called forged, and called so without doubt."""
+_HOPS = 24
+"""More of them than lie between a proxy and its server."""
 _DEVICE = 255
 """Initial TTL of network gear; servers begin with 64 or 128."""
 _HOST_TTL = 128
@@ -164,15 +166,21 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
         return _link_signs(r, flow, segments)
     nearest = min(known, key=lambda ttl: abs(ttl - r.ttl))
     jump = abs(nearest - r.ttl)
+    if 0 < nearest - r.ttl < _HOPS and _only_syns(own):
+        return []  # a SYN proxy stands before the server: the one sent the SYN-ACK, the other, behind it, the reset
     if not jump or (r.ttl in elsewhere and own):
         return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
     says = f"TTL {nearest} → {r.ttl}"
     # a sender behind a load balancer or a SYN proxy has two TTLs of its own; one that is only known by such a SYN-ACK may
-    gear = known[-1] > _HOST_TTL and all(s.flags & TcpFlag.SYN for s in own)
+    gear = known[-1] > _HOST_TTL and (_only_syns(own) or not own)
     settled = known[-1] - known[0] < _JUMP and not gear
     if r.ttl in _FRESH and len(known) == 1 and own and known[0] not in _FRESH and not flow.duplicates:
         return [Sign(_STRONG, f"{says}: no router passed it on, as the sender's other packets were")]
     return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
+
+
+def _only_syns(own: Sequence[Segment]) -> bool:
+    return bool(own) and all(s.flags & TcpFlag.SYN for s in own)
 
 
 def _link_signs(r: Segment, flow: Flow, segments: Sequence[Segment]) -> list[Sign]:
@@ -312,6 +320,8 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
 def _option_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment]) -> list[Sign]:
     """No timestamps though both sides use them: normal for an answer without a socket (a bare RST), not for RST with ACK."""
     if not r.flags & TcpFlag.ACK or r.options & TcpOption.TIMESTAMPS:
+        return []
+    if _only_syns(own) and r.ttl < min(s.ttl for s in own):
         return []
     used = {s.from_client for s in segments if s.options & TcpOption.TIMESTAMPS and not s.flags & TcpFlag.RST}
     if len(used) == 2 and all(s.options & TcpOption.TIMESTAMPS for s in own):

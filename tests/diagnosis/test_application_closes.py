@@ -258,3 +258,82 @@ def test_answer_and_close_is_service(wire):
 def test_suite_that_http2_forbids(wire, suite, cause):
     complete(wire.connect(), alpn="h2", suite=suite).client(data(80)).server(data(60)).client(data(40)).close(True)
     assert judged(wire)[0] == cause
+
+
+# -- who had read what --------------------------------------------------------------------------------------------------------------
+
+
+def test_close_that_acknowledges_nothing_is_no_answer_to_the_hello(wire):
+    talk = wire.connect()
+    talk.packet(True, 24, hello(), 0.2)
+    talk.number[True] -= len(hello())
+    talk.close(False, wait=19, answered=False)
+    assert judged(wire) == ("lb-no-backend", "possible", "failed", "server")
+
+
+def test_close_long_before_the_hello(wire):
+    talk = wire.connect().close(False, wait=500, answered=False)
+    talk.packet(True, 24, hello(), 1_500)
+    (handshake,) = wire.read()
+    assert verdict(handshake) == ("lb-no-backend", "possible", "failed", "server")
+    assert "right after" not in handshake.finding.summary
+
+
+def test_late_close_is_not_called_an_answer(wire):
+    wire.connect().client(hello()).close(False, wait=3_000, answered=False)
+    (handshake,) = wire.read()
+    assert verdict(handshake) == ("server-fin-after-hello", "likely", "failed", "server")
+    assert "3 s after the ClientHello" in handshake.finding.summary
+
+
+def test_hello_that_the_client_did_not_finish(wire):
+    wire.connect().client(hello()[:60]).close(True, wait=4_000)
+    (handshake,) = wire.read()
+    assert verdict(handshake) == ("client-closed-mid-handshake", "likely", "failed", "client")
+    assert "in the middle of the ClientHello" in handshake.finding.summary
+
+
+def at_the_server(wire, answer):
+    """Captured beside the server: SYN-ACK at once, everything of the client half a second late."""
+    talk = Conversation(wire, rtt=0.1)
+    talk.packet(True, 2)
+    talk.packet(False, 18, wait=0.1)
+    talk.packet(True, 16, wait=500)
+    talk.client(hello(), acknowledged=True)
+    talk.packet(False, 24, answer, wait=1)
+    return talk
+
+
+def test_client_that_left_before_the_answer_reached_it_judged_nothing(wire):
+    first, _, _ = finished_flights()
+    talk = at_the_server(wire, first)
+    sent = talk.number[False]
+    talk.number[False] -= len(first)
+    talk.packet(True, 17, wait=500)
+    talk.number[False] = sent
+    assert judged(wire) == ("client-timeout", "likely", "failed", "client")
+
+
+def test_host_that_has_no_such_connection_refused_nothing(wire):
+    first, _, _ = finished_flights()
+    at_the_server(wire, first).reset(True, wait=500, ack=False)
+    assert judged(wire) == ("client-closed-mid-handshake", "possible", "failed", "unknown")
+
+
+def test_syn_ack_for_a_client_that_had_given_up(wire):
+    talk = Conversation(wire)
+    talk.packet(True, 2)
+    talk.number[True] -= 1
+    talk.packet(True, 2, wait=1_000)
+    talk.packet(False, 18, wait=1_000)
+    talk.packet(True, RST, wait=0.1)
+    assert judged(wire) == ("client-timeout", "likely", "failed", "client")
+
+
+def test_http2_server_speaks_first_also_to_a_client_that_refuses_its_certificate(wire):
+    first, key, last = finished_flights(alpn="h2")
+    talk = wire.connect().client(hello(alpn=("h2", "http/1.1"))).server(first)
+    talk.client(key)
+    talk.server(last + data(40))
+    talk.close(True)
+    assert judged(wire)[2] == "failed"

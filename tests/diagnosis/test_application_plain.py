@@ -181,3 +181,22 @@ def test_proxy_header_before_a_whole_handshake_is_no_cause(wire):
     first, second, third = finished_flights()
     wire.connect().client(HEADER).client(hello()).server(first).client(second).server(third).client(data()).server(data()).client(data())
     assert judged(wire)[::2] == (None, "completed")
+
+
+def test_echo_of_hello_and_alert(wire):
+    talk = wire.connect().client(hello()).server(hello())
+    talk.client(alert(10)).server(alert(10)).close(True)
+    assert judged(wire) == ("tls-on-plaintext-port", "certain", "failed", "server")
+
+
+def test_server_that_waits_for_more_and_speaks_with_others_in_the_clear(wire):
+    wire.connect(port=6379).client(hello()).close(True, wait=5_000)
+    wire.connect(port=6379).client(b"PING\r\n").server(b"+PONG\r\n").close(True)
+    found = {h.flow.stream: verdict(h) for h in wire.read()}
+    assert found[0] == ("tls-on-plaintext-port", "likely", "failed", "client")
+
+
+def test_tls_on_plain_port_whose_syn_was_not_captured(wire):
+    wire.connect(port=8443).client(hello()).server(b"HTTP/1.1 400 Bad Request\r\n\r\n").close(False)
+    del wire.packets[0]
+    assert judged(wire)[:2] == ("tls-on-plaintext-port", "certain")

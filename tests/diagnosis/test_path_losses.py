@@ -193,3 +193,24 @@ def test_a_client_that_repeats_itself_and_gives_up_heard_nothing():
     assert missing_side(h) is None
     assert verdict(judge(h)) == ("client-hello-unacked", "failed", "unknown")
     assert h.flow.first_seen == BEGIN
+
+
+def test_a_flight_whose_short_end_is_lost_too_is_no_matter_of_size():
+    talk = Talk().connect().greet()
+    talk.answer(length=1448)
+    first = talk.segments[-1]
+    talk.server(0.0001, "PA", 400)
+    talk.repeat(first, 0.3, 0.6, 1.2, 2.4)
+    talk.client(0.5, "FA", acknowledgment=1)
+    h = talk.handshake(stage="server-hello")
+    judge(h)
+    assert verdict(h)[0] != "pmtu-blackhole-server-flight"
+
+
+def test_a_finished_that_never_arrived_is_a_failure():
+    talk = Talk().connect().greet().answer()
+    talk.client(0.001)
+    finished = talk.client(0.001, "PA", 80)
+    talk.repeat(finished, 0.3, 0.6, 1.2, 2.4)
+    h = talk.handshake(stage="finished", client_finished_frame=finished.frame, outcome="unfinished")
+    assert shows_failure(h, talk.now, 10**10)

@@ -302,3 +302,55 @@ def test_a_reset_of_a_connection_without_anything_else():
     h.server(0, "R")
     handshake = h.handshake()
     assert judge_segments(handshake.segments, replace(handshake.flow)) != ()
+
+
+def test_no_router_passed_it_on():
+    talk = greeted(server_ttl=63)
+    talk.server(0.040)
+    talk.server(0.001, "RA", ttl=64, ip_id=0)
+    (reset,) = signs(talk)
+    assert reset.forged
+    assert "no router passed it on" in reset.says
+
+
+def test_copies_on_both_sides_of_a_router_show_every_ttl():
+    talk = greeted(server_ttl=63)
+    talk.server(0.040, duplicate=True)
+    talk.server(0.001, "RA", ttl=64, ip_id=0)
+    assert not any(reset.forged for reset in judge_segments(talk.handshake().segments, replace(talk.handshake().flow, duplicates=2)))
+
+
+@pytest.mark.parametrize("flags", ["R", "RA"])
+def test_reset_from_behind_a_syn_proxy_is_the_servers_own(flags):
+    talk = Talk(server_ttl=58).connect().greet()
+    talk.server(0.030, flags, ttl=56, ip_id=0, options=0, window=0)
+    assert not any(reset.forged for reset in signs(talk))
+
+
+def test_half_as_fast_as_the_path_is_only_weak():
+    talk = greeted()
+    talk.server(0.018, "RA", ip_id=0)
+    assert not any(reset.forged for reset in signs(talk))
+    other = greeted()
+    other.server(0.018, "RA", ttl=53, ip_id=0)
+    assert any(reset.forged for reset in signs(other))
+
+
+def test_what_lies_behind_the_reset_was_sent_before_it():
+    talk = greeted()
+    at = talk.server(0.040, "A", 0)
+    sent = talk.next[False]
+    talk.next[False] = sent + 700
+    talk.server(0.001, "RA")
+    for _ in range(3):
+        talk.server(0.002, "PA", 200, sequence=sent, retransmission=False)
+    assert at.sequence == sent
+    assert not any("went on" in reset.says for reset in signs(talk))
+
+
+def test_faster_than_the_path_with_the_servers_own_ttl_cannot_be_told():
+    talk = greeted()
+    talk.server(0.002, "R", ip_id=0, options=0, window=0)
+    h = talk.handshake()
+    judge(h)
+    assert (cause(h), h.finding.confidence, h.aborted_by) == ("server-rst-after-hello", "possible", "unknown")

@@ -22,7 +22,9 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import closed_before_reading
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import AT_ONCE, CloseEvent, close_text, first_close, round_seconds, silence
 from analyzer.diagnosis.rules.application._where import stopped_within_hello
@@ -34,8 +36,8 @@ class ClientTimeout(Rule):
     """A qualifier: the cause only where the server did answer, too late."""
 
     cause = "client-timeout"
-    stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
-    outcomes = frozenset({"failed"})
+    stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT) | {Stage.SYN}
+    outcomes = frozenset({"failed", "no-handshake"})
     explains = ("client-closed-mid-handshake",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -44,13 +46,20 @@ class ClientTimeout(Rule):
             return None
         if handshake.aborted_by == "middlebox":
             return None
-        late = handshake.server_hello_frame > close.frame
+        if handshake.stage == Stage.SYN:
+            return self._gone_before_connected(handshake, close)
+        answer = handshake.server_hello_frame
+        late = answer > close.frame or (answer > 0 and closed_before_reading(handshake, close.frame, answer))
         heard = [m for m in handshake.messages if not m.from_client and m.frame < close.frame]
         begin = max(handshake.client_hello_time, heard[-1].timestamp if heard else 0)
         waited = close.time - begin if late else silence(handshake, close.time)
         seconds = round_seconds(handshake, close.time)
-        if waited < AT_ONCE or not self._waits_for_server(handshake, late):
+        if not self._waits_for_server(handshake, late):
             return None
+        if waited < AT_ONCE:
+            if seconds is None or close.time - handshake.flow.syn_time < 0.9 * AT_ONCE:
+                return None
+            waited = close.time - handshake.flow.syn_time  # a time for all of it, from the SYN on
         where = words.server_text(handshake)
         evidence = [Evidence(None, f"{words.span_text(waited)} without progress"), close_text(close)]
         if seconds is not None:
@@ -59,6 +68,22 @@ class ClientTimeout(Rule):
             return self._late(handshake, close, waited, evidence)
         summary = f"The client gave up waiting for {where} after {words.span_text(waited)}."
         return self.found("possible", summary, evidence)
+
+    def _gone_before_connected(self, handshake: Handshake, close: CloseEvent) -> Finding | None:
+        """The SYN-ACK came to a host that waited for it no more, as its reset says."""
+        flow = handshake.flow
+        waited = flow.syn_ack_time - flow.syn_time
+        if not flow.syn_frame or not flow.syn_ack_frame or flow.ack_frame or close.time < flow.syn_ack_time or waited < 0.9 * AT_ONCE:
+            return None
+        if not is_orphan_reset(handshake, True):
+            return None
+        where = words.server_text(handshake)
+        evidence = [
+            Evidence(flow.syn_ack_frame, f"the SYN-ACK, {words.span_text(waited)} after the first of {words.count_text(flow.syns, 'SYN')}"),
+            Evidence(close.frame, "the client's host has no such connection any more"),
+        ]
+        summary = f"The client had given up on {where} when the SYN-ACK came, {words.span_text(waited)} after its first SYN."
+        return self.found("likely", summary, evidence, outcome="failed", aborted_by="client")
 
     def _waits_for_server(self, handshake: Handshake, late: bool) -> bool:
         """Whether it was the server's turn: after the client's hello or second flight, or in the middle of its own."""
@@ -70,6 +95,7 @@ class ClientTimeout(Rule):
 
     def _late(self, handshake: Handshake, close: CloseEvent, waited: int, evidence: list[Evidence]) -> Finding:
         after = handshake.server_hello_time - close.time
-        evidence.append(Evidence(handshake.server_hello_frame, f"the server's answer, {words.span_text(after)} after that"))
+        says = f"the server's answer, {words.span_text(after)} after that" if after > 0 else "the server's answer, on its way when it closed"
+        evidence.append(Evidence(handshake.server_hello_frame, says))
         summary = f"The client gave up on {words.server_text(handshake)} after {words.span_text(waited)}; the answer came too late."
         return self.found("possible" if handshake.flow.retransmissions else "likely", summary, evidence)

@@ -76,7 +76,12 @@ class RateLimitClose(Rule):
             evidence.append(Evidence(None, "other clients are still answered"))
         where = words.server_text(handshake)
         summary = f"{where} answered this client's first {len(before)} connections and closes the further ones: a limit."
-        return self.found("likely", summary, evidence, outcome="failed", aborted_by="server")
+        if not elsewhere:
+            summary = (
+                f"{where} answered this client's first {len(before)} connections and closes the further ones: a limit, or what it "
+                "needs for an answer has gone."
+            )
+        return self.found("likely" if elsewhere else "possible", summary, evidence, outcome="failed", aborted_by="server")
 
     def _was_shut_out(self, handshake: Handshake, context: Context) -> bool:
         alert = handshake.closing_alert

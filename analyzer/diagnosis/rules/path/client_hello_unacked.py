@@ -26,7 +26,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.losses import Delivery, deliveries
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -39,14 +39,16 @@ class ClientHelloUnacked(Rule):
     """A hello sent in vain: the general answer of this family."""
 
     cause = "client-hello-unacked"
-    stages = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO})
-    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    stages = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.CONNECTED})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "no-handshake"})
     explains = (*CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         sent, received = deliveries(handshake, context)
         if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox"):
             return None
+        if handshake.stage == Stage.CONNECTED:
+            return self._never_seen(handshake, sent)
         if (
             sent.acknowledged >= handshake.client_hello_end
             or not sent.outstanding
@@ -66,3 +68,18 @@ class ClientHelloUnacked(Rule):
         evidence += handshake.closing_evidence
         summary = f"The ClientHello never reached {words.server_text(handshake)}: it was sent {len(sent.tries)} times and not acknowledged."
         return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
+
+    def _never_seen(self, handshake: Handshake, sent: Delivery) -> Finding | None:
+        """Captured behind the place where it is lost: the client's FIN tells how much it had sent."""
+        flow = handshake.flow
+        if not flow.syn_frame or not flow.syn_ack_frame or not flow.client_fin_frame or flow.client_bytes or flow.one_way:
+            return None
+        lost = sent.vanished
+        if not lost or sent.acknowledged > 1:
+            return None
+        evidence = [
+            Evidence(flow.client_fin_frame, f"the client's FIN, behind {words.count_text(lost, 'byte')} that never came here"),
+            Evidence(None, "the server acknowledges none of them"),
+        ]
+        summary = f"What the client said to {words.server_text(handshake)}, a ClientHello most likely, was lost on the way here."
+        return self.found("possible", summary, evidence, outcome="failed", aborted_by="unknown")

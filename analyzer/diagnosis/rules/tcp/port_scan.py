@@ -30,6 +30,7 @@ _REAL = TcpOption.TIMESTAMPS | TcpOption.SACK_PERMITTED | TcpOption.WINDOW_SCALE
 _ZMAP = 54_321
 _MINUTE = 60 * 10**9
 _MANY, _SOME = 8, 4
+_PATIENT = 900_000_000
 
 
 class PortScan(Rule):
@@ -54,6 +55,7 @@ class PortScan(Rule):
             elif attempt.outcome == "no-handshake":
                 targets.add((attempt.server_address, attempt.server_port))
         half_open = bool(flow.syn_ack_frame and flow.client_rst_frame and not flow.ack_frame)
+        half_open = half_open and flow.syn_ack_time - flow.syn_time < _PATIENT  # else it is a client that had given up
         tool = _tool_of(syn)
         evidence = [Evidence(flow.syn_frame, f"the SYN {tool}" if tool else "the SYN")]
         if half_open:
