@@ -334,11 +334,13 @@ def _went_on(handshake: Handshake) -> bool:
     asked = handshake.client_certificate_requested
     if handshake.early_data_bytes and not asked and _answered_early(handshake):
         return True
-    for alert in handshake.alerts:
-        if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
-            return False
     server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
     client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
+    for alert in handshake.alerts:
+        if not alert.from_client and 0 < client_close < alert.frame and (not asked or _gave_ticket(handshake, alert)):
+            continue  # it complains of the close
+        if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
+            return False
     said_goodbye = refused = False
     sent = 0  # ns: when the client's Finished was
     for message in handshake.messages:
@@ -368,6 +370,11 @@ def _went_on(handshake: Handshake) -> bool:
     if server_close:
         return not asked and server_close == flow.server_fin_frame and _has_finished(handshake)
     return handshake.stage == Stage.ESTABLISHED
+
+
+def _gave_ticket(handshake: Handshake, alert: Alert) -> bool:
+    """Whether the server was content with the client before the alert: it sent a ticket."""
+    return any(m.kind == "new_session_ticket" and not m.from_client and m.frame < alert.frame for m in handshake.messages)
 
 
 def _has_finished(handshake: Handshake) -> bool:

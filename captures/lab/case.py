@@ -31,7 +31,7 @@ class Case:
     port: int = 443
     stream: int = 0  # which connection is judged; -1: the first that gets as far as the row says
     faults: tuple[dict[str, Any], ...] = ()  # on the way: see programs/box.py
-    firewall: tuple[tuple[str, ...], ...] = ()  # (role, iptables words...): the router forwards with its kernel
+    firewall: tuple[tuple[str, ...], ...] = ()  # (role, iptables words...): the router forwards with its kernel; see network.firewall
     middle: dict[str, Any] | None = None  # a box on the router: see programs/proxy.py
     network: dict[str, Any] = field(default_factory=dict)  # forward, offload, mtu_right, delay, hops, sysctl
     at: str = "client"  # where it is recorded: client, server, router

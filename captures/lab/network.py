@@ -141,8 +141,8 @@ class Network:
         self.run_in(self.names[role], "sysctl", "-qw", f"{key}={value}")
 
     def firewall(self, role: str, *rule: str) -> None:
-        """One iptables rule (without the word iptables) in the namespace of `role`."""
-        self.run_in(self.names[role], "iptables", *rule)
+        """One iptables rule (without the word iptables) in the namespace of `role`; one of `ip6tables` or `ip` says so."""
+        self.run_in(self.names[role], *(rule if rule[0] in ("ip", "ip6tables") else ("iptables", *rule)))
 
     # -- processes ------------------------------------------------------------------------------------------------
     def start(

@@ -132,7 +132,7 @@ def _number(text: str) -> int:
 def _rows(found: list[dict[str, list[str]]], server_port: int) -> list[Row]:
     rows: list[Row] = []
     for f in found:
-        if not f["tcp.stream"] or f["icmp.type"] or not f["tcp.flags"]:
+        if not f["tcp.stream"] or f["icmp.type"] or not f["tcp.flags"] or not f["tcp.len"]:
             continue  # what ICMP quotes is not a segment
         source = int(f["tcp.srcport"][0])
         alerts = list(

@@ -18,6 +18,7 @@ from .network import CLIENT, ROUTER_LEFT, SERVER, Network
 from .observe import Seen, observe
 from .pki import Pki
 from .stacks import PROGRAMS, Command, Lab, Options, Stack, all_stacks
+from .stacks.proxies import PROGRAM, PROXIES
 
 HERE = Path(__file__).resolve().parent
 CAPTURES = HERE.parent
@@ -51,13 +52,19 @@ class Recorder:
         self.target = target
         self.pki = Pki(self.base / "pki")
         if target.is_dir():
-            (target / "trust.pem").write_bytes(self.pki.ca("root").read_bytes())
+            trust, root = target / "trust.pem", self.pki.ca("root").read_bytes()
+            known = trust.read_bytes() if trust.exists() else b""
+            if root.strip() not in known:  # what was recorded with another laboratory's root stays
+                trust.write_bytes(known + root)
 
     def missing(self, case: Case) -> list[str]:
         stacks = all_stacks()
         if case.made_from:
             return []
         need = [n for s in (case.client, case.server) if s in stacks for n in stacks[s].missing()]
+        kind = (case.middle or {}).get("kind")
+        if kind in PROXIES and not shutil.which(PROGRAM.get(kind, kind)):
+            need.append(kind)
         return need + [n for n in ("tcpdump", "tshark", "ip", "ethtool") if not shutil.which(n)]
 
     def record(self, case: Case) -> Path:
@@ -131,33 +138,30 @@ class Recorder:
         m = dict(case.middle or {})
         lab = self._lab(work, "middle", case)
         port = m.pop("port", 8443)
+        if m["kind"] in PROXIES:
+            command = PROXIES[m["kind"]](lab, port, m.get("lines", []))
+            process = net.start("router", command.argv, env=command.env, output=work / "middle.out", cwd=lab.work)
+            net.wait_listening(process, port)
+            time.sleep(0.3)
+            self._redirect(net, case, port)
+            return
         argv = [sys.executable, str(PROGRAMS / "proxy.py"), m.pop("kind"), "--port", str(port), "--to", m.pop("to", f"{SERVER}:443")]
         leaf = m.pop("cert", None)
         if leaf:
             argv += ["--cert", str(self.pki.leaf(leaf).chain), "--key", str(self.pki.leaf(leaf).key), "--keylog", str(lab.keylog)]
-        explicit = m.pop("explicit", False)
+        m.pop("explicit", None)
         for key, value in m.items():
             argv += [f"--{key}", str(value)]
         process = net.start("router", argv, output=work / "middle.out")
         net.wait_listening(process, port)
-        if not explicit:
-            rule = (
-                "-t",
-                "nat",
-                "-A",
-                "PREROUTING",
-                "-i",
-                "left",
-                "-p",
-                "tcp",
-                "--dport",
-                str(case.port),
-                "-j",
-                "REDIRECT",
-                "--to-ports",
-                str(port),
-            )
-            net.firewall("router", *rule)
+        self._redirect(net, case, port)
+
+    @staticmethod
+    def _redirect(net: Network, case: Case, port: int) -> None:
+        """Lead what is meant for the server to the box in the middle, unless the client knows of it."""
+        if not (case.middle or {}).get("explicit"):
+            rule = "-t nat -A PREROUTING -i left -p tcp --dport".split()
+            net.firewall("router", *rule, str(case.port), "-j", "REDIRECT", "--to-ports", str(port))
 
     @staticmethod
     def _start(net: Network, role: str, command: Command, output: Path) -> subprocess.Popen[bytes]:

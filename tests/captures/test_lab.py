@@ -71,6 +71,8 @@ def connections(found: list[bytes]) -> int:
         kind, at = frame[12:14], 14
         while kind in (b"\x81\x00", b"\x88\xa8"):
             kind, at = frame[at + 2 : at + 4], at + 4
+        if frame[:4] in (b"\x08\x00\x00\x00", b"\x86\xdd\x00\x00"):  # cooked: recorded on all interfaces
+            kind, at = frame[:2], 20
         if kind == b"\x08\x00" and frame[at + 9 : at + 10] == b"\x06":
             head = (frame[at] & 15) * 4
             a, b = frame[at + 12 : at + 16], frame[at + 16 : at + 20]
