@@ -22,13 +22,15 @@ PLACEHOLDERS = (
     "name",  # the name asked for, else NAME
     "address",  # the server's address
     "port",  # the server's port
-    "connect",  # address:port, IPv6 in brackets
-    "name_connect",  # host:port
+    "connect",  # address:port, IPv6 in brackets; behind a proxy what it was asked for, and s_client's option for it
+    "name_connect",  # host:port; behind a proxy what it was asked for
+    "proxy",  # address:port of the proxy, or of the server where there is none
+    "target",  # host:port that a proxy was asked for, else HOST:443
     "servername",  # -servername name, or -noservername
     "starttls",  # -starttls smtp and the like, or nothing
     "version_flag",  # -tls1_2 ...: version the server chose, else the best the client offered
     "curl_version",  # --tlsv1.2 --tls-max 1.2 ...: the same for curl
-    "resolve",  # --resolve name:port:address
+    "resolve",  # --resolve name:port:address; behind a proxy -x and its address
     "cipher_flag",  # -cipher A:B -ciphersuites C: what the client offered, as OpenSSL spells it
     "groups_flag",  # -groups X25519:P-256: what the client offered
     "sigalgs_flag",  # -sigalgs A:B: what the client offered
@@ -58,6 +60,12 @@ _STARTTLS = {
 }
 
 
+_TUNNELS = {"http-connect": "http", "socks5": "socks5h", "socks4": "socks4a"}
+"""By the way into them: the scheme by which curl is told of a proxy."""
+_CLIENTS = {"psql": "postgresql"}
+"""Programs that speak one protocol, by its dialogue: no help with any other."""
+
+
 def is_plain_host_name(name: str) -> bool:
     """Whether a name may stand in a command as it is: letters, digits, hyphens, underscores and dots only (RFC 952, 1123)."""
     return _HOST_NAME.match(name) is not None
@@ -73,7 +81,8 @@ def _told(handshake: Handshake) -> tuple[Any, ...]:
     flow, hello = handshake.flow, handshake.client_hello
     version = handshake.selected_version or (hello.max_version if hello is not None else 0)
     via = handshake.dialogue.via if handshake.dialogue is not None else ""
-    ends = flow.server_address, flow.server_port, flow.client_address, version, via
+    target = (handshake.dialogue.target or "") if handshake.dialogue is not None else ""
+    ends = flow.server_address, flow.server_port, flow.client_address, version, via, target
     if hello is None:
         return *ends, None, None
     offer = hello.cipher_suites, hello.max_version, hello.named_groups, hello.signature_schemes, hello.alpn
@@ -82,7 +91,7 @@ def _told(handshake: Handshake) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=256)
 def _values_of(
-    server: str, server_port: int, client: str, version: int, via: str, name: str | None, offer: tuple[Any, ...] | None
+    server: str, server_port: int, client: str, version: int, via: str, target: str, name: str | None, offer: tuple[Any, ...] | None
 ) -> dict[str, str]:
     plain = name if name and is_plain_host_name(name) else None
     address = server if _ADDRESS.match(server) else "ADDRESS"
@@ -91,7 +100,7 @@ def _values_of(
     host = plain or ("NAME" if name else address)
     if version >> 8 in (0x7F, 0xFB):
         version = 0x0304
-    return {
+    values = {
         "host": host,
         "name": plain or "NAME",
         "address": address,
@@ -105,7 +114,23 @@ def _values_of(
         "resolve": f"--resolve {plain}:{port}:{bracketed}" if plain else "",
         **(_flags_of(*offer) if offer is not None else dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")),
         "client": client if _ADDRESS.match(client) else "CLIENT",
+        "proxy": f"{bracketed}:{port}",
+        "target": "HOST:443",
     }
+    if via in _TUNNELS:
+        asked = _plain_target(target)
+        values["target"] = asked
+        values["name_connect"], values["resolve"] = asked, f"-x {_TUNNELS[via]}://{bracketed}:{port}"
+        values["connect"] = f"{asked} -proxy {bracketed}:{port}" if via == "http-connect" else asked
+    return values
+
+
+def _plain_target(target: str) -> str:
+    """Host and port that a proxy was asked for, where they may stand in a command."""
+    host, colon, port = target.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    plain = is_plain_host_name(host) or (host != bare and _ADDRESS.match(bare) is not None)
+    return target if colon and plain and port.isascii() and port.isdigit() and len(port) < 6 else "HOST:443"
 
 
 @lru_cache(maxsize=256)
@@ -151,7 +176,9 @@ def fill_commands(templates: Iterable[str], handshake: Handshake, extra: dict[st
 def _fill(templates: tuple[str, ...], told: tuple[Any, ...]) -> tuple[str, ...]:
     """The commands of all handshakes of which the same is told; the stream's number is put in last."""
     values = {**_values_of(*told), "stream": _STREAM}
-    return tuple(_filled(template, values) for template in templates)
+    via = told[4]
+    fitting = [template for template in templates if not via or _CLIENTS.get(template.split(" ", 1)[0], via) == via]
+    return tuple(_filled(template, values) for template in fitting)
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

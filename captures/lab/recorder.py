@@ -160,7 +160,7 @@ class Recorder:
     def _redirect(net: Network, case: Case, port: int) -> None:
         """Lead what is meant for the server to the box in the middle, unless the client knows of it."""
         if not (case.middle or {}).get("explicit"):
-            rule = "-t nat -A PREROUTING -i left -p tcp --dport".split()
+            rule = ["-t", "nat", "-A", "PREROUTING", "-i", "left", "-p", "tcp", "--dport"]
             net.firewall("router", *rule, str(case.port), "-j", "REDIRECT", "--to-ports", str(port))
 
     @staticmethod

@@ -67,3 +67,31 @@ def test_good_values_are_filled_in():
 def test_without_a_name_the_command_says_so():
     assert command_values(_handshake(None))["servername"] == "-noservername"
     assert command_values(_handshake(None))["host"] == "192.0.2.1"
+
+
+@pytest.mark.parametrize("via", ["http-connect", "socks5", "socks4"])
+@pytest.mark.parametrize("name", [name + port for name in HOSTILE if name for port in ("", ":443", ":", ":$(x)")])
+def test_hostile_target_of_a_tunnel_leaves_no_trace(via, name):
+    templates = _templates()
+    tunnelled = _handshake("plain.example", via=via)
+    tunnelled.dialogue.target = name
+    nowhere = _handshake("plain.example", via=via)
+    nowhere.dialogue.target = None
+    assert fill_commands(templates, tunnelled) == fill_commands(templates, nowhere)
+
+
+def test_behind_a_proxy_commands_go_through_it():
+    handshake = _handshake("inner.example", address="192.0.2.7", via="http-connect")
+    handshake.dialogue.target = "inner.example:8443"
+    filled = fill_commands(["openssl s_client -connect {connect} {servername}", "curl -v {resolve} https://{name_connect}/"], handshake)
+    assert filled == [
+        "openssl s_client -connect inner.example:8443 -proxy 192.0.2.7:443 -servername inner.example",
+        "curl -v -x http://192.0.2.7:443 https://inner.example:8443/",
+    ]
+
+
+def test_a_program_of_another_protocol_is_no_help():
+    psql = ['psql "host={address}"', "openssl s_client -connect {connect} {starttls}"]
+    assert len(fill_commands(psql, _handshake(None, via="smtp-starttls"))) == 1
+    assert len(fill_commands(psql, _handshake(None, via="postgresql"))) == 2
+    assert len(fill_commands(psql, _handshake(None))) == 2

@@ -66,6 +66,7 @@ def altered(rng: random.Random) -> Iterator[tuple[Handshake, Context]]:
     for handshake, context in completed():
         for _ in range(12):
             copied = copy.copy(handshake)
+            copied.alike = 0  # altered, it is like no other
             copied.flow, copied.messages = copy.copy(handshake.flow), list(handshake.messages)
             for _ in range(rng.randint(1, 3)):
                 if rng.random() < 0.5:

@@ -27,7 +27,7 @@ class Length:
 
     def take(self, frame: bytes, now: float) -> list[tuple[float, bytes]]:
         c, chance = self.config, self.dice.random
-        tcp = frame[12:14] == b"\x08\x00" and frame[23] == 6 or frame[12:14] == b"\x86\xdd" and frame[20] == 6
+        tcp = (frame[12:14] == b"\x08\x00" and frame[23] == 6) or (frame[12:14] == b"\x86\xdd" and frame[20] == 6)
         if tcp and chance() < c.get("loss", 0):
             return []
         if c.get("rate"):

@@ -77,7 +77,14 @@ def vsftpd(o: Options, lab: Lab) -> Command:
 
 def mariadb(o: Options, lab: Lab) -> Command:
     data = _own(lab, "mariadb", "mysql")
-    made = ["mariadb-install-db", "--no-defaults", f"--datadir={data}/d", "--user=mysql", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    made = [
+        "mariadb-install-db",
+        "--no-defaults",
+        f"--datadir={data}/d",
+        "--user=mysql",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
     subprocess.run(made, check=True, capture_output=True)
     argv = ["mariadbd", "--no-defaults", f"--datadir={data}/d", "--user=mysql", f"--port={lab.port}", "--bind-address=0.0.0.0",
             f"--socket={data}/s", "--innodb-buffer-pool-size=16M", "--skip-name-resolve"]  # fmt: skip
@@ -153,7 +160,14 @@ stream {{ {" ".join(o.lines or [])} server {{ listen {lab.port}; {" ".join(o.rul
 
 def several(o: Options, lab: Lab) -> Command:
     """Scripted clients at the same time, each on a connection of its own."""
-    argv = [sys.executable, str(PROGRAMS / "several.py"), str(lab.port), o.address or lab.address, str(lab.pki.ca("root")), str(o.count or 4)]
+    argv = [
+        sys.executable,
+        str(PROGRAMS / "several.py"),
+        str(lab.port),
+        o.address or lab.address,
+        str(lab.pki.ca("root")),
+        str(o.count or 4),
+    ]
     return Command([*argv, str(o.pause or 0), str(o.stay or 1)], patience=12)
 
 

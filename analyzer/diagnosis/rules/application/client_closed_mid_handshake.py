@@ -2,7 +2,8 @@
 
 Seen:
     FIN, RST or close_notify of the client's own, in the middle of the handshake, with no alert that says why and without the
-    silence of a timeout. Where it stopped is in the evidence.
+    silence of a timeout. Where it stopped is in the evidence. Or (only possible) a reset without ACK and no FIN before it: the client's
+    host has no such connection any more, and something else had ended it there.
 
 Means:
     The client, or the person in front of it, did not want to go on: a program ended, a page was left, a port was only
@@ -59,7 +60,7 @@ class ClientClosedMidHandshake(Rule):
         says = "a reset without ACK and no FIN before it: the client's host has no such connection any more"
         evidence = [*handshake.closing_evidence[:2], Evidence(handshake.flow.client_rst_frame, says), Evidence(None, f"it stopped {where}")]
         summary = (
-            f"The client's host no longer knew the connection to {words.server_text(handshake)}, {where}: a device on the path had reset it "
-            "there, or a translator between forgot it."
+            f"The client's host no longer knew the connection to {words.server_text(handshake)}, {where}: a device on the path had reset "
+            "it there, or a translator between forgot it."
         )
         return self.found("possible", summary, evidence, aborted_by="unknown")

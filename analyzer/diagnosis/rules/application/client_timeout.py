@@ -2,7 +2,8 @@
 
 Seen:
     FIN or RST by the client, without an alert, after a second or more without progress by the server; most often a round
-    number of seconds after it connected, sent its ClientHello or heard the last byte.
+    number of seconds after it connected, sent its ClientHello or heard the last byte. Or an answer, or even the SYN-ACK, that
+    comes to a client that has gone, which its reset shows; captured at the server a FIN that acknowledges nothing of the answer.
 
 Means:
     The client's own timer ran out: it says when the attempt ended, and seldom why. What the server did not do in that
@@ -95,7 +96,9 @@ class ClientTimeout(Rule):
 
     def _late(self, handshake: Handshake, close: CloseEvent, waited: int, evidence: list[Evidence]) -> Finding:
         after = handshake.server_hello_time - close.time
-        says = f"the server's answer, {words.span_text(after)} after that" if after > 0 else "the server's answer, on its way when it closed"
+        says = (
+            f"the server's answer, {words.span_text(after)} after that" if after > 0 else "the server's answer, on its way when it closed"
+        )
         evidence.append(Evidence(handshake.server_hello_frame, says))
         summary = f"The client gave up on {words.server_text(handshake)} after {words.span_text(waited)}; the answer came too late."
         return self.found("possible" if handshake.flow.retransmissions else "likely", summary, evidence)

@@ -2,12 +2,14 @@ r"""A load balancer took the connection and has no server behind it.
 
 Seen:
     The connection is accepted and closed at once, before or right after the ClientHello, for every client and every name,
-    after the same short time; or a close exactly three seconds after it (HAProxy tries a dead server four times, a second
-    apart: only mentioned); or, where the balancer ends TLS, a whole handshake and a close in place of any answer.
+    after the same short time; or a FIN that acknowledges not a byte of the ClientHello; or a close exactly three seconds after it
+    (HAProxy tries a dead server four times, a second apart: only mentioned); or, where the balancer ends TLS, a whole handshake and a
+    close in place of any answer.
 
 Means:
     What answers the SYN is not the server: a TCP balancer or proxy accepts first and looks for a target afterwards. All
-    targets are down, unhealthy, or not configured (a Kubernetes Service without endpoints).
+    targets are down, unhealthy, or not configured (a Kubernetes Service without endpoints). Who closes unheard may as well have
+    a rule against the client: HAProxy tcp-request connection reject, nginx stream deny, a limit.
 
 Remedy:
     Bring targets back, or correct the health check that took them out.

@@ -15,8 +15,8 @@ Remedy:
     5xx: name resolution and routes of the proxy; or reach the host directly (NO_PROXY).
 
 Confirm:
-    $ curl -v -x http://{connect} https://HOST/
-    $ openssl s_client -proxy {connect} -connect HOST:443 </dev/null
+    $ curl -v -x http://{proxy} https://{target}/
+    $ openssl s_client -proxy {proxy} -connect {target} </dev/null
 """
 
 from __future__ import annotations

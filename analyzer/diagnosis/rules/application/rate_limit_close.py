@@ -5,7 +5,8 @@ Seen:
     internal_error (80), with the same ClientHello, and none is answered after that within a minute.
 
 Means:
-    A limit for each address, or a web application firewall, that shuts out who comes too often.
+    A limit for each address, or a web application firewall, that shuts out who comes too often. Where nobody else was served meanwhile
+    it may as well be that the server behind a balancer has gone.
 
 Remedy:
     Raise the limit for that client, let it keep connections open, or spread it over addresses.

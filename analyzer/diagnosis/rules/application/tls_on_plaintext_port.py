@@ -2,6 +2,7 @@ r"""TLS was sent to a port that does not speak it.
 
 Seen:
     The answer to the ClientHello is plain text or another protocol: "HTTP/1.1 400", an SSH banner, a Redis error, the ClientHello itself.
+    Or there is none, of a server that speaks with other clients in the clear (Redis waits for the end of a line).
     Clients then say "wrong version number", "first record does not look like a TLS handshake" or "packet length too long"; BoringSSL
     sends protocol_version, GnuTLS and Java unexpected_message, NSS and wolfSSL record_overflow, rustls decode_error, others nothing.
 

@@ -2,7 +2,8 @@
 
 Seen:
     TCP is connected, the client sends its ClientHello again and again with growing pauses, and no acknowledgment covers it.
-    Nothing else of the connection says why.
+    Nothing else of the connection says why. Captured behind the place where it is lost: only the client's FIN, whose number says that
+    bytes came before it.
 
 Means:
     Something on the way drops it, though it let the SYN pass: a filter that looks into the first data, a firewall that has lost the

@@ -2,7 +2,8 @@
 
 Seen:
     Packets of both directions or of different sizes are lost and sent again, and arrive in the end; the handshake moves on, slowly,
-    until the client closes after a few seconds without an alert.
+    until the client closes after a few seconds without an alert. Or (only possible) a whole flight of one side is sent again and again
+    and nothing of it, long or short, ever acknowledged.
 
 Means:
     The network loses packets: a full link, a bad radio, a broken cable or optic, a policer. Each loss costs at least 0.2 s, the loss

@@ -1,9 +1,9 @@
 """A device on the path reset the connection in the name of one end.
 
 Seen:
-    An RST that its sender did not send: another TTL than all its other packets, sooner than it could have answered, numbers that fit
-    neither stream, several in steps, or packets of the same host that go on after it as if nothing had been. Never one of these
-    weak signs alone.
+    An RST that its sender did not send: another TTL than all its other packets, above all one that no router has counted down; sooner
+    than it could have answered, numbers that fit neither stream, several in steps, or packets of the same host that go on after it as
+    if nothing had been. Never one of these weak signs alone.
 
 Means:
     An intrusion prevention system, a next-generation firewall ("reset both"), a provider's filter or a load balancer that has forgotten

@@ -56,6 +56,8 @@ class TcpSynRefused(Rule):
         if took:
             evidence.append(Evidence(None, f"the same server took {words.count_text(took, 'other connection')}"))
         summary = f"{words.server_text(handshake)} refused the connection: nobody listens there, or a firewall rejects it."
+        if took:
+            summary = f"{words.server_text(handshake)} refused this connection and took others: it was stopped, or a firewall or a limit rejects it."
         return self.found(
             "certain" if own else "likely", summary, evidence, outcome="failed", aborted_by="server", reset_class=reset_class(handshake)
         )
