@@ -62,11 +62,14 @@ def find_departure(handshake: Handshake) -> Departure | None:
     if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else _PREFACE if handshake.alpn == "h2" else 0):
         return None
     done = handshake.client_finished_frame
-    goodbye = False
+    goodbye = past = False
     for message in handshake.messages:
         if message.kind == "heartbeat":
             return None  # it stayed for something else
-        if not message.from_client or message.frame < done:
+        if not message.from_client:
+            continue
+        past = past or message.frame == done  # what comes after it in the stream may have overtaken it on the way
+        if message.frame < done and not past:
             continue
         if message.kind == "alert" or is_alert_sized(message):
             goodbye = True

@@ -55,9 +55,10 @@ class TcpSynRefused(Rule):
         took = context.server(handshake).connects
         if took:
             evidence.append(Evidence(None, f"the same server took {words.count_text(took, 'other connection')}"))
-        summary = f"{words.server_text(handshake)} refused the connection: nobody listens there, or a firewall rejects it."
+        where = words.server_text(handshake)
+        summary = f"{where} refused the connection: nobody listens there, or a firewall rejects it."
         if took:
-            summary = f"{words.server_text(handshake)} refused this connection and took others: it was stopped, or a firewall or a limit rejects it."
+            summary = f"{where} refused this connection and took others: it was stopped, or a firewall or a limit rejects it."
         return self.found(
             "certain" if own else "likely", summary, evidence, outcome="failed", aborted_by="server", reset_class=reset_class(handshake)
         )
