@@ -337,7 +337,8 @@ def _went_on(handshake: Handshake) -> bool:
     server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
     client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
     for alert in handshake.alerts:
-        if not alert.from_client and 0 < client_close < alert.frame and (not asked or _gave_ticket(handshake, alert)):
+        other_closed = server_close if alert.from_client else client_close
+        if 0 < other_closed < alert.frame and (alert.from_client or not asked or _gave_ticket(handshake, alert)):
             continue  # it complains of the close
         if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
             return False
