@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.refusals import VAGUE_ALERTS
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Confidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -38,7 +39,7 @@ class ClientCertBadPurpose(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = server_refusal(handshake)
-        if refusal is None or (refusal.how == "alert" and refusal.description not in _FITTING):
+        if refusal is None or (refusal.how == "alert" and refusal.description not in _FITTING | VAGUE_ALERTS):
             return None
         faults = client_faults(handshake)
         fault = next((fault for fault in faults if fault.cause == self.cause), None)
@@ -49,7 +50,7 @@ class ClientCertBadPurpose(Rule):
             summary = f"The client's certificate is not made for clients, says the server: {refused_text(handshake, refusal)}."
             return self.found("likely" if not handshake.client_certificates else "possible", summary, evidence)
         confidence: Confidence = "likely"
-        if refusal.description == _UNSUPPORTED or (refusal.how == "alert" and len(faults) == 1):
+        if refusal.description == _UNSUPPORTED or (refusal.description in _FITTING and len(faults) == 1):
             confidence = "certain"
         evidence = [sent_evidence(handshake, fault.says), *refusal.evidence]
         return self.found(confidence, f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)

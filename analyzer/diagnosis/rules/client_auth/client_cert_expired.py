@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.refusals import VAGUE_ALERTS
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -53,6 +54,9 @@ class ClientCertExpired(Rule):
         evidence = [sent_evidence(handshake, fault.says), *refusal.evidence]
         if refusal.how == "alert":
             finding = self.found("certain", f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)
+            if refusal.description in VAGUE_ALERTS:
+                finding.confidence = "likely"
+                return finding
             if refusal.description not in _FITTING:
                 finding.kind, finding.confidence = "also", "possible"
             return finding
