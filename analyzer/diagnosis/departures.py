@@ -3,7 +3,7 @@
 Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks,
 monitors and probes, whose handshakes are complete in every sense, with and without goodbye (close_notify). What tells
 them apart: who offers HTTP and then sends no request found something wrong, and so did a stack known to judge afterwards
-(Node) that breaks off without goodbye. OpenSSL judges inside the handshake, whatever its program offers: of its programs
+(Node, programs on GnuTLS such as wget) that breaks off without goodbye. OpenSSL judges inside the handshake, whatever its program offers: of its programs
 only those count that are known to look again (curl at the name, the pin and the stapled answer).
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from analyzer.diagnosis.closing import has_holes, is_alert_sized
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import quiet_before_close
-from analyzer.diagnosis.refusals import Refusal, is_openssl
+from analyzer.diagnosis.refusals import Refusal, is_gnutls, is_openssl
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -83,7 +83,7 @@ def find_departure(handshake: Handshake) -> Departure | None:
 
 
 def _judges_late(hello: ClientHello, goodbye: bool) -> bool:
-    if not goodbye and _is_node(hello):
+    if not goodbye and (_is_node(hello) or (is_gnutls(hello) and bool(hello.server_name))):
         return True
     if not any(name.startswith(("h2", "http/")) for name in hello.alpn):
         return False

@@ -14,7 +14,18 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello
 
-__all__ = ["CERTIFICATE_ALERTS", "FITTING_ALERTS", "OWN_ALERTS", "Refusal", "is_openssl", "refusal_by_client", "refusal_by_server"]
+__all__ = [
+    "CERTIFICATE_ALERTS",
+    "FITTING_ALERTS",
+    "OWN_ALERTS",
+    "VAGUE_ALERTS",
+    "Refusal",
+    "is_gnutls",
+    "is_openssl",
+    "judges_halfway",
+    "refusal_by_client",
+    "refusal_by_server",
+]
 
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 113, 114})
 """Alerts that speak of a certificate or its signature (RFC 8446 section 6.2; 41 and 114 are older)."""
@@ -61,6 +72,17 @@ OWN_ALERTS: dict[str, frozenset[int]] = {
 """By cause: alerts that name it, or nothing else that a chain can show."""
 
 
+VAGUE_ALERTS = frozenset({40, 80})
+"""Alerts for whatever has no better one: they fit every fault, and prove none."""
+
+
+_GNUTLS_SCHEMES = (0x0401, 0x0809, 0x0804)
+_S2N_SCHEMES = (0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806)
+_BUN_SUITES = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xC027)
+_TLS13_SUITES = 0x13
+_SCSV = 0x00FF
+
+
 class Refusal(NamedTuple):
     """One side's refusal of the other's flight."""
 
@@ -77,6 +99,26 @@ def is_openssl(hello: ClientHello | None) -> bool:
     OpenSSL names an unknown issuer by unknown_ca (48) and by nothing else.
     """
     return hello is not None and hello.ec_point_formats == (0, 1, 2) and hello.encrypt_then_mac
+
+
+def is_gnutls(hello: ClientHello | None) -> bool:
+    """Whether a hello is one of GnuTLS's: it alone puts the PSS scheme for PSS keys second of all.
+
+    Its programs verify in the handshake (gnutls-cli), or when it is done (wget).
+    """
+    return hello is not None and hello.signature_schemes[:3] == _GNUTLS_SCHEMES
+
+
+def judges_halfway(hello: ClientHello | None) -> bool:
+    """Whether a hello is of a stack that, below TLS 1.3 too, judges right after the server's flight and leaves without an alert.
+
+    Node's list of suites on BoringSSL (Bun, Electron), which has no finite-field Diffie-Hellman; and s2n, which closes
+    after 10 to 30 seconds, for nobody to time what it did.
+    """
+    if hello is None:
+        return False
+    older = tuple(suite for suite in hello.cipher_suites if suite >> 8 != _TLS13_SUITES)
+    return older[: len(_BUN_SUITES)] == _BUN_SUITES or (_SCSV in older and hello.signature_schemes[: len(_S2N_SCHEMES)] == _S2N_SCHEMES)
 
 
 def refusal_by_client(handshake: Handshake) -> Refusal | None:

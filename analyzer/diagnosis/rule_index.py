@@ -84,7 +84,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int]] = {
     "alpn-mismatch": ("negotiation", "cause", 0x0fe0, "f", 0x00000, -0x1),
     "bad-record-mac": ("negotiation", "cause", 0x1f64, "fn", 0x00000, -0x1),
     "cert-compression-failure": ("negotiation", "cause", 0x0e00, "fnu", 0x00000, -0x1),
-    "cert-key-type-mismatch": ("negotiation", "cause", 0x0160, "f", 0x00000, -0x1),
+    "cert-key-type-mismatch": ("negotiation", "cause", 0x0360, "f", 0x00000, -0x1),
     "client-version-too-new": ("negotiation", "cause", 0x1fff, "f", 0x00000, -0x1),
     "client-version-too-old": ("negotiation", "cause", 0x1fff, "f", 0x00000, -0x1),
     "decode-error": ("negotiation", "cause", 0x1f64, "fn", 0x00000, -0x1),
@@ -332,7 +332,7 @@ EXPLAINS: dict[str, str] = {
         "internal-error cert-malformed ",
     "cert-key-type-mismatch":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-hello-no-answer "
-        "internal-error insufficient-security ",
+        "internal-error insufficient-security no-common-sigalg ",
     "client-version-too-new":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-hello-no-answer "
         "internal-error insufficient-security client-closed-mid-handshake server-closed-mid-handshake illegal-parameter ",

@@ -13,7 +13,7 @@ from analyzer.diagnosis.chain import ChainJudgement, Problem
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.departures import AT_ONCE, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
-from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, Refusal, is_openssl, refusal_by_client
+from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, VAGUE_ALERTS, Refusal, is_openssl, judges_halfway, refusal_by_client
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Handshake
 
@@ -86,8 +86,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
             return [(problem, "possible", False) for problem in hard]
         if refusal.how == "goodbye" and not hard:
             return []
-        # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first
+        # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first, but for a few
         halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
+        halfway = halfway and not judges_halfway(handshake.client_hello)
         ranked = hard or [problem for problem in problems if problem.cause in TRUST and not halfway]
         return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
     description = refusal.description
@@ -115,6 +116,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
             )
             for problem in hard
         ]
+    if description in VAGUE_ALERTS and handshake.resumption is None:
+        # what a check of the program's own refuses has no alert of its own: Erlang says 40 of a name, OpenSSL 40 or 80
+        return [(problem, "likely" if len(hard) == 1 else "possible", True) for problem in hard]
     soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
     if is_openssl(handshake.client_hello):
         soft = [problem for problem in soft if problem.cause not in TRUST]

@@ -23,8 +23,9 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.departures import AT_ONCE, departure_of
-from analyzer.diagnosis.evidence import quiet_before_close
+from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.oddities import Oddity
+from analyzer.diagnosis.refusals import judges_halfway
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
@@ -56,7 +57,9 @@ class ClientSilentReject(Rule):
             return finding
         if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):
             return None
-        if quiet_before_close(handshake) > AT_ONCE or not handshake.is_tls13:
+        if quiet_before_close(handshake) > AT_ONCE:
+            return None
+        if not handshake.is_tls13 and not judges_halfway(handshake.client_hello):
             return None  # in TLS 1.2 those who judge on their own finish the handshake first
         summary = f"The client closed without a word right after the flight of {where}: most likely it refused the certificate."
         return self.found("likely", summary, refusal.evidence)
@@ -64,4 +67,6 @@ class ClientSilentReject(Rule):
 
 def _flight_is_whole(handshake: Handshake) -> bool:
     """Whether the client had all it needed to judge."""
-    return handshake.server_finished_frame > 0
+    if handshake.is_tls13:
+        return handshake.server_finished_frame > 0
+    return first_message(handshake, "server_hello_done", False) is not None

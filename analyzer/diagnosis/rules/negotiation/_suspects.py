@@ -411,8 +411,8 @@ _JUDGES: tuple[Callable[[ClientHello, Neighbours], Suspect | None], ...] = (
 _LEAST: dict[int | None, int] = {40: 1, 10: 60, 71: 40, 80: 70, None: 78}
 """Alerts that leave the cause open, and the least weight to name one: the vaguer the answer, the more."""
 
-_LEAST_OF: dict[tuple[int | None, str], int] = {(80, "sni-missing"): 30}
-"""Go says internal_error for a name it has no certificate for, and for none."""
+_LEAST_OF: dict[tuple[int | None, str], int] = {(80, "sni-missing"): 30, (None, "client-version-too-old"): 58}
+"""Go says internal_error for a name it has no certificate for, and for none. TLS 1.1 and older hardly a server takes today."""
 
 _ALLOWED: dict[int | None, frozenset[str]] = {
     10: frozenset({"no-common-group"}),
@@ -421,8 +421,8 @@ _ALLOWED: dict[int | None, frozenset[str]] = {
     ),
     80: frozenset({"sni-missing", "sni-unrecognized", "ticket-rejected"}),
     None: frozenset(
-        {"client-version-too-old", "client-version-too-new", "no-common-cipher", "no-common-group", "cert-key-type-mismatch",
-         "sni-missing", "sni-unrecognized"}
+        {"client-version-too-old", "client-version-too-new", "no-common-cipher", "no-common-group", "no-common-sigalg",
+         "cert-key-type-mismatch", "sni-missing", "sni-unrecognized"}
     ),
 }  # fmt: skip
-"""Causes for which stacks were seen to answer so (Schannel resets, mbedTLS 3 closes on groups, Go says 80 for a name)."""
+"""Causes for which stacks were seen to answer so (Schannel resets, gRPC closes and never sends its alert, Go says 80 for a name)."""

@@ -22,12 +22,41 @@ Confirm:
 
 from __future__ import annotations
 
+from analyzer.diagnosis import words
+from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO
-from analyzer.diagnosis.rules.negotiation._offer_rule import OfferRule
+from analyzer.diagnosis.rules.negotiation._offer import usable_key_types
+from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
+from analyzer.model.finding import Finding
+from analyzer.model.handshake import Handshake, Stage
+
+_TLS13 = 0x0304
 
 
 class CertKeyTypeMismatch(OfferRule):
-    """Suites and schemes together exclude the server's key."""
+    """Suites and schemes together exclude the server's key; some servers say so only after their ServerHello."""
 
     cause = "cert-key-type-mismatch"
-    stages = BEFORE_SERVER_HELLO
+    stages = BEFORE_SERVER_HELLO | {Stage.SERVER_HELLO}
+    explains = (*OFFER_EXPLAINS, "no-common-sigalg")
+
+    def proved(self, handshake: Handshake, context: Context) -> Finding | None:
+        hello, alert = handshake.client_hello, handshake.closing_alert
+        if hello is None or alert is None or alert.from_client or alert.description != 40 or not handshake.is_tls13:
+            return None
+        if handshake.stage != Stage.SERVER_HELLO or handshake.server_certificates:
+            return None
+        room = usable_key_types(hello, _TLS13)
+        if not room or room & {"RSA", "RSA-PSS"}:
+            return None
+        kinds = words.list_text(sorted(room))
+        evidence = [
+            hello_evidence(handshake, f"leaves room only for certificates with {kinds} keys"),
+            message_evidence(handshake, "server_hello", False, "the server agreed on version, suite and group, and sent no certificate"),
+            *handshake.closing_evidence,
+        ]
+        who = words.server_text(handshake)
+        return self.found(
+            "likely", f"{who} has no certificate with a key the client takes: the hello leaves room only for {kinds}.", evidence
+        )
