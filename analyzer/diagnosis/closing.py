@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.losses import read_delivery
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.silence import missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
@@ -248,13 +249,23 @@ def _completed(handshake: Handshake) -> bool:
     if not handshake.is_tls13:
         if handshake.stage == Stage.ESTABLISHED:
             return True
-        if not client or not server:
+        if not client or not server or _refused_late(handshake):
             return False
         ended = [alert for alert in handshake.alerts if _ends(alert) and alert.description not in _LEAVING]
         return not ended or not _came_before(handshake, ended, max(client, server))
     if not client:
         return handshake.stage == Stage.ESTABLISHED or _conversed(handshake)
     return _went_on(handshake)
+
+
+def _refused_late(handshake: Handshake) -> bool:
+    """Whether, below TLS 1.3, one side refused the other's certificate after both Finished: Firefox verifies while it goes on."""
+    return any(
+        alert.how != "inferred"
+        and alert.description in CERTIFICATE_ALERTS
+        and not (handshake.client_application_records if alert.from_client else handshake.server_application_records)
+        for alert in handshake.alerts
+    )
 
 
 def _completed_unseen(handshake: Handshake) -> bool:

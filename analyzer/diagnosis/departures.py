@@ -3,8 +3,9 @@
 Some clients judge the certificate in their own code once TLS is done, and then just leave. So do health checks,
 monitors and probes, whose handshakes are complete in every sense, with and without goodbye (close_notify). What tells
 them apart: who offers HTTP and then sends no request found something wrong, and so did a stack known to judge afterwards
-(Node, programs on GnuTLS such as wget) that breaks off without goodbye. OpenSSL judges inside the handshake, whatever its program offers: of its programs
-only those count that are known to look again (curl at the name, the pin and the stapled answer).
+(Node, programs on GnuTLS such as wget) that breaks off without goodbye. OpenSSL judges inside the handshake, whatever its
+program offers: of its programs only those count that are known to look again (curl at the name, the pin and the stapled
+answer).
 """
 
 from __future__ import annotations

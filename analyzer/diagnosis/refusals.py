@@ -78,8 +78,9 @@ VAGUE_ALERTS = frozenset({40, 80})
 
 _GNUTLS_SCHEMES = (0x0401, 0x0809, 0x0804)
 _S2N_SCHEMES = (0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806)
-_BUN_SUITES = (0xC02F, 0xC02B, 0xC030, 0xC02C, 0xC027)
-_TLS13_SUITES = 0x13
+_BORINGSSL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501)
+_OLD_CHACHA = 0xCC13
+"""ChaCha20 as a draft numbered it, which BoringSSL alone had."""
 _SCSV = 0x00FF
 
 
@@ -112,13 +113,15 @@ def is_gnutls(hello: ClientHello | None) -> bool:
 def judges_halfway(hello: ClientHello | None) -> bool:
     """Whether a hello is of a stack that, below TLS 1.3 too, judges right after the server's flight and leaves without an alert.
 
-    Node's list of suites on BoringSSL (Bun, Electron), which has no finite-field Diffie-Hellman; and s2n, which closes
-    after 10 to 30 seconds, for nobody to time what it did.
+    BoringSSL leaves the sending of its alert to the program, and several do not (Bun, gRPC; Mono, on an older one). And s2n
+    closes after 10 to 30 seconds, for nobody to time what it did.
     """
     if hello is None:
         return False
-    older = tuple(suite for suite in hello.cipher_suites if suite >> 8 != _TLS13_SUITES)
-    return older[: len(_BUN_SUITES)] == _BUN_SUITES or (_SCSV in older and hello.signature_schemes[: len(_S2N_SCHEMES)] == _S2N_SCHEMES)
+    schemes, suites = hello.signature_schemes, hello.cipher_suites
+    if schemes[: len(_BORINGSSL_SCHEMES)] == _BORINGSSL_SCHEMES or _OLD_CHACHA in suites:
+        return True
+    return schemes[: len(_S2N_SCHEMES)] == _S2N_SCHEMES and _SCSV in suites
 
 
 def refusal_by_client(handshake: Handshake) -> Refusal | None:

@@ -276,7 +276,7 @@ EXPLAINS: dict[str, str] = {
         "cert-rejected client-silent-reject refused-encrypted client-closed-mid-handshake decrypt-error "
         "illegal-parameter ",
     "cert-rejected":
-        "client-closed-mid-handshake refused-encrypted ",
+        "client-closed-mid-handshake refused-encrypted internal-error ",
     "cert-revoked":
         "cert-rejected client-silent-reject refused-encrypted client-closed-mid-handshake ",
     "cert-self-signed":
@@ -308,7 +308,7 @@ EXPLAINS: dict[str, str] = {
     "client-cert-bad-purpose":
         "client-cert-rejected refused-encrypted server-closed-mid-handshake decrypt-error ",
     "client-cert-expired":
-        "client-cert-rejected refused-encrypted server-closed-mid-handshake decrypt-error ",
+        "client-cert-rejected refused-encrypted server-closed-mid-handshake decrypt-error access-denied ",
     "client-cert-key-mismatch":
         "client-cert-rejected refused-encrypted server-closed-mid-handshake decrypt-error internal-error ",
     "client-cert-missing":

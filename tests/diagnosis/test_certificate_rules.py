@@ -105,6 +105,18 @@ def test_silent_close_in_tls13_is_likely_the_certificate(judge, make_handshake):
     assert (finding.cause, finding.confidence) == ("client-silent-reject", "likely")
 
 
+@pytest.mark.parametrize(("schemes", "suites", "known"), [
+    ((0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806), (0xC02F, 0xC02B), True),  # Bun, gRPC
+    ((0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806, 0x0401), (0xC02B, 0xC02F, 0x00FF), True),  # s2n
+    ((0x0601, 0x0603, 0x0501), (0xC02B, 0xC02F, 0xCC13), True),  # Mono
+    ((0x0503, 0x0403, 0x0603), (0xC02C, 0xC02B, 0x00FF), False),  # rustls
+])  # fmt: skip
+def test_who_leaves_halfway_in_tls12_refused_if_it_is_known_to(schemes, suites, known, judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make()], client_fin_frame=11, client_fin_time=0)
+    handshake.client_hello.signature_schemes, handshake.client_hello.cipher_suites = schemes, suites
+    assert judge(handshake).cause == ("client-silent-reject" if known else "client-closed-mid-handshake")
+
+
 def test_client_that_left_before_the_flight_was_whole_had_read_no_certificate(judge, make_handshake):
     """sslscan looks at the ServerHello and resets; the certificate is still on its way."""
     finding = judge(make_handshake(version=0x0304, server_finished_frame=12, client_rst_frame=11, client_rst_time=0))
@@ -116,6 +128,12 @@ def test_two_faults_under_a_general_alert_are_not_certain(judge, authority, make
     finding = judge(handshake)
     assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
     assert "cert-name-mismatch" in [item.cause for item in handshake.also]
+
+
+@pytest.mark.parametrize("alert", [40, 80])
+def test_alert_for_anything_at_all_fits_the_fault_that_is_seen(alert, judge, authority, make_handshake):
+    finding = judge(make_handshake(chain=[authority.make(names=["elsewhere.example"])], client_alert=alert))
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
 
 
 def test_alert_before_the_certificate_says_nothing_of_it(judge, authority, make_handshake):

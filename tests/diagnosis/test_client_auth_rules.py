@@ -63,12 +63,25 @@ def test_not_asked_is_not_missing(judge, make_handshake):
         ({"uses": CLIENT, "begins": 2}, 46, "client-cert-expired"),
         ({}, 43, "client-cert-bad-purpose"),
         ({"uses": CLIENT}, 44, "client-cert-revoked"),
-        ({"uses": CLIENT}, 49, "access-denied"),
     ],
 )
 def test_sent_and_refused_for_what_it_shows(made, alert, cause, judge, authority, make_handshake):
     finding = judge(_asked(make_handshake, [authority.make("client", **made)], server_alert=alert))
     assert (finding.cause, finding.confidence) == (cause, "certain")
+
+
+@pytest.mark.parametrize(
+    ("made", "alert", "cause"),
+    [
+        ({"uses": CLIENT}, 49, "access-denied"),  # lighttpd says so of what does not verify
+        ({"uses": CLIENT, "ends": -1}, 49, "client-cert-expired"),
+        ({"uses": CLIENT, "ends": -1}, 40, "client-cert-expired"),
+        ({}, 40, "client-cert-bad-purpose"),  # Erlang
+    ],
+)
+def test_an_alert_that_says_little_of_a_certificate_is_never_certain(made, alert, cause, judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", **made)], server_alert=alert))
+    assert (finding.cause, finding.confidence) == (cause, "likely")
 
 
 def test_close_without_alert_over_an_expired_one_is_likely(judge, authority, make_handshake):

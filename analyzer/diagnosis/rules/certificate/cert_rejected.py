@@ -24,13 +24,14 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, is_openssl
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
 _SURE = CERTIFICATE_ALERTS - {49, 51}
+_INTERNAL_ERROR = 80
 
 
 class CertRejected(Rule):
@@ -38,7 +39,7 @@ class CertRejected(Rule):
 
     cause = "cert-rejected"
     stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
-    explains = ("client-closed-mid-handshake", "refused-encrypted")
+    explains = ("client-closed-mid-handshake", "refused-encrypted", "internal-error")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_of(handshake, context)
@@ -49,6 +50,14 @@ class CertRejected(Rule):
             return self.found(
                 "certain",
                 f"The client refused {where}: {words.alert_text(handshake.closing_alert)}.",
+                refusal.evidence,
+            )
+        had_it = handshake.server_finished_frame > 0 or bool(handshake.server_certificates)
+        if refusal.description == _INTERNAL_ERROR and had_it and is_openssl(handshake.client_hello):
+            return self.found(
+                "possible",
+                f"The client refused the server's flight of {words.server_text(handshake)} with {words.alert_name(_INTERNAL_ERROR)}, as "
+                "OpenSSL does when a check of the program's own says no to the certificate.",
                 refusal.evidence,
             )
         if refusal.how == "encrypted":

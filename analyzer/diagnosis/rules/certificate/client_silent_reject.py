@@ -52,7 +52,10 @@ class ClientSilentReject(Rule):
             departure = departure_of(handshake, context)
             if departure is None:
                 return None
-            finding = self.found("possible", f"{left}: a probe, or a refusal.", [(departure.frame, "the client closed")])
+            judged = context.chain(handshake)
+            faults = [problem.says for problem in judged.problems if problem.hard] if judged is not None else []
+            seen = [(departure.frame, "the client closed"), *((None, fault) for fault in faults)]
+            finding = self.found("possible", f"{left}: a probe, or a refusal.", seen)
             finding.kind = "also"
             return finding
         if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):

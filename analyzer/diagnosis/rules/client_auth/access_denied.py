@@ -4,8 +4,8 @@ Seen:
     The alert access_denied (49), mostly from the server after the client's certificate.
 
 Means:
-    The chain was accepted and a policy said no: the name in the certificate is not on the list (mbedTLS callbacks, Java,
-    MQTT brokers, databases), or a filter on the way denies the connection.
+    By the book the chain was accepted and a policy said no: the name in the certificate is not on the list (mbedTLS callbacks, Java,
+    MQTT brokers, databases), or a filter on the way denies the connection. Some servers say it of a certificate that did not verify.
 
 Remedy:
     Look at the access rules of the side that sent it, with the subject of the certificate. Envoy: match_typed_subject_alt_names
@@ -22,7 +22,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
 
@@ -40,4 +40,8 @@ class AccessDenied(Rule):
         who = words.side(alert.from_client)
         at = "" if alert.from_client else f" ({words.server_text(handshake)})"
         summary = f"{who.capitalize()}{at} denied access: {words.alert_text(alert)}."
-        return self.found("certain", summary, list(handshake.closing_evidence))
+        evidence = list(handshake.closing_evidence)
+        if not alert.from_client and handshake.client_certificate_sent:
+            evidence.append(Evidence(None, "some servers say so of a certificate that does not verify (lighttpd on GnuTLS)"))
+            return self.found("likely", summary, evidence)
+        return self.found("certain", summary, evidence)

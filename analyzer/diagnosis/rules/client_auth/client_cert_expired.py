@@ -29,6 +29,8 @@ from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _EXPIRED = 45
+_ACCESS_DENIED = 49
+"""What lighttpd on GnuTLS says of any certificate that does not verify."""
 _FITTING = frozenset({_EXPIRED, 42, 46})
 
 
@@ -37,7 +39,7 @@ class ClientCertExpired(Rule):
 
     cause = "client-cert-expired"
     stages = stages_from(Stage.CLIENT_FLIGHT)
-    explains = CLIENT_GENERAL
+    explains = (*CLIENT_GENERAL, "access-denied")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = server_refusal(handshake)
@@ -54,7 +56,7 @@ class ClientCertExpired(Rule):
         evidence = [sent_evidence(handshake, fault.says), *refusal.evidence]
         if refusal.how == "alert":
             finding = self.found("certain", f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)
-            if refusal.description in VAGUE_ALERTS:
+            if refusal.description in VAGUE_ALERTS or refusal.description == _ACCESS_DENIED:
                 finding.confidence = "likely"
                 return finding
             if refusal.description not in _FITTING:
