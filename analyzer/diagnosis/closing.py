@@ -18,7 +18,6 @@ from analyzer.diagnosis.silence import missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
-from analyzer.model.tcp import TcpFlag
 
 __all__ = [
     "ALERT_LENGTHS",
@@ -26,7 +25,6 @@ __all__ = [
     "closing_events",
     "has_holes",
     "is_alert_sized",
-    "is_orphan_reset",
     "left_at_once",
     "settle",
     "settle_silence",
@@ -197,20 +195,6 @@ def _ends(alert: Alert) -> bool:
     if alert.description is None:
         return True  # an encrypted alert before the handshake was complete
     return not (alert.level == 1 and alert.description in _PASSING)
-
-
-def is_orphan_reset(handshake: Handshake, from_client: bool) -> bool:
-    """Whether a side's host answered with a reset for a connection that it no longer had, without having closed it.
-
-    A host that gives up a connection it still holds resets with ACK. One that has none resets without, and its sequence number is what
-    the other side acknowledged (RFC 9293 section 3.5.2): where no FIN came before, something else had ended the connection there.
-    """
-    flow = handshake.flow
-    frame = flow.client_rst_frame if from_client else flow.server_rst_frame
-    fin = flow.client_fin_frame if from_client else flow.server_fin_frame
-    if not frame or (fin and fin < frame):
-        return False
-    return any(s.frame == frame and not s.flags & TcpFlag.ACK for s in handshake.segments)
 
 
 def _is_plain(alert: Alert | None) -> bool:

@@ -16,7 +16,7 @@ from analyzer.model.tcp import TcpFlag, TcpOption
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
-__all__ = ["Delivery", "closed_before_reading", "data_after", "deliveries", "path_mss", "read_delivery", "vantage_of"]
+__all__ = ["Delivery", "closed_before_reading", "data_after", "deliveries", "is_orphan_reset", "path_mss", "read_delivery", "vantage_of"]
 
 _FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
 _CONTROL = _SYN | _FIN
@@ -210,3 +210,17 @@ def vantage_of(handshake: Handshake) -> str:
     if back * _NEAR < there:
         return "client"
     return "server" if there * _NEAR < back else ""
+
+
+def is_orphan_reset(handshake: Handshake, from_client: bool) -> bool:
+    """Whether a side's host answered with a reset for a connection that it no longer had, without having closed it.
+
+    A host that gives up a connection it still holds resets with ACK. One that has none resets without, and its sequence number is what
+    the other side acknowledged (RFC 9293 section 3.5.2): where no FIN came before, something else had ended the connection there.
+    """
+    flow = handshake.flow
+    frame = flow.client_rst_frame if from_client else flow.server_rst_frame
+    fin = flow.client_fin_frame if from_client else flow.server_fin_frame
+    if not frame or (fin and fin < frame):
+        return False
+    return any(s.frame == frame and not s.flags & TcpFlag.ACK for s in handshake.segments)

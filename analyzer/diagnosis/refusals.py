@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from analyzer.diagnosis.closing import is_orphan_reset
-from analyzer.diagnosis.losses import closed_before_reading
+from analyzer.diagnosis.losses import closed_before_reading, is_orphan_reset
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello

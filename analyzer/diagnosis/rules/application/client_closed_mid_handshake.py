@@ -22,8 +22,8 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import is_orphan_reset
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import first_close
 from analyzer.diagnosis.rules.application._where import stage_text

@@ -23,9 +23,8 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.closing import is_orphan_reset
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import closed_before_reading
+from analyzer.diagnosis.losses import closed_before_reading, is_orphan_reset
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import AT_ONCE, CloseEvent, close_text, first_close, round_seconds, silence
 from analyzer.diagnosis.rules.application._where import stopped_within_hello
