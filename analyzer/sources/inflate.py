@@ -186,6 +186,7 @@ class Inflated:
         self._own_fault: str | None = None
         self._done = False
         self.size = stream.size
+        self.is_file = stream.is_file
         pieces = _Pieces(stream)
         self._inner = _Zstd(pieces) if kind == "zstd" else _Members(kind, pieces)
 

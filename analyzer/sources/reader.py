@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from analyzer.errors import CaptureFormatError
 from analyzer.model.batches import U8, FrameBatch
+from analyzer.sources.ahead import Ahead
 from analyzer.sources.formats import name_format
 from analyzer.sources.inflate import Inflated, compression_of
 from analyzer.sources.pcap import FILE_HEADER, MAGICS, PcapWalker
@@ -22,6 +24,18 @@ _SMALLEST_BUFFER: Final = 4096
 _FIRST_BYTES: Final = 1 << 18
 """Bytes of the buffer until it was filled once: most captures are small, and clearing memory costs."""
 _SNIFFED: Final = 512
+_HEAD_ROOM: Final = 1 << 19
+"""Bytes before what is read ahead: for the record begun in the buffer before."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class _Held:
+    """The buffer at hand, the same memory as an array, and where what was not walked over begins and ends in it."""
+
+    buffer: bytearray
+    data: U8
+    start: int
+    end: int
 
 
 class CaptureReader:
@@ -49,6 +63,7 @@ class CaptureReader:
         self._stream = Peeked(Inflated(peeked, kind, inflate_ratio)) if kind else peeked
         self.walker = self._open_walker(kind, capture, secrets)
         self._batch_bytes = max(batch_bytes, _SMALLEST_BUFFER)
+        self._ahead = Ahead(self._fill)
         self._head: FrameBatch | None = None
         self._batches = self._read()
 
@@ -97,35 +112,55 @@ class CaptureReader:
 
     def _read(self) -> Iterator[FrameBatch]:
         walker = self.walker
-        buffer, data = _allocate(min(_FIRST_BYTES, self._batch_bytes))
-        view = memoryview(buffer)
-        start = end = 0
+        held = _Held(*_allocate(min(_FIRST_BYTES, self._batch_bytes)), 0, 0)
         while True:
-            before = start
-            batch, start = walker.walk(buffer, data, start, end)
+            before = held.start
+            batch, held.start = walker.walk(held.buffer, held.data, held.start, held.end)
             if batch is not None:
                 yield batch
             if walker.stopped is not None:
                 self._warn(f"{walker.stopped}; reading stopped there")
                 break
-            if batch is not None or start != before:
+            if batch is not None or held.start != before:
                 continue
-            left = end - start
-            size = len(buffer) - SLACK
-            room = max(walker.needed, self._batch_bytes if end == size else size)
-            if room > size:
-                grown, data = _allocate(room)
-                grown[:left] = view[start:end]
-                buffer, view = grown, memoryview(grown)
-            elif start:
-                view[:left] = view[start:end]
-            start, end = 0, left
-            got = self._fill(view[end:-SLACK])
-            end += got
-            if not got:
+            left = held.end - held.start
+            if not (self._swap(held) if self._ahead.is_busy else self._refill(held, walker.needed)):
                 self._end(left > 0 or walker.skipped > 0)
                 break
         self._remark()
+
+    def _refill(self, held: _Held, needed: int) -> int:
+        """Read on behind what is left. Gives how many bytes came."""
+        left, size = held.end - held.start, len(held.buffer) - SLACK
+        room = max(needed, self._batch_bytes if held.end == size else size)
+        rest = memoryview(held.buffer)[held.start : held.end]
+        if room > size:
+            held.buffer, held.data = _allocate(room)
+        memoryview(held.buffer)[:left] = rest
+        got = self._fill(memoryview(held.buffer)[left:-SLACK])
+        held.start, held.end = 0, left + got
+        stream = self._stream
+        if stream.is_file and left + got == room == self._batch_bytes and (stream.size or 0) - stream.position > room // 8:
+            self._ahead.begin(_allocate(_HEAD_ROOM + room)[0], _HEAD_ROOM, -SLACK)
+        return got
+
+    def _swap(self, held: _Held) -> int:
+        """Go on in the buffer that was filled meanwhile, with what is left of this one before it. Gives how many bytes came."""
+        rest = memoryview(held.buffer)[held.start : held.end]
+        buffer, got = self._ahead.take()
+        left, spare = len(rest), held.buffer
+        if left > _HEAD_ROOM:  # in the middle of a record longer than any frame
+            held.buffer, held.data = _allocate(left + got)
+            memoryview(held.buffer)[:left] = rest
+            memoryview(held.buffer)[left : left + got] = memoryview(buffer)[_HEAD_ROOM : _HEAD_ROOM + got]
+            held.start, held.end = 0, left + got
+            return got
+        memoryview(buffer)[_HEAD_ROOM - left : _HEAD_ROOM] = rest
+        held.buffer, held.data = buffer, np.frombuffer(buffer, np.uint8)
+        held.start, held.end = _HEAD_ROOM - left, _HEAD_ROOM + got
+        if got == len(buffer) - SLACK - _HEAD_ROOM:
+            self._ahead.begin(spare if len(spare) == len(buffer) else bytearray(len(buffer)), _HEAD_ROOM, -SLACK)
+        return got
 
     def _fill(self, room: memoryview) -> int:
         """Read until ``room`` is full or nothing more is there to be had at once."""
@@ -157,6 +192,7 @@ class CaptureReader:
 
     def close(self) -> None:
         """Close the stream."""
+        self._ahead.stop()
         self._stream.close()
 
 

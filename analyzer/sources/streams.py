@@ -20,6 +20,8 @@ class ByteStream(Protocol):
 
     size: int | None
     """Bytes on disk, None when nobody knows."""
+    is_file: bool
+    """A file on disk that nobody else reads from: another thread may read on."""
 
     @property
     def position(self) -> int:
@@ -45,8 +47,8 @@ class FileStream:
     def __init__(self, file: str | int, most: int | None = None) -> None:
         self._file = io.FileIO(file, "r", closefd=not isinstance(file, int))
         status = os.fstat(self._file.fileno())
-        self._regular = stat.S_ISREG(status.st_mode)
-        self.size = status.st_size if self._regular else None
+        self.is_file = stat.S_ISREG(status.st_mode)
+        self.size = status.st_size if self.is_file else None
         self._most = most
         if stat.S_ISFIFO(status.st_mode):
             _widen(self._file.fileno())
@@ -67,7 +69,7 @@ class FileStream:
 
     def ready(self) -> bool:
         """See ``ByteStream.ready``."""
-        if self._regular:
+        if self.is_file:
             return True
         try:
             return bool(select.select([self._file], [], [], 0)[0])
@@ -101,6 +103,7 @@ class ObjectStream:
         self._read = file.read if self._seekable else getattr(file, "read1", file.read)
         size = getattr(file, "size", size)
         self.size = size if isinstance(size, int) else None
+        self.is_file = False
         self.position = 0
         self.fault: str | None = None
 
@@ -138,6 +141,7 @@ class Peeked:
         self._stream = stream
         self._head = b""
         self.size = stream.size
+        self.is_file = stream.is_file
 
     @property
     def position(self) -> int:

@@ -49,6 +49,7 @@ class TsharkStream:
 
     def __init__(self, command: list[str]) -> None:
         self.size: int | None = None
+        self.is_file = False
         self.position = 0
         self.fault: str | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
