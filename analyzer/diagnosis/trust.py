@@ -7,8 +7,9 @@ CA/Browser Forum's rules); what it refuses is explained by our own reading of th
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -141,10 +142,8 @@ def _read_file(path: str) -> list[x509.Certificate]:
 
 
 def _read_system() -> list[x509.Certificate]:
-    """The system's roots; empty where none are found."""
-    import ssl  # milliseconds, for where this Python's OpenSSL would look
-
-    for place in (ssl.get_default_verify_paths().cafile, *_SYSTEM_FILES):
+    """The system's roots: what OpenSSL is told to use, the usual places, where this Python's OpenSSL would look. Empty where none are."""
+    for place in _places():
         try:
             certificates = _read_pem(place) if place else []
         except (OSError, ValueError):
@@ -152,6 +151,14 @@ def _read_system() -> list[x509.Certificate]:
         if certificates:
             return certificates
     return []
+
+
+def _places() -> Iterator[str | None]:
+    yield os.environ.get("SSL_CERT_FILE")
+    yield from _SYSTEM_FILES
+    import ssl  # milliseconds, and hardly ever needed
+
+    yield ssl.get_default_verify_paths().cafile
 
 
 def _issuer_of(certificate: x509.Certificate) -> bytes:
