@@ -38,8 +38,13 @@ _TRIES = 4
 """Handshakes of a pattern that are read in a batch to find others like them."""
 _IN_VAIN = 8
 """Tries of a pattern of which nothing came after which it is left alone."""
-_KINDS = 1_024
-"""Kinds remembered; then all are forgotten (those of whom some are held stay alive with them)."""
+_WORTH, _CREDIT = 8, 2_048
+"""Members that each handshake read has to bring, on the whole, once those read first have used up what was lent to them: where
+no two are alike, reading some twice must not cost much."""
+_KINDS, _KINDS_OF_PATTERN = 1_024, 8
+"""Kinds remembered; then all are forgotten (those of whom some are held stay alive with them). Of one pattern the latest."""
+_AT_ONCE = 512
+"""Flows whose bytes are compared at once: the indices of what is gathered weigh eight times the bytes."""
 _LONG = 48
 """Bytes in a row from which on they are compared as they lie."""
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
@@ -131,6 +136,10 @@ class Kind:
 
     def find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
         """Which flows of its pattern are of this kind, and of all of them the bytes that are kept."""
+        parts = [self._find_like(data, begins[at : at + _AT_ONCE]) for at in range(0, len(begins), _AT_ONCE)]
+        return np.concatenate([like for like, _ in parts]), np.concatenate([kept for _, kept in parts])
+
+    def _find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
         like: Bools = (self._short.gather(data, begins) == self._short_bytes).all(axis=1)
         for stretch in self._stretches:
             rows = np.lib.stride_tricks.sliding_window_view(data, len(stretch.bytes))[begins[:, stretch.segment] + stretch.offset]
@@ -264,6 +273,7 @@ class Herds:
         self._kinds: dict[bytes, list[Kind]] = {}
         self._remembered = 0
         self._in_vain: dict[bytes, int] = {}
+        self._read_so_far = self._gained = 0
         self._pens: dict[int, _Pen] = {}
         self._next = 0
 
@@ -323,6 +333,8 @@ class Herds:
         while len(members) >= _FEW and (known or tries > 0):
             if known:
                 kind = known.pop()
+            elif self._read_so_far * _WORTH > self._gained + _CREDIT:
+                break
             else:
                 tries -= 1
                 read = self._read(sides, members[0], at[0], pattern, columns, rows, data)
@@ -334,9 +346,11 @@ class Herds:
             if kind.settled_by >= 0:
                 like &= sides.frame[at[:, kind.settled_by]] < _client_closed(columns, rows[members])
             count = int(np.count_nonzero(like))
-            if not count:
+            if count < 2:
+                members, at, begins = members[~like], at[~like], begins[~like]
                 continue
             self._in_vain.pop(pattern, None)
+            self._gained += count
             of_table = rows[members[like]]
             columns["herd"][of_table], columns["place"][of_table] = self._next, np.arange(count)
             self._pens[self._next] = _Pen(kind, sides.frame[at[like]], sides.timestamp[at[like]], kept[like], count)
@@ -349,6 +363,7 @@ class Herds:
         self, sides: Sides, index: int, at: I64, pattern: bytes, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8
     ) -> Kind | None:
         """The kind of one flow; None where its like may be anything."""
+        self._read_so_far += 1
         if len(self._in_vain) >= _KINDS:
             self._in_vain.clear()
         self._in_vain[pattern] = self._in_vain.get(pattern, 0) + 1
@@ -370,7 +385,9 @@ class Herds:
         if self._remembered >= _KINDS:
             self._kinds.clear()
             self._remembered = 0
-        self._kinds.setdefault(pattern, []).append(kind)
+        kinds = self._kinds.setdefault(pattern, [])
+        kinds.append(kind)
+        del kinds[:-_KINDS_OF_PATTERN]
         self._remembered += 1
         return kind
 
@@ -393,10 +410,10 @@ def _same_pattern(sides: Sides, flows: I64) -> Iterator[I64]:
     sums = np.add.reduceat(mixed, sides.flow_begins)[flows]
     order = np.argsort(sums, kind="stable")
     flows, sums = flows[order], sums[order]
-    cuts = np.flatnonzero(sums[1:] != sums[:-1]) + 1
-    for members in np.split(flows, cuts):
-        if len(members) < _FEW:
-            continue
+    cuts = np.flatnonzero(np.concatenate([[True], sums[1:] != sums[:-1], [True]]))
+    many = np.flatnonzero(np.diff(cuts) >= _FEW)
+    for begin, end in zip(cuts[many].tolist(), cuts[many + 1].tolist(), strict=True):
+        members = flows[begin:end]
         members = members[sides.counts[members] == sides.counts[members[0]]]
         at = sides.flow_begins[members][:, None] + np.arange(sides.counts[members[0]])
         yield members[(tokens[at] == tokens[at[0]]).all(axis=1)]

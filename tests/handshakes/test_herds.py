@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from recorded import available, capture_of
 
 from analyzer.diagnosis.context import Attempt, Context
+from analyzer.handshakes import herds
 from analyzer.handshakes.herds import Herds
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
@@ -215,3 +216,22 @@ def test_who_is_not_asked_for_is_made_all_the_same_when_more_comes(monkeypatch: 
     for seed in range(30):
         read(many(Random(seed), 80, spoil=True), 100_000, keeps=False)
     assert restored
+
+
+def test_where_no_two_are_alike_few_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks for another name of the same length: reading one finds no other."""
+    frames = frames_of("completed--openssl-nginx-tls12") if "completed--openssl-nginx-tls12" in NAMES else frames_of(NAMES[0])
+    client = frames[0][1][26:30] + frames[0][1][34:36]
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    for number in range(400):
+        for at, (_, frame) in enumerate(frames):
+            body = moved(frame, client, number).replace(b"server.test", b"%06d.test" % number)
+            when = 1_700_000_000 * 10**9 + number * MILLISECOND + at
+            out.append(struct.pack("<IIII", when // 10**9, when % 10**9, len(body), len(body)) + body)
+    readings = []
+    once = Herds._read
+    monkeypatch.setattr(Herds, "_read", lambda self, *given: readings.append(1) or once(self, *given))
+    monkeypatch.setattr(herds, "_CREDIT", 16)
+    _, held, _ = read(b"".join(out), 100_000, keeps=False)
+    assert held == 0
+    assert 0 < len(readings) <= 3
