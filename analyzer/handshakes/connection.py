@@ -36,8 +36,9 @@ class Connection:
     """Feed it segments with ``segment``; read ``follower`` when it is ``over``."""
 
     __slots__ = (
-        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_old_hello", "_patience", "_sent", "_starts", "_streams", "_unwrap",
-        "conflicts", "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port", "tls_offsets",
+        "_buffers", "_dialogue", "_limit", "_mode", "_next", "_offsets", "_old_hello", "_patience", "_sent", "_starts", "_streams",
+        "_unwrap", "conflicts", "disordered", "follower", "gaps", "is_tls", "over", "plain", "plain_frames", "server_port",
+        "tls_offsets",
     )  # fmt: skip
 
     def __init__(self, server_port: int, starts: tuple[int | None, int | None], keylog: Any, limit: int) -> None:

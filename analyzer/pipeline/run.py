@@ -38,6 +38,7 @@ BUFFERED = 2_048
 """Handshakes held back so that all can be judged with all their neighbours known."""
 
 _FAILURES = 4_096  # those held back to the end even then
+_WAITING = 32_768  # those held back in any case: some 3 kB each, also of a SYN that nobody answered
 
 
 class Run:
@@ -105,13 +106,11 @@ class Run:
                     if not streaming and (step.reading or self._overflowed):
                         yield from self._overflow()
                 self._pending += step.evicted
+                if len(self._pending) > _WAITING:
+                    yield from self._all_pending()
                 self.totals.seconds = time.monotonic() - started
             self._pending += self._culled()
-            self._pending.sort(key=lambda h: h.flow.number)
-            pending = deque(self._pending)
-            self._pending = []
-            while pending:
-                yield from self._judged([pending.popleft()])
+            yield from self._all_pending()
         finally:
             self.reading.close()
             self.totals.seconds = time.monotonic() - started
@@ -166,6 +165,13 @@ class Run:
             self.totals.count_completed(len(herd) - len(odd))
         self._herds = []
         return found
+
+    def _all_pending(self) -> Iterator[Handshake]:
+        """Those held back, judged, each let go as it is handed on."""
+        pending = deque(sorted(self._pending, key=lambda h: h.flow.number))
+        self._pending = []
+        while pending:
+            yield from self._judged([pending.popleft()])
 
     def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
         for handshake in handshakes:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.flows.table import FlowState
+from analyzer.handshakes import tracker as tracker_module
 from analyzer.model.options import Limits, Options
 from analyzer.pipeline import run as run_module
 from analyzer.pipeline.run import Run
@@ -90,6 +92,26 @@ def test_a_run_that_outgrows_the_buffer_gives_every_row_once(monkeypatch) -> Non
     rows = [(h.flow.capture, h.flow.stream, h.outcome) for h in Run(paths).handshakes()]
     assert len(rows) == len(set(rows))
     assert set(rows) == whole
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_what_waits_for_the_end_is_bounded(monkeypatch, tmp_path: Path, piped: bool) -> None:
+    """A flood of SYNs leaves a connection each that is open at the end: not all of them may be held at once."""
+    frame = frames_of(GOOD[0])[0][1]
+    frames = [(10**18 + n * 10**6, frame[:34] + (2000 + n).to_bytes(2, "big") + frame[36:]) for n in range(1_000)]
+    path = tmp_path / "flood.pcap"
+    path.write_bytes(pcap(frames))
+    expected = [(h.flow.stream, h.outcome) for h in Run(str(path)).handshakes()]
+    assert len(expected) == 1_000
+    monkeypatch.setattr(run_module, "_WAITING", 50)
+    monkeypatch.setattr(tracker_module, "_PART", 20)
+    run = Run(io.BytesIO(path.read_bytes()) if piped else str(path))
+    rows = []
+    for handshake in run.handshakes():
+        made = int((run.reading.table["state"] == FlowState.GONE).sum())
+        assert made - len(rows) <= 50 + 20
+        rows.append((handshake.flow.stream, handshake.outcome))
+    assert rows == expected
 
 
 def test_more_flows_than_the_limit_are_counted_not_lost_in_silence() -> None:
