@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ladder_stories import flow, hello, message, recorded_failure, refused, segment
 
@@ -11,6 +13,7 @@ from analyzer.model.batches import IcmpError, TcpFlag
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import Alert
+from analyzer.pipeline.run import Run
 
 
 def titles(handshake: Handshake) -> list[str]:
@@ -181,3 +184,14 @@ def test_of_an_attempt_without_segments_the_flow_tells_what_it_knows() -> None:
     handshake.outcome = "no-handshake"
     assert titles(handshake) == ["SYN", "RST"]
     assert build_ladder(handshake, []).steps[1].at == 500_000_000
+
+
+def test_what_was_overtaken_is_said_and_is_not_sent_again() -> None:
+    recorded = Path(__file__).parents[2] / "captures" / "completed--openssl-nginx-tls12-reordered" / "capture.pcapng"
+    run = Run(str(recorded))
+    (handshake,) = run.handshakes()
+    ladder = build_ladder(handshake, run.captures)
+    facts = dict(ladder.facts)
+    assert facts["overtaken"] == "1 segment came after a later one"
+    assert "sent again" not in facts
+    assert not any("sent again" in step.marks for step in ladder.steps)

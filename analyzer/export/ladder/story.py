@@ -252,6 +252,8 @@ def _facts(h: Handshake) -> Iterator[tuple[str, str]]:
         yield "key log", f"{h.decryption}{note}"
     if flow.retransmissions:
         yield "sent again", words.count_text(flow.retransmissions, "segment")
+    if flow.out_of_order:
+        yield "overtaken", f"{words.count_text(flow.out_of_order, 'segment')} came after a later one"
     if flow.duplicates:
         yield "copies", f"{words.count_text(flow.duplicates, 'frame')} recorded twice"
     if flow.one_way:
