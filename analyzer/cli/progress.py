@@ -38,10 +38,11 @@ class Progress:
         if self._ended.wait(_PATIENCE):
             return
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
         from rich.progress import Progress as Bar
 
         bar = Bar(
+            TextColumn("{task.description}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -51,7 +52,13 @@ class Progress:
             auto_refresh=False,
         )
         with bar:
-            task = bar.add_task("", total=self._total, completed=self._done())
+            task = bar.add_task("reading", total=self._total, completed=self._done())
             while not self._ended.wait(_STEP):
                 done = self._done()
-                bar.update(task, completed=done if self._total is None else min(done, self._total), refresh=True)
+                read = self._total is not None and done >= self._total
+                bar.update(
+                    task,
+                    completed=done if self._total is None else min(done, self._total),
+                    description="judging" if read else "reading",
+                    refresh=True,
+                )
