@@ -29,6 +29,7 @@ def report(
     quiet: given.Quiet = False,
     reader: given.Reader = "native",
     workers: given.Workers = None,
+    cluster: given.Cluster = None,
 ) -> None:
     """Write one HTML file that says what failed and why, and draws each failure. It opens without a network.
 
@@ -52,6 +53,7 @@ def report(
         quiet=quiet,
         reader=reader,
         workers=workers,
+        cluster=cluster,
     )
     if output != "-" and not quiet:
         complain(f"wrote {output}")

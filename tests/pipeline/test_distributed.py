@@ -80,6 +80,14 @@ def test_a_capture_that_cannot_be_read_costs_only_itself(cluster: str, tmp_path:
         list(open_run([str(bad)], Options(cluster=cluster)).handshakes())
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_report_is_made_by_a_cluster_too(cluster: str, tmp_path: Path) -> None:
+    from analyzer.cli.report import report
+
+    report(PATHS[:3], output=str(tmp_path / "report.html"), cluster=cluster, quiet=True)
+    assert "TLS handshakes" in (tmp_path / "report.html").read_text()
+
+
 def test_what_a_worker_cannot_open_is_refused() -> None:
     with pytest.raises(UsageError):
         open_run("-", Options(cluster="tcp://127.0.0.1:1"))
