@@ -111,7 +111,7 @@ def draw_page(
         ),
         style=markup(style),
         script=markup(script),
-        data=markup(_json(_table(lines, [drawn.number for drawn in ladders]))),
+        data=markup(_json(_table(lines, [drawn.number for drawn in ladders], len(report.captures) > 1))),
         charts={name: markup(svg) for name, svg in _charts(report).items()},
         columns=[{"key": key, "name": name, "look": look} for key, name, look in _COLUMNS],
         first_rows=[{**line._asdict(), "time": _moment(line.began, 23)} for line in lines[:_FIRST]],
@@ -175,8 +175,8 @@ def _json(value: object) -> str:
     return text
 
 
-def _table(lines: Sequence[Line], drawn: list[int]) -> dict[str, object]:
-    """The rows column by column; each text once, columns hold its place in ``texts``."""
+def _table(lines: Sequence[Line], drawn: list[int], several: bool) -> dict[str, object]:
+    """The rows column by column; each text once, columns hold its place in ``texts``. ``several``: there are several captures."""
     places: dict[str, int] = {}
     columns: dict[str, list[object]] = {}
     for field in Line._fields:
@@ -187,7 +187,7 @@ def _table(lines: Sequence[Line], drawn: list[int]) -> dict[str, object]:
             columns[field] = values
         else:
             columns[field] = [places.setdefault(value, len(places)) for value in values]
-    return {"texts": list(places), "columns": columns, "drawn": drawn}
+    return {"texts": list(places), "columns": columns, "drawn": drawn, "several": several}
 
 
 def _charts(report: Report) -> dict[str, str]:

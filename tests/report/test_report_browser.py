@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from report_pages import CAUSES, PAYLOADS, Counts, completed, failed, small_page
 
-from analyzer.export.html import write_report
+from analyzer.export.html import draw_page, write_report
 from analyzer.export.report import Report
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -216,6 +216,26 @@ def test_without_javascript_the_failures_are_still_there(visit: Callable[..., Vi
     assert page.locator("details.ladder-card").count() == 18
     assert not page.locator("#filters").is_visible()
     context.close()
+
+
+def test_of_several_captures_each_row_names_its_own(visit: Callable[..., Visit], browser: Any, tmp_path: Path) -> None:
+    for captures, named in ((["a.pcap"], False), (["a.pcap", "b<b>.pcap"], True)):
+        report = Report(captures)
+        for number in range(4):
+            handshake = completed(number)
+            handshake.flow.capture = number % len(captures)
+            report.add(handshake)
+        path = tmp_path / f"{len(captures)}.html"
+        path.write_text(draw_page(report, Counts()), "utf-8")
+        seen = visit(path)
+        assert [("b<b>.pcap" in row, "a.pcap" in row) for row in seen.rows()] == [
+            (named and n % 2 == 1, named and n % 2 == 0) for n in range(4)
+        ]
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.locator("#table .path").count() == 4 * named
+        context.close()
 
 
 def test_ten_thousand_handshakes_are_small_and_open_fast(visit: Callable[..., Visit], tmp_path: Path) -> None:

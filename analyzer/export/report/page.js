@@ -49,6 +49,7 @@
       why.push(piece("code", text("cause", row)), " ", piece("span", text("confidence", row) + (ended ? ", ended by " + ended : ""), "quiet"));
     }
     if (text("summary", row)) why.push(piece("span", text("summary", row), "quiet", true));
+    if (data.several) why.push(piece("span", text("capture", row), "quiet path", true)); // streams are numbered anew in each capture
     if (drawn.has(columns.number[row])) {
       const link = piece("a", "ladder", "", true);
       link.href = "#l" + columns.number[row];
