@@ -1,4 +1,4 @@
-"""Change bytes of recordings until something breaks: ``python tests/hostile [SECONDS] [SEED]``."""
+"""Change bytes of recordings, and make up conversations, until something breaks: ``python tests/hostile [SECONDS] [SEED]``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+from floods import pcap  # noqa: E402
+from invented import collect, mixture  # noqa: E402
 from mutation import CAPTURES, mutate, read_pieces, write_pcap  # noqa: E402
 
 from analyzer.errors import AnalyzerError  # noqa: E402
@@ -27,6 +29,7 @@ def main() -> None:
     chance = random.Random(seed)
     folders = sorted(path.parent for path in CAPTURES.glob("*/expected.json"))
     seen: dict[str, int] = {}
+    parts = collect(folder / "capture.pcapng" for folder in chance.sample(folders, 100))
     count, slowest, end = 0, (0.0, ""), time.monotonic() + seconds
     while time.monotonic() < end:
         folder = chance.choice(folders)
@@ -34,7 +37,7 @@ def main() -> None:
         keylog = folder / "keys.log"
         for _ in range(20):
             state = chance.getstate()
-            capture = write_pcap(mutate(pieces, chance))
+            capture = write_pcap(mutate(pieces, chance)) if chance.random() < 0.6 else pcap(mixture(chance, parts))
             begun = time.process_time()
             trouble = []
             try:
