@@ -16,7 +16,17 @@ from analyzer.model.tcp import TcpFlag, TcpOption
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
-__all__ = ["Delivery", "closed_before_reading", "data_after", "deliveries", "is_orphan_reset", "path_mss", "read_delivery", "vantage_of"]
+__all__ = [
+    "Delivery",
+    "closed_before_reading",
+    "closed_unheard",
+    "data_after",
+    "deliveries",
+    "is_orphan_reset",
+    "path_mss",
+    "read_delivery",
+    "vantage_of",
+]
 
 _FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
 _CONTROL = _SYN | _FIN
@@ -196,6 +206,18 @@ def closed_before_reading(handshake: Handshake, frame: int, of: int) -> bool:
     if close is None or said is None or not said.length or not close.flags & TcpFlag.ACK:
         return False
     return close.acknowledgment <= said.sequence
+
+
+def closed_unheard(handshake: Handshake, frame: int) -> bool:
+    """Whether the server's FIN or RST in ``frame`` came before a byte of the client was sent, or acknowledges none: no answer to any."""
+    close = next((s for s in handshake.segments if s.frame == frame and not s.from_client), None)
+    first = next((s for s in handshake.segments if s.from_client and s.length), None)
+    if close is None or first is None:
+        return False
+    if close.timestamp < first.timestamp:
+        return True
+    heard = any(not s.from_client and s.acknowledgment > 1 and s.timestamp <= close.timestamp for s in handshake.segments)
+    return bool(close.flags & TcpFlag.ACK) and close.acknowledgment == 1 and not heard
 
 
 def vantage_of(handshake: Handshake) -> str:

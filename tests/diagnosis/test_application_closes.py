@@ -337,3 +337,13 @@ def test_http2_server_speaks_first_also_to_a_client_that_refuses_its_certificate
     talk.server(last + data(40))
     talk.close(True)
     assert judged(wire)[2] == "failed"
+
+
+def test_close_unheard_beside_others_that_are_answered_blames_no_name_and_no_version(wire):
+    wire.connect(client="192.0.2.8").client(hello()).server(server_hello()).close(True)
+    talk = wire.connect()
+    talk.packet(True, 24, hello("other.example"), 0.2)
+    talk.number[True] -= len(hello("other.example"))
+    talk.close(False, wait=19, answered=False)
+    found = wire.read()
+    assert verdict(found[1]) == ("server-fin-after-hello", "possible", "failed", "server")

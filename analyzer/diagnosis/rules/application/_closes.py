@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import round_trip
-from analyzer.diagnosis.losses import read_delivery
+from analyzer.diagnosis.losses import closed_unheard, read_delivery
 from analyzer.diagnosis.resets import judge_resets
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
@@ -142,12 +142,5 @@ def close_text(close: CloseEvent) -> Evidence:
 
 
 def closed_unread(handshake: Handshake, close: CloseEvent) -> bool:
-    """Whether the server closed before it had a byte of the client: its FIN came before any was sent, or acknowledges none."""
-    if close.from_client or close.kind != "fin":
-        return False
-    first = next((s for s in handshake.segments if s.from_client and s.length), None)
-    if first is None or close.time < first.timestamp:
-        return first is not None
-    fin = next((s for s in handshake.segments if s.frame == close.frame), None)
-    heard = any(not s.from_client and s.acknowledgment > 1 and s.timestamp <= close.time for s in handshake.segments)
-    return fin is not None and fin.acknowledgment == 1 and not heard
+    """Whether the server closed before it had a byte of the client."""
+    return not close.from_client and closed_unheard(handshake, close.frame)

@@ -27,7 +27,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, first_close, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, nothing_from_server
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -56,9 +56,11 @@ class ServerFinAfterHello(Rule):
             evidence.append(Evidence(None, f"the same server answered {words.count_text(answered, 'other hello')}"))
         dialogue = handshake.dialogue
         through = f" through the proxy {dialogue.via}" if dialogue is not None and dialogue.via.startswith("socks") else ""
+        if closed_unread(handshake, close):
+            where = words.server_text(handshake)
+            summary = f"{where} closed{through} without having read a byte of the ClientHello: a limit, a rule, or nothing behind it."
+            return self.found("possible", summary, evidence)
         waited = close.time - (handshake.client_hello_time or close.time)
         when = "right after the ClientHello" if waited < AT_ONCE else f"{words.span_text(waited)} after the ClientHello"
-        if waited < 0:
-            when = "before the ClientHello came"
         summary = f"{words.server_text(handshake)} closed {when}{through}, without an alert."
         return self.found("likely", summary, evidence)

@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, first_close, look_at_reset, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, look_at_reset, nothing_from_server
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -57,6 +57,9 @@ class ServerRstAfterHello(Rule):
         if look.doubtful:
             summary = f"A reset in the name of {where} answered the ClientHello: the server's own, or that of a device on the path."
             return self.found("possible", summary, evidence, aborted_by="unknown")
+        if closed_unread(handshake, close):
+            summary = f"{where} reset the connection without having read a byte of the ClientHello: a limit, a rule, or nothing behind it."
+            return self.found("possible", summary, evidence)
         answered = context.server(handshake).answered
         if answered:
             evidence.append(Evidence(None, f"the same server answered {words.count_text(answered, 'other hello')}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from analyzer.diagnosis.losses import closed_before_reading, closed_unheard
 from analyzer.diagnosis.refusals import Refusal
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake, Stage
@@ -64,6 +65,9 @@ def refused_hello(handshake: Handshake) -> Refused | None:
     if alert is not None and not alert.from_client and alert.description not in (None, *_GOODBYE):
         return Refused("alert", alert.description, evidence)
     flow = handshake.flow
+    closed = min((frame for frame in (flow.server_fin_frame, flow.server_rst_frame) if frame), default=0)
+    if closed and closed_unheard(handshake, closed):
+        return None  # it never had the hello
     reset = flow.server_rst_frame and not (flow.server_fin_frame and flow.server_fin_frame < flow.server_rst_frame)
     return Refused("reset" if reset else "close", None, evidence)
 
@@ -80,6 +84,10 @@ def refused_answer(handshake: Handshake) -> Refusal | None:
     evidence = list(handshake.closing_evidence)
     alert = handshake.closing_alert
     if alert is None or not alert.from_client or alert.description == 0:
+        flow = handshake.flow
+        left = min((frame for frame in (flow.client_fin_frame, flow.client_rst_frame) if frame), default=0)
+        if left and closed_before_reading(handshake, left, handshake.server_hello_frame):
+            return None  # it never had the answer
         return Refusal("close", None, evidence)
     return Refusal("encrypted" if alert.description is None else "alert", alert.description, evidence)
 

@@ -30,7 +30,7 @@ from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
-from analyzer.diagnosis.rules.negotiation._refused import GENERAL_ALERTS, SILENT_ENDS
+from analyzer.diagnosis.rules.negotiation._refused import GENERAL_ALERTS, SILENT_ENDS, refused_hello
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -49,10 +49,12 @@ class VersionIntolerance(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or hello.sslv2 or handshake.aborted_by in ("client", "middlebox"):
+        if hello is None or hello.sslv2 or hello.defects or handshake.aborted_by in ("client", "middlebox"):
             return None
         alert = handshake.closing_alert
         if alert is not None and alert.description not in _VAGUE:
+            return None
+        if alert is None and handshake.aborted_by == "server" and refused_hello(handshake) is None:
             return None
         if hello.max_version in {effective_version(version) for version in context.server(handshake).versions}:
             return None  # the server speaks it
