@@ -132,7 +132,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int]] = {
     "loss-slow-handshake": ("path", "cause", 0x0fc0, "f", 0x00000, -0x1),
     "middlebox-block-page": ("path", "cause", 0x0080, "fu", 0x00000, -0x1),
     "middlebox-rst-injection": ("path", "cause", 0x1fff, "fnu", 0x00000, -0x1),
-    "pmtu-blackhole-client-hello": ("path", "cause", 0x0020, "fu", 0x00000, -0x1),
+    "pmtu-blackhole-client-hello": ("path", "cause", 0x002c, "fu", 0x00000, -0x1),
     "pmtu-blackhole-server-flight": ("path", "cause", 0x0fe0, "fu", 0x00000, -0x1),
     "rst-with-text": ("path", "cause", 0x1fff, "fnu", 0x00000, -0x1),
     "sni-filter-drop": ("path", "cause", 0x0020, "f", 0x00000, -0x1),

@@ -214,3 +214,31 @@ def test_a_finished_that_never_arrived_is_a_failure():
     talk.repeat(finished, 0.3, 0.6, 1.2, 2.4)
     h = talk.handshake(stage="finished", client_finished_frame=finished.frame, outcome="unfinished")
     assert shows_failure(h, talk.now, 10**10)
+
+
+def short_end_of_a_hello(after):
+    """Captured at the server, behind a tunnel that the first segment did not fit through."""
+    talk = Talk(rtt=0.0001)
+    talk.client(flags="S")
+    talk.server(0.0001, "SA")
+    talk.client(0.040)
+    talk.client(0.001, "PA", 150, sequence=1449)
+    talk.server(0.0001, "A", acknowledgment=1, options=0x10 | 0x20)
+    return judge(talk.handshake(stage="client-not-tls", client_bytes=b"x" * 150, client_gaps=1448), seconds_more=after)
+
+
+def test_only_the_short_end_of_a_hello_arrives():
+    assert verdict(short_end_of_a_hello(20)) == ("pmtu-blackhole-client-hello", "failed", "unknown")
+
+
+def test_the_short_end_of_a_hello_at_the_end_of_a_capture():
+    assert verdict(short_end_of_a_hello(0.2)) == ("cap-ended-early", "unfinished", "unknown")
+
+
+def test_a_large_hello_met_by_silence_while_small_ones_are_answered():
+    large = Talk().connect().greet(length=1800, parts=2)
+    large.server(0.040)
+    large.client(4, "FA")
+    small = Talk(client_port=40001, begin=2).connect().greet().answer()
+    h = judge(large.handshake(), small.completed())
+    assert verdict(h) == ("large-client-hello-intolerance", "failed", "client")

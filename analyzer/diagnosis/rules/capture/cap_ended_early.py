@@ -42,7 +42,8 @@ class CapEndedEarly(Rule):
         if closed or (flow.one_way and handshake.stage != Stage.SYN):
             return None
         dialogue = handshake.dialogue
-        if handshake.stage in (Stage.CLIENT_NOT_TLS, Stage.SERVER_NOT_TLS) or (dialogue is not None and dialogue.state == "refused"):
+        spoke = handshake.stage == Stage.SERVER_NOT_TLS or (handshake.stage == Stage.CLIENT_NOT_TLS and not flow.client_gaps)
+        if spoke or (dialogue is not None and dialogue.state == "refused"):
             return None  # what was said in clear decides, whatever came after
         end = context.capture(handshake).last_seen
         quiet = max(0, end - flow.last_seen)

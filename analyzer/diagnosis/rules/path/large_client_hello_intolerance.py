@@ -37,6 +37,9 @@ from analyzer.model.handshake import Handshake
 _VAGUE = frozenset({10, 20, 22, 40, 47, 50, 80})
 
 
+_PATIENT = 2_000_000_000
+
+
 class LargeClientHelloIntolerance(Rule):
     """A split hello taken for a broken one."""
 
@@ -62,6 +65,9 @@ class LargeClientHelloIntolerance(Rule):
             return None  # the first part has not arrived: that is the path
         flow, whole = handshake.flow, handshake.client_hello_end
         close = min((f for f in (flow.server_rst_frame, flow.server_fin_frame, alert.frame if alert is not None else 0) if f), default=0)
+        silent = handshake.aborted_by == "client" and alert is None and not flow.server_bytes
+        if silent:
+            close = 0  # the server's answers the client's
         if not close and handshake.aborted_by == "client" and flow.last_seen - handshake.client_hello_time < 10**9:
             return None  # the client did not wait
         answer = next((s for s in handshake.segments if s.frame == close), None)
@@ -86,9 +92,19 @@ class LargeClientHelloIntolerance(Rule):
             )
         if not early and (smaller is None or (handshake.aborted_by == "client" and close)):
             return None  # nothing says that it was the length
+        if silent and not self._waited(handshake):
+            return None  # the client did not wait
         summary = f"{words.server_text(handshake)} does not stand a ClientHello that comes in {parts} segments."
         sure: Confidence = "likely" if not read_others and (early or smaller is not None) and close else "possible"
+        if silent and smaller is not None and smaller.time > flow.first_seen:
+            sure = "likely"  # it answers others all the while
         finding = self.found(sure, summary, evidence, outcome="failed", reset_class=reset_class(handshake))
         if not early and smaller is None and alert is None:
             finding.kind = "also"  # a close after the whole hello, and nothing to compare it with: any reason may be behind it
         return finding
+
+    def _waited(self, handshake: Handshake) -> bool:
+        """Whether a client that closed had waited for an answer to all of its hello."""
+        flow = handshake.flow
+        closed = min((time for time in (flow.client_fin_time, flow.client_rst_time) if time), default=flow.last_seen)
+        return closed - handshake.client_hello_time >= _PATIENT

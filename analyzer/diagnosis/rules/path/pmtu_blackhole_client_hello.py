@@ -28,24 +28,30 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.losses import Delivery, deliveries, path_mss
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, is_post_quantum, lost_evidence, too_big_evidence
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
+_LONG = 1_500_000_000
+"""ns in which a lost segment would have been repaired several times over."""
+
+
 class PmtuBlackholeClientHello(Rule):
     """A full segment of the hello lost every time."""
 
     cause = "pmtu-blackhole-client-hello"
-    stages = frozenset({Stage.CLIENT_HELLO_UNACKED})
+    stages = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_NOT_TLS, Stage.CONNECTED})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
     explains = ("client-hello-unacked", "large-client-hello-intolerance", "cap-ended-early", *CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         sent, _ = deliveries(handshake, context)
         too_big = too_big_evidence(handshake)
+        if handshake.stage != Stage.CLIENT_HELLO_UNACKED:
+            return self._behind(handshake, context, sent)
         if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox") or not sent.tries:
             return None
         if handshake.outcome == "unfinished" and not too_big:
@@ -71,6 +77,32 @@ class PmtuBlackholeClientHello(Rule):
         summary = f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: the large ClientHello is lost every time."
         sure: Confidence = "certain" if too_big else "likely" if shorter_passed or smaller else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
+
+    def _behind(self, handshake: Handshake, context: Context, sent: Delivery) -> Finding | None:
+        """Captured behind the narrow place: only the short end of the hello is seen, and what came before it never comes."""
+        flow, hole = handshake.flow, sent.hole
+        if hole is None or hole[0] != 1 or sent.acknowledged > 1 or not full_segment(handshake, hole[1] - 1):
+            return None
+        if not flow.syn_frame or not flow.syn_ack_frame or flow.server_bytes or handshake.aborted_by in ("server", "middlebox"):
+            return None
+        short = next((s for s in handshake.segments if s.from_client and s.length and s.sequence >= hole[1]), None)
+        if short is None or short.length >= hole[1] - 1:
+            return None
+        waited = context.capture(handshake).last_seen - short.timestamp
+        if waited < _LONG:
+            return None
+        evidence = [
+            Evidence(short.frame, f"the first data of the client: {short.length} bytes, behind {hole[1] - 1} that never came"),
+            Evidence(None, f"they did not come in {words.span_text(waited)} either: a lost packet is sent again within a second"),
+        ]
+        told = next((s for s in handshake.segments if not s.from_client and s.timestamp >= short.timestamp and s.acknowledgment == 1), None)
+        if told is not None:
+            evidence.append(Evidence(told.frame, "the server acknowledges nothing and asks for the first"))
+        summary = (
+            f"Packets of {min(hole[1] - 1, path_mss(handshake) or hole[1]) + 40} bytes do not pass to {words.server_text(handshake)}: "
+            "of the client's first words only the short end arrives."
+        )
+        return self.found("likely" if told is not None else "possible", summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _smaller(self, handshake: Handshake, context: Context, length: int) -> list[Evidence]:
         for attempt in context.server(handshake).accepted:
