@@ -199,3 +199,24 @@ CASES += [
     mail("tls-on-plaintext-port", "redis", "redis", 6380, None, "waits-for-more", "The client begins with TLS, and Redis waits for the end of a line; another client speaks Redis in the clear.", c=({"tls": True, "patience": 5}, {}), stream=0, by="client"),
     mail("client-cert-missing", "redis", "redis", 6380, None, "", "Redis wants a certificate of its clients, and this one has none.", c={"tls": True}, s={"tls": True, "verify": "yes"}, alert="seen", sure="the alert is encrypted"),
 ]  # fmt: skip
+
+# -- told from neighbours --------------------------------------------------------------------------------------------------------------------
+LARGE: dict[str, Any] = {"shares": [0x11EC, 29], "groups": [0x11EC, 29, 23]}
+GREASY: dict[str, Any] = {"suites": [0x2A2A, 0x1301, 0x1302, 0xC02F, 0xC030], "groups": [0x4A4A, 29, 23]}
+
+
+def says(hello: dict[str, Any], wait: float = 1.0, split: int = 0) -> dict[str, Any]:
+    return {"script": [["split", split], ["hello", hello], ["recv-all", wait], ["fin"]]}
+
+
+CASES += [
+    Case("large-client-hello-intolerance", "raw", "python", "silence", c=(says({}), says(LARGE, 3, 1400), says({})), s={"intolerant": "large-silent"}, stream=1, by="client", network=wire(0.05), outcome="failed",
+         arranged="A server waits for ever when a hello, which has post-quantum keys, comes in two segments; smaller ones before and after are answered.", notice="Notice that both segments are acknowledged.", **QUIET),
+    Case("large-client-hello-intolerance", "raw", "python", "alert", c=(says({}), says(LARGE, split=1400)), s={"intolerant": "large-alert"}, stream=1, by="server", network=wire(0.02),
+         arranged="A server takes the first segment of a hello, which has post-quantum keys and comes in two, for all of it; a smaller one is answered.", notice="Notice that the alert acknowledges the first segment only, or comes at once.", sure="an alert for one of two hellos"),
+    Case("pmtu-blackhole-client-hello", "raw", "nginx", "server-side", c=(says({**LARGE, "padding": 120}, 4), says({})), at="server", by="unknown", network=walled(0.03), stream=0, outcome="failed",
+         firewall=(("router", "-A", "FORWARD", "-p", "tcp", "--dport", "443", "-m", "length", "--length", "1400:", "-j", "DROP"),),
+         arranged="A tunnel on the way carries packets of 1400 octets at most; recorded behind it, at the server.", notice="Notice that of the large hello only the short second segment arrives.", **QUIET),
+    Case("grease-intolerance", "raw", "python", "two-and-two", c=(says({}), says(GREASY), says({}), says(GREASY)), s={"intolerant": "grease"}, stream=1, by="server", network=wire(0.01),
+         arranged="A server refuses hellos with values nobody knows (GREASE) and answers others of the same client.", notice="Notice that only the hellos with such values fail.", sure="one of four hellos"),
+]  # fmt: skip

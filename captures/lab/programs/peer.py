@@ -302,6 +302,14 @@ def bearable(conn: socket.socket, what: str) -> bool:
         linger_zero(conn)
         conn.close()
         return False
+    if what in ("large-silent", "large-alert") and claimed > len(first):
+        print("error: the hello is not all there", flush=True)
+        if what == "large-alert":
+            conn.sendall(b"\x15\x03\x03\x00\x02\x02\x32")
+        else:
+            time.sleep(6)
+        conn.close()
+        return False
     if what == "grease" and any(suites[i] & 15 == 10 and suites[i] == suites[i + 1] for i in range(0, len(suites) - 1, 2)):
         print("error: a suite nobody knows", flush=True)
         conn.recv(16384)

@@ -38,6 +38,9 @@ _VAGUE = frozenset({10, 20, 22, 40, 47, 50, 80})
 
 
 _PATIENT = 2_000_000_000
+_AT_ONCE = 1_000_000_000
+_LARGE = 1_200
+"""Bytes of a hello that may not fit into one segment."""
 
 
 class LargeClientHelloIntolerance(Rule):
@@ -52,6 +55,8 @@ class LargeClientHelloIntolerance(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         parts = handshake.client_hello_segments
         alert = handshake.closing_alert
+        if handshake.client_hello_incomplete and parts < 2:
+            return self._not_awaited(handshake, context)
         if handshake.client_hello_incomplete and handshake.client_hello is None:
             return None
         if parts < 2 or handshake.aborted_by == "middlebox" or (alert is not None and alert.from_client):
@@ -108,3 +113,25 @@ class LargeClientHelloIntolerance(Rule):
         flow = handshake.flow
         closed = min((time for time in (flow.client_fin_time, flow.client_rst_time) if time), default=flow.last_seen)
         return closed - handshake.client_hello_time >= _PATIENT
+
+    def _not_awaited(self, handshake: Handshake, context: Context) -> Finding | None:
+        """The server refused at the first segment, so soon that the client did not send the second."""
+        flow, alert, announced = handshake.flow, handshake.closing_alert, handshake.client_hello_incomplete
+        if handshake.aborted_by != "server" or announced < _LARGE or flow.truncated or flow.client_gaps or flow.server_gaps:
+            return None
+        if alert is not None and (alert.from_client or alert.description not in _VAGUE):
+            return None
+        sent, _ = deliveries(handshake, context)
+        ends = [(f, t) for f, t in ((flow.server_fin_frame, flow.server_fin_time), (flow.server_rst_frame, flow.server_rst_time)) if f]
+        frame, time = min([*ends, *([(alert.frame, alert.timestamp)] if alert is not None else [])], default=(0, 0))
+        begun = [s for s in handshake.segments if s.from_client and s.length and s.timestamp < time]
+        if not begun or sent.outstanding or time - begun[-1].timestamp > _AT_ONCE or begun[-1].sequence + begun[-1].length >= announced:
+            return None
+        had = begun[-1].sequence + begun[-1].length - 1
+        evidence = [
+            Evidence(begun[0].frame, f"the ClientHello begins: {words.count_text(announced, 'byte')} are announced, {had} were sent"),
+            Evidence(frame, "the server gave up when it had the first part only"),
+            *handshake.closing_evidence,
+        ]
+        summary = f"{words.server_text(handshake)} does not wait for the rest of a ClientHello that does not fit into one segment."
+        return self.found("likely", summary, evidence, outcome="failed", reset_class=reset_class(handshake))

@@ -34,7 +34,6 @@ from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, i
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
-
 _LONG = 1_500_000_000
 """ns in which a lost segment would have been repaired several times over."""
 
