@@ -63,7 +63,7 @@ def _only_answer(handshake: Handshake) -> tuple[Message | None, bool]:
     for message in handshake.messages:
         if message.frame <= done:
             continue
-        goodbye = message.kind == "alert" or is_alert_sized(message)
+        goodbye = message.kind == "alert" or is_alert_sized(message, handshake)
         if message.from_client:
             if goodbye:
                 return answer, closed

@@ -37,6 +37,14 @@ PATIENCE = 10_000_000_000
 ALERT_LENGTHS = frozenset({19, 11, 35})
 """Record lengths of an alert in TLS 1.3: 2 + 1 bytes and a tag of 16 or (CCM_8) 8; 35 with the padding of Java."""
 
+_PADDED = 35
+_FINISHED_256, _FINISHED_384 = 53, 69
+"""Record lengths of a Finished, by the hash of the suite."""
+_PADDING = 16
+_WITH_CERTIFICATE = 300
+"""Bytes of a record that holds a certificate, at least."""
+_SHA384 = 0x1302
+
 _LEAVING = frozenset({0, 90})
 """close_notify and user_canceled: a way to leave in the middle of a handshake, the usual end after it."""
 
@@ -70,9 +78,26 @@ class Close(NamedTuple):
     alert: Alert | None = None
 
 
-def is_alert_sized(message: Message) -> bool:
-    """Whether an encrypted TLS 1.3 record has the length of an alert."""
-    return message.encrypted and message.kind in ("application_data", "alert") and message.length in ALERT_LENGTHS
+def is_alert_sized(message: Message, handshake: Handshake | None = None) -> bool:
+    """Whether an encrypted TLS 1.3 record, not opened, has the length of an alert: of a padded one, where its sender may pad."""
+    if not message.encrypted or message.length not in ALERT_LENGTHS or message.kind not in ("application_data", "alert"):
+        return False
+    if message.decrypted and message.kind == "application_data":
+        return False
+    return message.length != _PADDED or handshake is None or _may_pad(handshake, message.from_client)
+
+
+def _may_pad(handshake: Handshake, from_client: bool) -> bool:
+    """Whether one side may pad its records as Java does, whose Finished has a record of its own, 16 bytes longer than it need be.
+
+    The shortest request there is ("GET / HTTP/1.0") is as long as a padded alert.
+    """
+    answer = handshake.server_hello
+    bare = _FINISHED_384 if answer is not None and answer.cipher_suite == _SHA384 else _FINISHED_256
+    sent = {m.length for m in handshake.messages if m.from_client == from_client and m.encrypted and m.kind == "application_data"}
+    if bare + _PADDING in sent or bare in sent:
+        return bare + _PADDING in sent
+    return max(sent, default=0) < _WITH_CERTIFICATE  # else its flight was one record
 
 
 def settle(handshake: Handshake) -> None:
@@ -116,9 +141,9 @@ def settled_by(handshake: Handshake) -> int | None:
     sent = False
     for message in handshake.messages:  # as ``_went_on`` goes through them
         if message.from_client:
-            sent = sent or (message.frame >= finished and not is_alert_sized(message))
+            sent = sent or (message.frame >= finished and not is_alert_sized(message, handshake))
         elif sent and message.kind != "change_cipher_spec":
-            return None if is_alert_sized(message) or message.kind == "alert" else message.frame
+            return None if is_alert_sized(message, handshake) or message.kind == "alert" else message.frame
     return None
 
 
@@ -273,7 +298,7 @@ def _conversed(handshake: Handshake) -> bool:
         return False
     records = 0
     for message in handshake.messages:
-        if message.kind != "application_data" or is_alert_sized(message):
+        if message.kind != "application_data" or is_alert_sized(message, handshake):
             continue
         if message.from_client:
             records += 1
@@ -341,7 +366,7 @@ def _went_on(handshake: Handshake) -> bool:
     sent = 0  # ns: when the client's Finished was
     for message in handshake.messages:
         if message.from_client:
-            if sent and is_alert_sized(message):
+            if sent and (message.kind == "alert" or is_alert_sized(message, handshake)):
                 if refused:
                     return True  # that was a goodbye: nobody takes leave of who refused
                 said_goodbye = said_goodbye or not (server_close and message.frame > server_close)
@@ -354,7 +379,7 @@ def _went_on(handshake: Handshake) -> bool:
         late = message.timestamp - sent > _VERDICT
         if after_close and (late or not asked):
             break  # it answers the close
-        if not is_alert_sized(message) and message.kind != "alert":
+        if not is_alert_sized(message, handshake) and message.kind != "alert":
             return True
         if asked:
             return False
@@ -386,7 +411,10 @@ def _answered_early(handshake: Handshake) -> bool:
     """Whether the server answered 0-RTT data before the client's Finished: it has nothing left to refuse."""
     after, before = handshake.server_finished_frame, handshake.client_finished_frame
     return any(
-        message.kind == "application_data" and not message.from_client and after < message.frame < before and not is_alert_sized(message)
+        message.kind == "application_data"
+        and not message.from_client
+        and after < message.frame < before
+        and not is_alert_sized(message, handshake)
         for message in handshake.messages
     )
 

@@ -63,6 +63,8 @@ def find_departure(handshake: Handshake) -> Departure | None:
     if handshake.server_application_records > (_TICKETS if handshake.is_tls13 else _PREFACE if handshake.alpn == "h2" else 0):
         return None
     done = handshake.client_finished_frame
+    if not done:
+        return None  # it cannot be told from the data: a certificate and its Finished in one record, padded ones
     goodbye = past = False
     for message in handshake.messages:
         if message.kind == "heartbeat":
@@ -72,7 +74,7 @@ def find_departure(handshake: Handshake) -> Departure | None:
         past = past or message.frame == done  # what comes after it in the stream may have overtaken it on the way
         if message.frame < done and not past:
             continue
-        if message.kind == "alert" or is_alert_sized(message):
+        if message.kind == "alert" or is_alert_sized(message, handshake):
             goodbye = True
         elif message.kind == "application_data" and goodbye:
             return None

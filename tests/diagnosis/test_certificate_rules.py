@@ -332,6 +332,22 @@ def test_monitor_that_verifies_nothing_and_leaves_is_completed(changed, judge, a
     assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_client_whose_finished_cannot_be_told_from_its_data_did_not_leave_without_a_word(told, judge, make_handshake):
+    """gRPC with a client certificate: Certificate, CertificateVerify and Finished in one record."""
+    handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304))
+    handshake.client_hello.alpn = ("h2",)
+    if not told:
+        hello = handshake.messages[0]
+        handshake.client_finished_frame = 0
+        handshake.messages += [
+            hello._replace(frame=9 + i, kind="application_data", length=length, encrypted=True, from_client=from_client)
+            for i, (from_client, length) in enumerate([(True, 2112), (True, 99), (False, 3997)])
+        ]
+    judge(handshake)
+    assert handshake.outcome == ("failed" if told else "completed")
+
+
 @pytest.mark.parametrize("version", [0x0303, 0x0304])
 @pytest.mark.parametrize("goodbye", [True, False])
 def test_probe_that_says_goodbye_or_finds_nothing_wrong_is_completed(goodbye, version, judge, authority, make_handshake):

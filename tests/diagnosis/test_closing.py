@@ -173,6 +173,38 @@ def test_tls13_server_that_asked_for_a_certificate_and_closes_without_a_word_ref
     assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
 
 
+@pytest.mark.parametrize(("finished", "outcome"), [(53, "failed"), (53 + 16, "completed"), (2112, "failed")])
+def test_tls13_shortest_request_is_no_goodbye_but_from_who_pads(finished, outcome, make_handshake):
+    """'GET / HTTP/1.0' is as long as an alert of Java's; Java alone pads its Finished too."""
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested = handshake.client_certificate_sent = True
+    _record(handshake, 9, True, finished)
+    _record(handshake, 10, True, 35)
+    handshake.flow.server_fin_frame = 12
+    settle(handshake)
+    assert handshake.outcome == outcome
+
+
+def test_tls13_complaint_about_the_close_of_a_server_that_had_all_it_wanted_is_no_refusal(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested = False
+    handshake.flow.server_fin_frame = 12
+    handshake.alerts.append(Alert(13, 0, True, 2, 50, True, "decrypted"))
+    settle(handshake)
+    assert handshake.outcome == "completed"
+
+
+@pytest.mark.parametrize(("description", "with_data", "outcome"), [(48, False, "failed"), (0, False, "completed"), (48, True, "completed")])
+def test_tls12_client_that_refuses_after_both_finished_had_verified_meanwhile(description, with_data, outcome, make_handshake):
+    handshake = make_handshake(Stage.FINISHED)
+    handshake.client_finished_frame, handshake.server_finished_frame = 9, 10
+    handshake.client_application_records = int(with_data)
+    handshake.alerts.append(Alert(11, 0, True, 2, description, True, "decrypted"))
+    handshake.flow.client_fin_frame = 12
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == (outcome, "client" if outcome == "failed" else "none")
+
+
 def test_tls13_server_whose_goodbye_the_client_returns_completed(make_handshake):
     handshake = _tls13(make_handshake)
     _record(handshake, 11, False, 19)

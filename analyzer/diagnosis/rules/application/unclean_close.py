@@ -44,7 +44,7 @@ class UncleanClose(Rule):
             message.from_client == close.from_client
             and message.frame <= close.frame
             and message.frame >= handshake.client_finished_frame
-            and (message.kind == "alert" or is_alert_sized(message))
+            and (message.kind == "alert" or is_alert_sized(message, handshake))
             for message in handshake.messages
         )
         if said_goodbye:
