@@ -17,8 +17,8 @@ HEAD = """# Recorded handshakes, labelled
 Each folder holds one recording between real TLS stacks: `capture.pcapng`, `expected.json` (the label), `README.md`
 (what was arranged, what is seen, what to notice) and, where a stack gave one, `keys.log`.  Labels are what was
 arranged, checked against what both ends reported and against tshark's reading of the capture; `cause` is the one a
-reader of the key log can name, `cause_without_keys` the one that can honestly be named without it.  `trust.pem` is
-the root the clients trusted, save where a case says otherwise.  The addresses are documentation addresses, the certificates are the laboratory's own, and no packet here crossed a real network.
+reader of the key log can name, `cause_without_keys` the one that can honestly be named without it.  `trust.pem` holds
+the roots the clients trusted, save where a case says otherwise.  The addresses are documentation addresses, the certificates are the laboratory's own, and no packet here crossed a real network.
 
 `python -m captures.lab record [CASE...]` (as root, on Debian, with the packages of `lab/packages.txt`) records them
 again; `lab/README.md` says how to add a case.  This page and `labels.csv` are made by `python -m captures.lab index`.

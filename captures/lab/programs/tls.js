@@ -23,7 +23,8 @@ if (role === "client") {
     const socket = tls.connect(options, () => {
       console.log("connected", socket.getProtocol(), socket.getCipher().standardName, "resumed=" + socket.isSessionReused());
       const request = "request" in o ? o.request : "GET / HTTP/1.0\r\n\r\n";
-      if (request) socket.write(request); else socket.destroy(); // as Node does when it rejects a certificate
+      if (o.close === "end") socket.end(request); // asks and closes in one breath
+      else if (request) socket.write(request); else socket.destroy(); // as Node does when it rejects a certificate
     });
     if ("keylog" in o) socket.on("keylog", (line) => fs.appendFileSync(o.keylog, line));
     socket.on("session", (s) => { session = s; });
@@ -37,7 +38,11 @@ if (role === "client") {
   const options = Object.assign({}, common);
   if (o["client-ca"]) { options.ca = read(o["client-ca"]); options.requestCert = true; options.rejectUnauthorized = (o.verify || "require") === "require"; }
   const server = tls.createServer(options, (socket) => {
-    socket.on("data", () => socket.end("HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"));
+    const answer = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
+    socket.on("data", () => {
+      if (o.close === "destroy") socket.write(answer, () => socket.destroy()); else socket.end(answer);
+    });
+    if (o.close === "at-once") socket.end();
     socket.on("error", (e) => console.log("error:", e.message, e.code || ""));
   });
   server.on("tlsClientError", (e) => console.log("error:", e.message, e.code || ""));

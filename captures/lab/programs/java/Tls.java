@@ -20,12 +20,17 @@ public class Tls {
     }
 
     static SSLContext context() throws Exception {
+        boolean bouncy = o.containsKey("bouncy"); // Bouncy Castle's TLS in the place of Java's own
+        if (bouncy) {
+            for (String name : List.of("org.bouncycastle.jce.provider.BouncyCastleProvider", "org.bouncycastle.jsse.provider.BouncyCastleJsseProvider"))
+                java.security.Security.addProvider((java.security.Provider) Class.forName(name).getDeclaredConstructor().newInstance());
+        }
         char[] password = "handshake".toCharArray();
         KeyManager[] keys = null;
         if (o.containsKey("p12")) {
             KeyStore store = KeyStore.getInstance("PKCS12");
             try (InputStream in = new FileInputStream(get("p12", ""))) { store.load(in, password); }
-            KeyManagerFactory factory = KeyManagerFactory.getInstance("SunX509");
+            KeyManagerFactory factory = bouncy ? KeyManagerFactory.getInstance("PKIX", "BCJSSE") : KeyManagerFactory.getInstance("SunX509");
             factory.init(store, password);
             keys = factory.getKeyManagers();
         }
@@ -44,11 +49,11 @@ public class Tls {
         } else if (file != null) {
             KeyStore store = KeyStore.getInstance("JKS");
             try (InputStream in = new FileInputStream(file)) { store.load(in, password); }
-            TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
+            TrustManagerFactory factory = bouncy ? TrustManagerFactory.getInstance("PKIX", "BCJSSE") : TrustManagerFactory.getInstance("PKIX");
             factory.init(store);
             trust = factory.getTrustManagers();
         }
-        SSLContext context = SSLContext.getInstance("TLS");
+        SSLContext context = bouncy ? SSLContext.getInstance("TLS", "BCJSSE") : SSLContext.getInstance("TLS");
         context.init(keys, trust, null);
         return context;
     }
