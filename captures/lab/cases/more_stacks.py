@@ -122,7 +122,8 @@ OLD = {"version": "1.1", "ciphers": "ALL:@SECLEVEL=0"}
 for server in ("granian", "erlang", "haskell", "grpc", "lighttpd-gnutls"):
     server_refuses("client-version-too-old", server, "tls11", OLD, {"min": "1.2"}, "The client speaks TLS 1.1 at most, the server TLS 1.2 at least.")
 for server in ("erlang", "haskell", "bouncycastle"):
-    server_refuses("client-version-too-new", server, "tls13-only", {"version": "1.3"}, {"max": "1.2"}, "The client speaks TLS 1.3 only, the server TLS 1.2 at most.")
+    server_refuses("client-version-too-new", server, "tls13-only", {"version": "1.3"}, {"max": "1.2"}, "The client speaks TLS 1.3 only, the server TLS 1.2 at most.",
+                   **({"alert": {"description": "protocol_version", "from": "server", "encrypted": False}, "sure": "tshark does not read this alert"} if server == "bouncycastle" else {}))  # fmt: skip
 for server in ("granian", "erlang", "haskell", "grpc"):
     server_refuses("no-common-cipher", server, "tls12-dhe-ccm", {"version": "1.2", "ciphers": "DHE-RSA-CAMELLIA128-SHA"}, {}, "The client offers Camellia only, which the server does not have.")
 for server in ("granian", "erlang", "haskell"):
@@ -159,7 +160,8 @@ for server, leaf, version in (("granian", "client-unknown-ca", "1.3"), ("bun", "
 
 # Node closes without a word on a certificate it does not trust; the shortest request is as long as a padded alert
 for client in ("bun", "deno", "haskell"):
-    server_refuses("client-cert-unknown-ca", "node26", "tls13-client", {"cert": "client-unknown-ca"}, {"client_ca": "root"}, "The client's certificate comes from a CA the server does not trust.", client)
+    server_refuses("client-cert-unknown-ca", "node26", "tls13-client", {"cert": "client-unknown-ca"}, {"client_ca": "root"}, "The client's certificate comes from a CA the server does not trust.", client,
+                   sure="the server says nothing of it, and the client hears only the close")  # fmt: skip
 server_refuses("client-cert-unknown-ca", "granian", "tls13-client", {"cert": "client-unknown-ca"}, {"client_ca": "root"}, "The client's certificate comes from a CA the server does not trust.", "s2n", sure="the client waits before it closes")
 server_refuses("client-cert-unknown-ca", "granian", "tls12-client", {"cert": "client-unknown-ca", "max": "1.2"}, {"client_ca": "root"}, "The client's certificate comes from a CA the server does not trust.", "bun")
 
