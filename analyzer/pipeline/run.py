@@ -29,7 +29,6 @@ from analyzer.sources import open_source
 from analyzer.tables.rows import Row, flow_row
 
 if TYPE_CHECKING:
-    from analyzer.handshakes.herds import Herd
     from analyzer.pipeline.workers import Workers
 
 __all__ = ["BUFFERED", "Run", "Totals"]
@@ -59,7 +58,6 @@ class Run:
         self.source = self.reading.source
         self.totals = self.reading.totals
         self._pending: list[Handshake] = []
-        self._herds: list[Herd] = []
         self._overflowed = False
 
     @property
@@ -98,18 +96,17 @@ class Run:
                 if not step.reading and not noted:
                     noted = True
                     self._note_end()
-                self._learn_step(step)
+                ended = self._learn_step(step)
                 if streaming and step.reading:
-                    yield from self._judged([*self._culled(), *step.ended])
+                    yield from self._judged(ended)
                 else:
-                    self._pending += step.ended
+                    self._pending += ended
                     if not streaming and (step.reading or self._overflowed):
                         yield from self._overflow()
                 self._pending += step.evicted
                 if len(self._pending) > _WAITING:
                     yield from self._all_pending()
                 self.totals.seconds = time.monotonic() - started
-            self._pending += self._culled()
             yield from self._all_pending()
         finally:
             self.reading.close()
@@ -143,28 +140,24 @@ class Run:
         for capture in range(len(self.source.captures)):
             self.diagnosis.context.note_capture(capture, drops=self.source.drops or 0)
 
-    def _learn_step(self, step: Step) -> None:
-        if step.herds:
-            learn_herds(self.diagnosis.context, step.herds, [*step.ended, *step.evicted])
-            self._herds += step.herds
-        else:
-            self._learn(step.ended)
+    def _learn_step(self, step: Step) -> list[Handshake]:
+        """Learn what is over. Gives those that ended and are to be judged, of a herd only the few that a rule might overturn: the
+        others completed, and that is all that is asked of them."""
+        if not step.herds:
             self._learn(step.evicted)
+            return self._learn(step.ended)
+        learn_herds(self.diagnosis.context, step.herds, [*step.ended, *step.evicted])
+        ended = list(step.ended)
+        for herd in step.herds:
+            odd = self.diagnosis.find_odd(herd)
+            ended += settled(herd.make(odd))
+            self.totals.count_completed(len(herd) - len(odd))
+        return ended
 
     def _learn(self, handshakes: list[Handshake]) -> list[Handshake]:
         for handshake in handshakes:
             self.diagnosis.context.learn(handshake)
         return handshakes
-
-    def _culled(self) -> list[Handshake]:
-        """The few of the herds that must be judged one by one. The others completed, and that is all that is asked."""
-        found = []
-        for herd in self._herds:
-            odd = self.diagnosis.find_odd(herd)
-            found += settled(herd.make(odd))
-            self.totals.count_completed(len(herd) - len(odd))
-        self._herds = []
-        return found
 
     def _all_pending(self) -> Iterator[Handshake]:
         """Those held back, judged, each let go as it is handed on."""
@@ -181,10 +174,9 @@ class Run:
 
     def _overflow(self) -> Iterator[Handshake]:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
-        if len(self._pending) + sum(map(len, self._herds)) <= BUFFERED:
+        if len(self._pending) <= BUFFERED:
             return
         self._overflowed = True
-        self._pending += self._culled()
         done: list[Handshake] = []
         kept: list[Handshake] = []
         for h in self._pending:
