@@ -7,6 +7,7 @@ it gives the reader a word.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 __all__ = ["name_protocol"]
 
@@ -74,10 +75,12 @@ _SERVER = (
     (rb"\x30[\x00-\x84][\x00-\xff]{0,4}?\x02[\x01-\x04]", "ldap"),
     (rb"\s*<(?:!DOCTYPE\s+)?html", "http"),
 )
-_COMPILED: dict[bool, list[tuple[re.Pattern[bytes], str]]] = {
-    True: [(re.compile(pattern, re.DOTALL), name) for pattern, name in _EITHER + _CLIENT],
-    False: [(re.compile(pattern, re.DOTALL), name) for pattern, name in _EITHER + _SERVER],
-}
+
+
+@cache
+def _compiled(from_client: bool) -> list[tuple[re.Pattern[bytes], str]]:
+    """Only when somebody asks: most captures hold nothing but TLS."""
+    return [(re.compile(pattern, re.DOTALL), name) for pattern, name in _EITHER + (_CLIENT if from_client else _SERVER)]
 
 
 def name_protocol(data: bytes, from_client: bool) -> str | None:
@@ -88,7 +91,7 @@ def name_protocol(data: bytes, from_client: bool) -> str | None:
     'rsync', 'bittorrent', 'socks4', 'socks5', 'proxy-protocol', 'dns-over-tcp', 'tls', 'dtls'.
     """
     head = data[:PREFIX]
-    for pattern, name in _COMPILED[from_client]:
+    for pattern, name in _compiled(from_client):
         if pattern.match(head):
             return name
     return "dns-over-tcp" if _is_dns(data, from_client) else None
