@@ -200,3 +200,21 @@ def test_tls_on_plain_port_whose_syn_was_not_captured(wire):
     wire.connect(port=8443).client(hello()).server(b"HTTP/1.1 400 Bad Request\r\n\r\n").close(False)
     del wire.packets[0]
     assert judged(wire)[:2] == ("tls-on-plaintext-port", "certain")
+
+
+@pytest.mark.parametrize(("port", "named"), [(443, "SMTP or FTP"), (25, "SMTP"), (21, "FTP")])
+def test_greeting_that_may_be_of_mail_or_of_files(wire, port, named):
+    wire.connect(port=port).server(b"220 ready\r\n").client(hello()).server(b"500 what\r\n").close(False)
+    (handshake,) = wire.read()
+    assert handshake.finding.cause == "implicit-vs-starttls"
+    assert f"speaks {named} in the clear" in handshake.finding.summary
+
+
+def test_plain_http_that_never_arrived(wire):
+    talk = wire.connect()
+    for wait in (0.2, 300, 600, 1_200, 2_400):
+        talk.packet(True, 24, GET, wait)
+        talk.number[True] -= len(GET)
+    talk.number[True] += len(GET)
+    talk.packet(True, 17, wait=1_000)
+    assert judged(wire)[:2] == ("http-on-tls-port", "likely")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from analyzer.diagnosis import words
 from analyzer.dialogues import name_protocol
 from analyzer.model.handshake import Handshake
 
-__all__ = ["BANNER_FIRST", "HAS_STARTTLS", "IMPLICIT", "first_line", "protocol_text", "spoken_by", "tells_of_tls"]
+__all__ = ["BANNER_FIRST", "HAS_STARTTLS", "IMPLICIT", "first_line", "greeting_text", "protocol_text", "spoken_by", "tells_of_tls"]
 
 _NAMES = {
     "http": "HTTP", "http2": "HTTP/2", "ssh": "SSH", "smtp": "SMTP", "ftp": "FTP", "pop3": "POP3", "imap": "IMAP", "nntp": "NNTP",
@@ -24,6 +26,8 @@ BANNER_FIRST = {465: "SMTP", 993: "IMAP", 995: "POP3", 990: "FTP", 563: "NNTP"}
 
 IMPLICIT = {**BANNER_FIRST, 636: "LDAP", 3269: "LDAP", 5223: "XMPP", 5270: "XMPP", 6697: "IRC", 994: "IRC"}
 """Ports where TLS begins at once, of protocols that on another port ask for it."""
+
+_BY_PORT = {21: "FTP", 990: "FTP", 25: "SMTP", 465: "SMTP", 587: "SMTP", 2525: "SMTP"}
 
 _REFUSALS = (
     b"plain HTTP request was sent to HTTPS port",  # nginx
@@ -43,6 +47,14 @@ def spoken_by(data: bytes, from_client: bool) -> str | None:
 def protocol_text(protocol: str | None) -> str:
     """'HTTP', 'SSH' ...; 'something that is not TLS' for None."""
     return _NAMES.get(protocol, protocol) if protocol is not None else "something that is not TLS"
+
+
+def greeting_text(data: bytes, port: int) -> str:
+    """The protocol of a server's first words: a greeting of three digits may be of mail or of files, and only the port may tell."""
+    protocol = spoken_by(data, False)
+    if protocol in ("ftp", "smtp") and not re.search(rb"(?i)ftp|smtp|mail", data[:200]):
+        return _BY_PORT.get(port, "SMTP or FTP")
+    return protocol_text(protocol)
 
 
 def first_line(data: bytes) -> str:

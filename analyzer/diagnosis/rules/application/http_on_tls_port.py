@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import read_delivery
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
 from analyzer.diagnosis.rules.application._plain import spoken_by, tells_of_tls
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _REDIRECTS = (b" 301 ", b" 302 ", b" 307 ", b" 308 ")
@@ -61,4 +62,8 @@ class HttpOnTlsPort(Rule):
             return self.found("possible", summary, [asked, *answer], outcome="no-handshake", aborted_by="none")
         summary = f"The client sent plain HTTP to the TLS port of {where}."
         by = handshake.aborted_by if not answer else "server"
+        sent = read_delivery(handshake.segments, True)
+        if not answer and sent.repeats and sent.acknowledged <= 1 and not context.server(handshake).answered:
+            evidence = [asked, Evidence(None, f"sent {words.count_text(len(sent.tries), 'time')} and never acknowledged")]
+            return self.found("likely", f"{summary[:-1]}, and it never arrived.", evidence, outcome="failed", aborted_by=by)
         return self.found("certain", summary, [asked, *answer], outcome="failed", aborted_by=by)

@@ -30,7 +30,7 @@ from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words
 from analyzer.diagnosis.rules.application._closes import LONG_SILENCE, close_text, first_close, nothing_from_server, saw_connect
-from analyzer.diagnosis.rules.application._plain import BANNER_FIRST, HAS_STARTTLS, IMPLICIT, first_line, protocol_text, spoken_by
+from analyzer.diagnosis.rules.application._plain import BANNER_FIRST, HAS_STARTTLS, IMPLICIT, first_line, greeting_text, spoken_by
 from analyzer.model.finding import AbortedBy, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -72,7 +72,7 @@ class ImplicitVsStarttls(Rule):
             return None
         says = f"the server sent {first_line(handshake.server_bytes)}"
         evidence = [hello_evidence(handshake, "the ClientHello"), Evidence(handshake.server_bytes_frame, says)]
-        spoken = protocol_text(protocol)
+        spoken = greeting_text(handshake.server_bytes, handshake.flow.server_port)
         summary = f"The client began with TLS, and {words.server_text(handshake)} speaks {spoken} in the clear until it is asked for TLS."
         flow = handshake.flow
         alone = handshake.aborted_by == "client" and not flow.server_fin_frame and not flow.server_rst_frame
