@@ -183,7 +183,18 @@ def closing_events(handshake: Handshake) -> list[Close]:
             events.append(Close(frame, 1, time, from_client, kind))
     timed = all(event.timestamp for event in events)
     events.sort(key=lambda event: (event.timestamp if timed else 0, event.frame, event.order))
+    _put_alerts_in_order(events)
     return [event for event in events if not _is_reaction(handshake, event, events)]
+
+
+def _put_alerts_in_order(events: list[Close]) -> None:
+    """Alerts of one side in the order of its stream: one may have overtaken another on the way."""
+    for side in (True, False):
+        places = [at for at, event in enumerate(events) if event.alert is not None and event.from_client == side]
+        if len(places) > 1:
+            alerts = sorted((events[at] for at in places), key=lambda event: event.alert.position if event.alert is not None else 0)
+            for at, event in zip(places, alerts, strict=True):
+                events[at] = event
 
 
 def _is_reaction(handshake: Handshake, event: Close, events: list[Close]) -> bool:

@@ -19,7 +19,7 @@ from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Flow, Handshake, Segment
 from analyzer.model.tcp import TcpFlag, TcpOption
 
-__all__ = ["Reset", "Sign", "forged_reset", "judge_resets", "judge_segments", "reset_class", "settle_resets"]
+__all__ = ["Reset", "Sign", "ended_by_doubtful_reset", "forged_reset", "judge_resets", "judge_segments", "reset_class", "settle_resets"]
 
 _MS = 1_000_000
 _JUMP = 3
@@ -68,6 +68,12 @@ class Reset(NamedTuple):
         return self.score >= _FORGED
 
     @property
+    def doubtful(self) -> bool:
+        """It is not called forged, and something speaks for it all the same: whose it is cannot be told."""
+        against = [sign for sign in self.signs if sign.weight > 0]
+        return not self.forged and (len(against) > 1 or any(sign.weight >= _STRONG or sign.says.startswith("TTL") for sign in against))
+
+    @property
     def confidence(self) -> Confidence:
         """How sure that is, when forged."""
         return "certain" if self.score >= _SURE else "likely"
@@ -114,6 +120,15 @@ def forged_reset(handshake: Handshake, context: Context) -> Reset | None:
             return reset
         return _partner(reset, judge_resets(handshake, context))
     return None
+
+
+def ended_by_doubtful_reset(handshake: Handshake, context: Context) -> bool:
+    """Whether a reset in the server's name ended it of which it cannot be told whose it is: it answers no offer for sure."""
+    flow = handshake.flow
+    if not flow.server_rst_frame or handshake.closing_alert is not None or 0 < flow.server_fin_frame < flow.server_rst_frame:
+        return False
+    first = next((reset for reset in judge_resets(handshake, context) if not reset.segment.from_client), None)
+    return first is not None and first.doubtful
 
 
 def _partner(first: Reset, resets: Sequence[Reset]) -> Reset | None:
@@ -168,6 +183,8 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     jump = abs(nearest - r.ttl)
     if 0 < nearest - r.ttl < _HOPS and _only_syns(own):
         return []  # a SYN proxy stands before the server: the one sent the SYN-ACK, the other, behind it, the reset
+    if jump == 1 and flow.duplicates:
+        return []  # recorded on both sides of a router: each packet has two
     if not jump or (r.ttl in elsewhere and own):
         return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
     says = f"TTL {nearest} → {r.ttl}"

@@ -121,7 +121,7 @@ def look_at_reset(handshake: Handshake, context: Context, close: CloseEvent) -> 
         return ResetLook(None, "")
     if reset.forged:
         return ResetLook(False, reset.says)
-    if any(sign.weight > 1 for sign in reset.signs) or sum(sign.weight > 0 for sign in reset.signs) > 1:
+    if reset.doubtful:
         return ResetLook(None, reset.says, doubtful=True)
     others = [s for s in handshake.segments if s.from_client == close.from_client and not s.flags & TcpFlag.RST]
     if not any(s.ttl == reset.segment.ttl for s in others):

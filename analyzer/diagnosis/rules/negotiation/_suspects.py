@@ -20,6 +20,7 @@ from typing import NamedTuple, cast
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.resets import ended_by_doubtful_reset
 from analyzer.diagnosis.rules.negotiation._neighbours import Neighbours, differences, find_neighbours, names_a_host
 from analyzer.diagnosis.rules.negotiation._offer import (
     COMMON_GROUPS,
@@ -92,6 +93,8 @@ def weigh_offer(handshake: Handshake, context: Context) -> Verdict | None:
 
 def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
     refused = refused_hello(handshake)
+    if refused is not None and refused.how == "reset" and ended_by_doubtful_reset(handshake, context):
+        return None
     hello = handshake.client_hello
     if refused is None or hello is None or hello.sslv2 or hello.max_version <= 0x0300:
         return None
