@@ -42,7 +42,7 @@ _CLIENT = (
     (rb"CAP (?:LS|REQ|END)|NICK \S|USER \S+ \S+ \S+ :|JOIN #", "irc"),
     (rb"(?i:CAPA|STLS|APOP|UIDL)\b", "pop3"),
     (rb"(?i:USER|PASS|AUTH (?:TLS|SSL)|FEAT|SYST|PASV|EPSV)\b", "ftp"),
-    (rb"\*\d+\r\n\$\d+\r\n|PING\r\n|INFO\r\n", "redis"),
+    (rb"\*\d{1,6}\r\n(?:\$\d|$)|PING\r\n|INFO\r\n", "redis"),
     (rb"(?:get|gets|set|add|stats|version|delete|incr)(?: \S|\r\n)|\x80[\x00-\x22]..", "memcached"),
     (rb"\x05[\x01-\x09][\x00-\x09\x80-\xfe]", "socks5"),
     (rb"\x04[\x01\x02].{6}[\x20-\x7e]*\x00", "socks4"),
