@@ -70,6 +70,8 @@ def find_departure(handshake: Handshake) -> Departure | None:
         if message.kind == "heartbeat":
             return None  # it stayed for something else
         if not message.from_client:
+            if done < message.frame < left and (message.kind == "alert" or is_alert_sized(message, handshake)):
+                return None  # the server took leave first
             continue
         past = past or message.frame == done  # what comes after it in the stream may have overtaken it on the way
         if message.frame < done and not past:

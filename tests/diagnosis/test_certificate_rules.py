@@ -332,6 +332,16 @@ def test_monitor_that_verifies_nothing_and_leaves_is_completed(changed, judge, a
     assert (handshake.outcome, handshake.aborted_by) == ("completed", "none")
 
 
+def test_client_that_closes_when_the_server_took_leave_did_not_depart(judge, make_handshake):
+    handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304))
+    handshake.client_hello.alpn = ("h2",)
+    handshake.messages.append(
+        handshake.messages[0]._replace(frame=10, kind="application_data", length=19, encrypted=True, from_client=False)
+    )
+    judge(handshake)
+    assert handshake.outcome == "completed"
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_client_whose_finished_cannot_be_told_from_its_data_did_not_leave_without_a_word(told, judge, make_handshake):
     """gRPC with a client certificate: Certificate, CertificateVerify and Finished in one record."""
