@@ -422,6 +422,8 @@ EXPLAINS: dict[str, str] = {
     "ticket-rejected":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-hello-no-answer "
         "internal-error insufficient-security decrypt-error illegal-parameter bad-record-mac decode-error ",
+    "unexpected-message":
+        "illegal-parameter internal-error ",
     "unsupported-extension":
         "illegal-parameter unexpected-message decode-error internal-error ",
     "user-canceled":

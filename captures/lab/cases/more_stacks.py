@@ -174,3 +174,8 @@ CASES += [
     Case("connect-close-probe", "raw", "haskell", "", c={"script": [["fin"]]}, outcome="no-handshake", by="client", alert=None, arranged="A client connects and closes.", notice="Notice that no handshake was tried, and what the server makes of it."),
     Case("connect-close-probe", "raw", "redis", "tls", c={"script": [["fin"]]}, s={"tls": True}, outcome="no-handshake", by="client", alert=None, arranged="A client connects and closes.", notice="Notice an alert of the server's in answer to the close."),
 ]  # fmt: skip
+for server in ("haskell", "grpc"):
+    CASES.append(Case("unexpected-message", "raw", server, "hello-done", c={"script": [["hex", "16030300040e000000"], ["recv-all", 2], ["fin"]]}, by="server", sure="servers differ in what they call it, or say nothing",
+                      arranged="A client begins with ServerHelloDone.", notice="Notice a first message that only a server may send."))  # fmt: skip
+CASES.append(Case(None, "gnutls", "deno", "tls13-at-once", s={"close": "at-once"}, also=("unclean-close",), arranged="The server says goodbye as soon as the handshake is done, and the client closes when it hears it.",
+                  notice="Notice that the client's close without a word answers the server's goodbye."))  # fmt: skip

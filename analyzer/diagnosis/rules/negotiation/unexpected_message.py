@@ -19,18 +19,27 @@ Confirm:
 
 from __future__ import annotations
 
+from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.model.finding import Evidence
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
+
+_UNEXPECTED = 10
+_OTHER_WORDS = frozenset({40, 47, 50, 80})
+"""What else is said of it: Haskell's tls says handshake_failure."""
 
 
 class UnexpectedMessage(AlertRule):
-    """Alert 10."""
+    """Alert 10, or another end of a conversation that the client began with a message that is no ClientHello."""
 
     cause = "unexpected-message"
-    alerts = frozenset({10})
     meaning = "a message came that has no place there"
+    explains = ("illegal-parameter", "internal-error")
+
+    def hears(self, alert: Alert | None) -> bool:
+        return alert is None or alert.description == _UNEXPECTED or (alert.description in _OTHER_WORDS and not alert.from_client)
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert = handshake.closing_alert
@@ -39,3 +48,16 @@ class UnexpectedMessage(AlertRule):
             for fault in handshake.faults
             if fault.kind == "misbehaviour" and alert is not None and fault.from_client != alert.from_client
         ][:3]
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        alert = handshake.closing_alert
+        if alert is not None and alert.description == _UNEXPECTED:
+            return super().examine(handshake, context)
+        if handshake.client_hello is not None or handshake.aborted_by != "server" or handshake.flow.client_gaps:
+            return None
+        wrong = [fault for fault in handshake.faults if fault.kind == "misbehaviour" and fault.from_client]
+        if not wrong or any(not message.from_client and message.kind != "alert" for message in handshake.messages):
+            return None
+        summary = f"The client began with a message that has no place there, and {words.server_text(handshake)} ended it."
+        evidence = [Evidence(wrong[0].frame, f"the client: {wrong[0].says}"), *handshake.closing_evidence]
+        return self.found("likely", summary, evidence)
