@@ -415,7 +415,9 @@ def _has_finished(handshake: Handshake) -> bool:
     if closed < finished:
         return False
     end = max((s.sequence + s.length for s in handshake.segments if s.frame == finished), default=0)
-    return any(s.frame == closed and s.acknowledgment >= end for s in handshake.segments) or not handshake.segments
+    return all(
+        s.acknowledgment >= end for s in handshake.segments if s.frame == closed
+    )  # the order decides where it was one too many to keep
 
 
 def _answered_early(handshake: Handshake) -> bool:
