@@ -48,8 +48,6 @@ _OTHERS: Final = {
 def name_format(head: bytes, inside: str | None) -> str:
     """Say in a few words what starts with ``head`` (some hundred bytes), found inside compression ``inside``."""
     where = f" inside {inside}" if inside else ""
-    if not head:
-        return f"is empty{where}"
     again = compression_of(head)
     if again:
         return f"is {again}{where}: unpack it first"

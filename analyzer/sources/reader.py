@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ _SMALLEST_BUFFER: Final = 4096
 _FIRST_BYTES: Final = 1 << 18
 """Bytes of the buffer until it was filled once: most captures are small, and clearing memory costs."""
 _SNIFFED: Final = 512
+_NO_HEADER: Final = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
+"""What stands for the header that an empty file lacks."""
 _HEAD_ROOM: Final = 1 << 19
 """Bytes before what is read ahead: for the record begun in the buffer before."""
 
@@ -85,6 +88,10 @@ class CaptureReader:
             if len(stream.peek(length)) < length:
                 raise CaptureFormatError(f"{self.name}: {stream.fault or 'cut inside its file header'}")
             return PcapngWalker(capture, secrets)
+        if not head and not stream.fault:
+            # whoever records was stopped before its first write: a capture with nothing in it, not something else
+            self._warn(f"is empty{f' inside {inside}' if inside else ''}: there is not even a capture's header in it")
+            return PcapWalker(_NO_HEADER, capture)
         guess = stream.fault if stream.fault and not head else name_format(stream.peek(_SNIFFED), inside)
         raise CaptureFormatError(f"{self.name}: {guess}")
 

@@ -62,7 +62,10 @@ def test_what_a_folder_or_glob_cannot_give_is_left_out_with_a_warning(tmp_path: 
     for named in (str(tmp_path), str(tmp_path / "*.pcap")):
         with open_source(named) as source:
             assert same(rows(source), frames)
-        assert [line.split(": ", 1)[1] for line in source.warnings] == ["is not a capture, it is text; left out", "is empty; left out"]
+        assert [line.split(": ", 1)[1] for line in source.warnings] == [
+            "is not a capture, it is text; left out",
+            "is empty: there is not even a capture's header in it",
+        ]
 
 
 def test_a_list_mixes_all_kinds(tmp_path: Path) -> None:
@@ -144,14 +147,12 @@ def zipped(tmp_path: Path) -> bytes:
 
 
 REFUSED = [
-    (b"", "is empty"),
     (b"\xd4\xc3", "is not a capture"),
     ("Ünïcode text, quite long. ".encode() * 40, "is not a capture, it is text"),
     (b"CLIENT_RANDOM 00 11\n", "--keylog"),
     (b"-----BEGIN CERTIFICATE-----\n", "a PEM file"),
     (b"snoop\0\0\0\0\0\0\2\0\0\0\4", "looks like a snoop capture, which --reader tshark may read"),
     (gzip.compress(gzip.compress(pcap([]))), "is gzip inside gzip: unpack it first"),
-    (gzip.compress(b""), "is empty inside gzip"),
     (gzip.compress(b"words"), "is not a capture, it is text inside gzip"),
     (b"\x1f\x8b", "gzip data is cut short"),
     (b"\x1f\x8bnonsense, all of it", "gzip data is damaged"),
@@ -212,8 +213,17 @@ def test_folders_without_captures_and_calls_that_make_no_sense(tmp_path: Path) -
 
 def test_one_wrong_file_among_several_named_is_refused(tmp_path: Path) -> None:
     good = write(tmp_path, "good.pcap", pcap(some_frames(3)))
-    with pytest.raises(CaptureFormatError, match="is empty"):
-        open_source([good, write(tmp_path, "bad.pcap", b"")])
+    with pytest.raises(CaptureFormatError, match="it is text"):
+        open_source([good, write(tmp_path, "bad.pcap", b"words")])
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "is empty: "), (gzip.compress(b""), "is empty inside gzip: ")])
+def test_an_empty_file_is_a_capture_without_frames(tmp_path: Path, content: bytes, says: str) -> None:
+    """Whoever recorded was stopped before its first write."""
+    with open_source(write(tmp_path, "none.pcap", content)) as source:
+        assert list(rows(source)) == []
+        assert len(source.warnings) == 1
+        assert says in source.warnings[0]
 
 
 def test_closing_early_and_twice(tmp_path: Path) -> None:

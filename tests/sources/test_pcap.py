@@ -92,7 +92,7 @@ def test_every_prefix_gives_the_frames_that_are_whole(tmp_path: Path, dialect: s
     frames = some_frames(6)
     whole = pcap(frames, dialect, order)
     ends = list(itertools.accumulate((len(pcap_record(frame, dialect, order)) for frame in frames), initial=24))
-    for cut in range(len(whole) + 1):
+    for cut in range(1, len(whole) + 1):
         path = write(tmp_path, "cut.pcap", whole[:cut])
         if cut < 24:
             with pytest.raises(CaptureFormatError, match=r"cut\.pcap: "):

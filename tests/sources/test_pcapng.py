@@ -166,7 +166,7 @@ def test_every_prefix_gives_the_frames_that_are_whole(tmp_path: Path, order: str
     ends = list(itertools.accumulate(map(len, pieces)))
     whole = b"".join(pieces)
     expected = [frames[0], frames[1], Frame(frames[2].data, 0), frames[3]]
-    for cut in range(len(whole) + 1):
+    for cut in range(1, len(whole) + 1):
         path = write(tmp_path, "cut.pcapng", whole[:cut])
         if cut < ends[0]:
             with pytest.raises(CaptureFormatError, match=r"cut\.pcapng: "):
