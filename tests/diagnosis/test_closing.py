@@ -253,3 +253,9 @@ def test_data_both_ways_proves_what_the_capture_lacks(version, order, outcome, m
         _record(handshake, frame, from_client, length)
     settle(handshake)
     assert handshake.outcome == outcome
+
+
+def test_alerts_that_overtook_each_other_count_in_the_order_of_their_stream(make_handshake):
+    handshake = make_handshake(Stage.SERVER_HELLO)
+    handshake.alerts = [Alert(9, 900, True, 1, 90, position=3), Alert(8, 800, True, 1, 0, position=4)]
+    assert [event.alert.description for event in closing_events(handshake) if event.alert is not None] == [90, 0]

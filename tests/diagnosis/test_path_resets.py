@@ -354,3 +354,12 @@ def test_faster_than_the_path_with_the_servers_own_ttl_cannot_be_told():
     h = talk.handshake()
     judge(h)
     assert (cause(h), h.finding.confidence, h.aborted_by) == ("server-rst-after-hello", "possible", "unknown")
+
+
+def test_copies_of_a_reset_on_both_sides_of_a_router_are_no_forgery():
+    talk = Talk(server_ttl=64).connect().greet()
+    talk.server(0.040)
+    talk.server(0.001, "RA", ttl=63)
+    talk.server(0.002)
+    flow = talk.handshake().flow
+    assert not any(reset.forged for reset in judge_segments(talk.handshake().segments, replace(flow, duplicates=5)))
