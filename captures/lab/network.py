@@ -230,5 +230,10 @@ class Network:
         for process in reversed(self.processes):
             self.stop(process, signal.SIGKILL)
         for name in self.names.values():
+            for number in run("ip", "netns", "pids", name, check=False).stdout.split():
+                try:
+                    os.kill(int(number), signal.SIGKILL)  # daemons that left the group they were started in
+                except ProcessLookupError:
+                    continue
             run("ip", "netns", "del", name, check=False)
             shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
