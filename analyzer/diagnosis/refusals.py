@@ -112,13 +112,13 @@ def is_gnutls(hello: ClientHello | None) -> bool:
 def judges_halfway(hello: ClientHello | None) -> bool:
     """Whether a hello is of a stack that, below TLS 1.3 too, judges right after the server's flight and leaves without an alert.
 
-    BoringSSL leaves the sending of its alert to the program, and several do not (Bun, gRPC; Mono, on an older one). And s2n
-    closes after 10 to 30 seconds, for nobody to time what it did.
+    BoringSSL leaves the sending of its alert to the program, and several do not (Bun, gRPC; Mono, on an older one); browsers,
+    which send GREASE, do. And s2n closes after 10 to 30 seconds, for nobody to time what it did.
     """
     if hello is None:
         return False
     schemes, suites = hello.signature_schemes, hello.cipher_suites
-    if schemes[: len(_BORINGSSL_SCHEMES)] == _BORINGSSL_SCHEMES or _OLD_CHACHA in suites:
+    if (schemes[: len(_BORINGSSL_SCHEMES)] == _BORINGSSL_SCHEMES and not hello.grease) or _OLD_CHACHA in suites:
         return True
     return schemes[: len(_S2N_SCHEMES)] == _S2N_SCHEMES and _SCSV in suites
 

@@ -117,6 +117,13 @@ def test_who_leaves_halfway_in_tls12_refused_if_it_is_known_to(schemes, suites, 
     assert judge(handshake).cause == ("client-silent-reject" if known else "client-closed-mid-handshake")
 
 
+def test_browser_that_leaves_halfway_would_have_sent_its_alert(judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make()], client_fin_frame=11, client_fin_time=0)
+    handshake.client_hello.signature_schemes = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
+    handshake.client_hello.grease = True
+    assert judge(handshake).cause == "client-closed-mid-handshake"
+
+
 def test_client_that_left_before_the_flight_was_whole_had_read_no_certificate(judge, make_handshake):
     """sslscan looks at the ServerHello and resets; the certificate is still on its way."""
     finding = judge(make_handshake(version=0x0304, server_finished_frame=12, client_rst_frame=11, client_rst_time=0))
