@@ -26,6 +26,7 @@ from analyzer.model.options import Options
 from analyzer.pipeline.reading import Reading
 from analyzer.pipeline.run import Run
 from analyzer.sources import open_source
+from benchmarks.workloads import read_frames
 
 NAMES = available(
     "completed--openssl-nginx-tls12",
@@ -49,14 +50,7 @@ MILLISECOND = 1_000_000
 @cache
 def frames_of(name: str) -> tuple[Frame, ...]:
     """(ns since the first, bytes) of the TCP frames of a recording over Ethernet and IPv4."""
-    found = []
-    with open_source([str(capture_of(name))]) as source:
-        for batch in source:
-            data = batch.data.tobytes()
-            for offset, length, when in zip(batch.offset.tolist(), batch.captured_length.tolist(), batch.timestamp.tolist(), strict=True):
-                frame = data[offset : offset + length]
-                if frame[12:14] == b"\x08\x00" and frame[23] == 6:
-                    found.append((when, frame))
+    found = read_frames(capture_of(name))
     first = found[0][0]
     return tuple((when - first, frame) for when, frame in found)
 

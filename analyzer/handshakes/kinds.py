@@ -1,0 +1,172 @@
+"""What handshakes of one kind share, and finding those that are of it: bytes compared for many flows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.handshakes.alike import Model, Template
+from analyzer.handshakes.flight import Flight
+from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello, ServerHello
+from analyzer.tls.messages import HELLO_RETRY_RANDOM
+
+__all__ = ["Kind"]
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+_AT_ONCE = 512
+"""Flows whose bytes are compared at once: the indices of what is gathered weigh eight times the bytes."""
+_LONG = 48
+"""Bytes in a row from which on they are compared as they lie."""
+_RANDOM, _SESSION_ID = 2, 3  # arguments of both hellos' constructors
+_SENTINEL = np.frombuffer(b"DOWNGRD", np.uint8)  # RFC 8446 section 4.1.3
+_HELLO_RETRY = np.frombuffer(HELLO_RETRY_RANDOM, np.uint8)
+
+assert ClientHello.__match_args__[_RANDOM : _SESSION_ID + 1] == ServerHello.__match_args__[_RANDOM : _SESSION_ID + 1]
+
+
+class _Places(NamedTuple):
+    """Bytes of a pattern: the segment each is in (the client's first), and where in it."""
+
+    segment: I64
+    offset: I64
+
+    def gather(self, data: U8, begins: I64) -> U8:
+        """These bytes of each flow, where ``begins`` (flow, segment) says where payloads begin in ``data``."""
+        result: U8 = data[begins[:, self.segment] + self.offset]
+        return result
+
+
+class _Stretch(NamedTuple):
+    segment: int
+    offset: int
+    bytes: U8
+
+
+class Kind:
+    """What all of a herd share."""
+
+    def __init__(self, prototype: Handshake, flight: Flight, model: Model, client: tuple[slice, ...], server: tuple[slice, ...]) -> None:
+        self.prototype = prototype
+        self.flight = flight
+        self.model = model
+        self._ends = (flight.client[2], flight.server[2])
+        self._streams = (flight.client[0], flight.server[0])
+        filled = [
+            (side, argument, part)
+            for side, hello in enumerate((model.client_hello, model.server_hello))
+            if isinstance(hello, Template)
+            for argument, part in hello.filled
+        ]
+        if model.exchange is not None:
+            filled += [(1, -1, model.exchange.signature), (1, -1, model.exchange.params)]
+        self.kept = self._places([(side, part) for side, _, part in filled])
+        """Free bytes that say something, of the client's direction first."""
+        self._filled = filled
+        at = 0
+        self.columns: dict[tuple[int, int], slice] = {}
+        """Where the bytes of (direction, argument of its hello) are in what is kept."""
+        for side, argument, part in filled:
+            self.columns[side, argument] = slice(at, at + part.stop - part.start)
+            at += part.stop - part.start
+        self._stretches: list[_Stretch] = []
+        short: list[tuple[int, slice]] = []
+        for side, parts in enumerate((client, server)):
+            for part in parts:
+                for piece in self._cut(side, part):
+                    if piece.stop - piece.start < _LONG:
+                        short.append((side, piece))
+                        continue
+                    segment, offset = self._place(side, piece.start)
+                    self._stretches.append(_Stretch(segment, offset, np.frombuffer(self._streams[side][piece], np.uint8)))
+        self._short = self._places(short)
+        self._short_bytes = np.frombuffer(b"".join([self._streams[side][part] for side, part in short]), np.uint8)
+        self._watched: _Places | None = None
+        self.settled_by = -1
+        """The segment by which it shows that they completed, if the client did not close before; -1: they did anyhow."""
+
+    @property
+    def client_random(self) -> slice | None:
+        """Where the ClientHello's random is in what is kept."""
+        return self.columns.get((0, _RANDOM))
+
+    def watch(self, opaque: tuple[tuple[int, int, int], ...]) -> None:
+        """Note (direction, place, length) of encrypted records that would be read otherwise if they began as a hello does."""
+        if opaque:
+            self._watched = self._places([(side, slice(at + 4, at + 5)) for side, at, length in opaque if length > 4])
+
+    def find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
+        """Which flows of its pattern are of this kind, and of all of them the bytes that are kept."""
+        parts = [self._find_like(data, begins[at : at + _AT_ONCE]) for at in range(0, len(begins), _AT_ONCE)]
+        return np.concatenate([like for like, _ in parts]), np.concatenate([kept for _, kept in parts])
+
+    def _find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
+        like: Bools = (self._short.gather(data, begins) == self._short_bytes).all(axis=1)
+        for stretch in self._stretches:
+            rows = np.lib.stride_tricks.sliding_window_view(data, len(stretch.bytes))[begins[:, stretch.segment] + stretch.offset]
+            like &= (rows == stretch.bytes).all(axis=1)
+        if self._watched is not None:
+            like &= (self._watched.gather(data, begins) != 3).all(axis=1)  # the first byte of its version
+        kept = self.kept.gather(data, begins)
+        random = self.columns.get((1, _RANDOM))
+        if random is not None:
+            like &= (kept[:, random] != _HELLO_RETRY).any(axis=1)
+            like &= self._same_sentinel(kept[:, random])
+        return like & (self._same_session(kept) == self.model.same_session), kept
+
+    def _same_session(self, kept: U8) -> Bools:
+        asked, answered = self.columns.get((0, _SESSION_ID)), self.columns.get((1, _SESSION_ID))
+        same = self.model.same_session
+        if asked is None or answered is None:
+            return np.full(len(kept), same if asked is None and answered is None else not same)
+        if asked.stop - asked.start != answered.stop - answered.start:
+            return np.full(len(kept), False)
+        result: Bools = (kept[:, asked] == kept[:, answered]).all(axis=1)
+        return result
+
+    def _same_sentinel(self, randoms: U8) -> Bools:
+        """A server that could do better says so in its random."""
+        answer = self.prototype.server_hello
+        if answer is None or answer.downgrade_sentinel is None:
+            without: Bools = (randoms[:, 24:31] != _SENTINEL).any(axis=1)
+            return without
+        same: Bools = (randoms[:, 24:] == np.frombuffer(answer.random[24:], np.uint8)).all(axis=1)
+        return same
+
+    def streams(self, kept: U8) -> tuple[bytes, bytes]:
+        """Both directions with these kept bytes. What is free and says nothing is that of the prototype."""
+        streams = [bytearray(stream) for stream in self._streams]
+        at = 0
+        for side, _, part in self._filled:
+            size = part.stop - part.start
+            streams[side][part] = kept[at : at + size].tobytes()
+            at += size
+        return bytes(streams[0]), bytes(streams[1])
+
+    def _place(self, side: int, at: int) -> tuple[int, int]:
+        ends = self._ends[side]
+        index = next(index for index, end in enumerate(ends) if at < end)
+        return (len(self._ends[0]) if side else 0) + index, at - (ends[index - 1] if index else 0)
+
+    def _cut(self, side: int, part: slice) -> Iterator[slice]:
+        """A part of a direction, cut where its segments end."""
+        cuts = [part.start, *(end for end in self._ends[side] if part.start < end < part.stop), part.stop]
+        for begin, end in pairwise(cuts):
+            yield slice(begin, end)
+
+    def _places(self, parts: list[tuple[int, slice]]) -> _Places:
+        segments, offsets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for side, part in parts:
+            for piece in self._cut(side, part):
+                size = piece.stop - piece.start
+                segment, offset = self._place(side, piece.start) if size else (0, 0)
+                segments.append(np.full(size, segment, np.int64))
+                offsets.append(np.arange(offset, offset + size))
+        return _Places(np.concatenate(segments), np.concatenate(offsets))
