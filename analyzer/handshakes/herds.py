@@ -35,7 +35,7 @@ _FEW = 4
 """With fewer of a pattern in a batch it is not worth to read one for the others."""
 _TRIES = 4
 """Handshakes of a pattern that are read in a batch to find others like them."""
-_IN_VAIN = 8
+_IN_VAIN = 3
 """Tries of a pattern of which nothing came after which it is left alone."""
 _WORTH, _CREDIT = 8, 2_048
 """Members that each handshake read has to bring, on the whole, once those read first have used up what was lent to them: where

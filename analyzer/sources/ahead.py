@@ -18,7 +18,7 @@ class Ahead:
     def __init__(self, fill: Callable[[memoryview], int]) -> None:
         self._fill = fill
         self._thread: threading.Thread | None = None
-        self._buffer = bytearray()
+        self._buffer = memoryview(b"")
         self._got = 0
         self._error: Exception | None = None
 
@@ -27,14 +27,14 @@ class Ahead:
         """There is a buffer to be taken."""
         return self._thread is not None
 
-    def begin(self, buffer: bytearray, start: int, stop: int) -> None:
+    def begin(self, buffer: memoryview, start: int, stop: int) -> None:
         """Have ``buffer[start:stop]`` filled. Nobody else may touch it, or what it is filled from, until it is taken."""
-        room = memoryview(buffer)[start:stop]
+        room = buffer[start:stop]
         self._buffer, self._got, self._error = buffer, 0, None
         self._thread = threading.Thread(target=self._run, args=(room,), name="read ahead", daemon=True)
         self._thread.start()
 
-    def take(self) -> tuple[bytearray, int]:
+    def take(self) -> tuple[memoryview, int]:
         """The buffer, and how many bytes came. Raises what ``fill`` raised."""
         self.stop()
         if self._error is not None:

@@ -64,7 +64,7 @@ class PcapWalker:
         self.stopped: str | None = None
         self.remarks: list[str] = []
 
-    def walk(self, buffer: bytearray, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
+    def walk(self, buffer: memoryview, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
         """Read whole records of ``buffer[start:end]``; see ``Walker.walk``."""
         parts: list[I64] = []
         positions: list[int] = []

@@ -70,7 +70,7 @@ class PcapngWalker:
         self._base = 0  # where this section's interfaces start in self.interfaces
         self._arrays: tuple[npt.NDArray[np.uint16], I64, U8, I64] | None = None
 
-    def walk(self, buffer: bytearray, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
+    def walk(self, buffer: memoryview, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
         """Read whole blocks of ``buffer[start:end]``; see ``Walker.walk``."""
         cursor = start
         if self.skipped:
@@ -136,7 +136,7 @@ class PcapngWalker:
 
     # Blocks without frames, one at a time
 
-    def _read_block(self, kind: int, block: bytearray, frame: int) -> bool:
+    def _read_block(self, kind: int, block: memoryview, frame: int) -> bool:
         """Take in a whole block; False when reading has to stop."""
         order: Literal["big", "little"] = "big" if self._swapped else "little"
         if kind == SECTION:

@@ -35,7 +35,7 @@ _HEAD_ROOM: Final = 1 << 19
 class _Held:
     """The buffer at hand, the same memory as an array, and where what was not walked over begins and ends in it."""
 
-    buffer: bytearray
+    buffer: memoryview
     data: U8
     start: int
     end: int
@@ -140,11 +140,11 @@ class CaptureReader:
         """Read on behind what is left. Gives how many bytes came."""
         left, size = held.end - held.start, len(held.buffer) - SLACK
         room = max(needed, self._batch_bytes if held.end == size else size)
-        rest = memoryview(held.buffer)[held.start : held.end]
+        rest = held.buffer[held.start : held.end]
         if room > size:
             held.buffer, held.data = _allocate(room)
-        memoryview(held.buffer)[:left] = rest
-        got = self._fill(memoryview(held.buffer)[left:-SLACK])
+        held.buffer[:left] = rest
+        got = self._fill(held.buffer[left:-SLACK])
         held.start, held.end = 0, left + got
         stream = self._stream
         if stream.is_file and left + got == room == self._batch_bytes and (stream.size or 0) - stream.position > room // 8:
@@ -153,20 +153,20 @@ class CaptureReader:
 
     def _swap(self, held: _Held) -> int:
         """Go on in the buffer that was filled meanwhile, with what is left of this one before it. Gives how many bytes came."""
-        rest = memoryview(held.buffer)[held.start : held.end]
+        rest = held.buffer[held.start : held.end]
         buffer, got = self._ahead.take()
         left, spare = len(rest), held.buffer
         if left > _HEAD_ROOM:  # in the middle of a record longer than any frame
             held.buffer, held.data = _allocate(left + got)
-            memoryview(held.buffer)[:left] = rest
-            memoryview(held.buffer)[left : left + got] = memoryview(buffer)[_HEAD_ROOM : _HEAD_ROOM + got]
+            held.buffer[:left] = rest
+            held.buffer[left : left + got] = buffer[_HEAD_ROOM : _HEAD_ROOM + got]
             held.start, held.end = 0, left + got
             return got
-        memoryview(buffer)[_HEAD_ROOM - left : _HEAD_ROOM] = rest
+        buffer[_HEAD_ROOM - left : _HEAD_ROOM] = rest
         held.buffer, held.data = buffer, np.frombuffer(buffer, np.uint8)
         held.start, held.end = _HEAD_ROOM - left, _HEAD_ROOM + got
         if got == len(buffer) - SLACK - _HEAD_ROOM:
-            self._ahead.begin(spare if len(spare) == len(buffer) else bytearray(len(buffer)), _HEAD_ROOM, -SLACK)
+            self._ahead.begin(spare if len(spare) == len(buffer) else _allocate(len(buffer) - SLACK)[0], _HEAD_ROOM, -SLACK)
         return got
 
     def _fill(self, room: memoryview) -> int:
@@ -203,6 +203,8 @@ class CaptureReader:
         self._stream.close()
 
 
-def _allocate(size: int) -> tuple[bytearray, U8]:
-    buffer = bytearray(size + SLACK)
-    return buffer, np.frombuffer(buffer, np.uint8)
+def _allocate(size: int) -> tuple[memoryview, U8]:
+    """Room that nobody cleared: the pages come as they are filled."""
+    data = np.empty(size + SLACK, np.uint8)
+    data[size:] = 0
+    return data.data, data

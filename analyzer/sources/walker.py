@@ -60,7 +60,7 @@ class Walker(Protocol):
     remarks: list[str]
     """What else the caller may want to be warned of."""
 
-    def walk(self, buffer: bytearray, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
+    def walk(self, buffer: memoryview, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
         """Read whole records of ``buffer[start:end]``; return them and where the first unread byte is.
 
         ``data`` is the same memory as ``buffer``. No frames and no progress: more bytes are needed.

@@ -68,7 +68,7 @@ def test_errors_are_told_and_nothing_goes_on_after_the_end(tmp_path: Path) -> No
         raise ValueError("no more")
 
     ahead = Ahead(fill)
-    ahead.begin(bytearray(10), 2, 8)
+    ahead.begin(memoryview(bytearray(10)), 2, 8)
     with pytest.raises(ValueError, match="no more"):
         ahead.take()
     before = threading.active_count()
