@@ -69,6 +69,11 @@ class Chains:
             if len(issuers) < _SITES:
                 issuers.add(mine[0].issuer_der)
 
+    def knows(self, handshake: Handshake) -> bool:
+        """Whether its chain was learned, for the name asked for."""
+        hello, certificates = handshake.client_hello, handshake.server_certificates
+        return bool(certificates) and (certificates[0].sha256, hello.server_name if hello is not None else None) in self._seen
+
     def _learn_chain(self, handshake: Handshake, certificates: tuple[Certificate, ...], name: str | None) -> None:
         flow = handshake.flow
         where = (flow.server_address, flow.server_port, name)

@@ -52,16 +52,18 @@ def learn_herds(context: Context, herds: Iterable[Herd], handshakes: Iterable[Ha
         each.note_captures(context)
         todo += each.single()
     todo.sort(key=itemgetter(0))
-    for number, of_herd, what in todo:
-        for each in learned:
-            each.remember_randoms(context, number)
+    numbers = [number for number, _, _ in todo]
+    ends = [np.searchsorted(each.number, numbers, "right").tolist() for each in learned]
+    for place, (_, of_herd, what) in enumerate(todo):
+        for each, before in zip(learned, ends, strict=True):
+            each.remember_randoms(context, before[place])
         if of_herd is None:
             context.learn(what)
             continue
         context.remember_attempt(of_herd.attempt(what), answered=True)
         of_herd.learn_chain(context, what)
     for each in learned:
-        each.remember_randoms(context, None)
+        each.remember_randoms(context, len(each.number))
         each.let_go()
 
 
@@ -118,16 +120,18 @@ class Learned:
         members = np.flatnonzero(self._want() | self._shows_chain)
         return zip(self.number[members].tolist(), repeat(self), members.tolist(), strict=False)
 
-    def remember_randoms(self, context: Context, before: int | None) -> None:
-        """Have the ClientHellos remembered of members whose numbers are lower; with None those of the rest."""
-        end = len(self.number) if before is None else int(np.searchsorted(self.number, before, "right"))
+    def remember_randoms(self, context: Context, end: int) -> None:
+        """Have the ClientHellos remembered of the members up to there."""
         if end > self._told:
             context.remember_randoms(self._randoms[self._told : end], self, self._told)
             self._told = end
 
     def learn_chain(self, context: Context, member: int) -> None:
         """Let one teach its certificates, where it is the first of its kind."""
-        if self._shows_chain[member] and self.herd is not None:
+        if not self._shows_chain[member] or self.herd is None:
+            return
+        prototype = self._prototypes[self._kind[member]]
+        if prototype.client_certificates or not context.chains.knows(prototype):
             context.chains.learn(self.herd.make(np.array([member]))[0])
 
     def let_go(self) -> None:
