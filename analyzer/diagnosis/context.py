@@ -28,6 +28,7 @@ __all__ = ["HALF_SECOND", "STARTS", "Attempt", "CaptureFacts", "Context", "Serve
 
 _MOST = 65_536  # servers, names, clients remembered
 _MOST_LIVE = 4_096  # ... in a run that lasts for weeks, whoever sends
+_MOST_RANDOMS = 16_384  # ClientHellos known again: what comes twice comes within seconds, and each weighs a kilobyte
 _TLS12 = 0x0303
 _TWINS = 4
 STARTS = 8
@@ -234,7 +235,7 @@ class Context:
         twins = self._randoms.get(random)
         if twins is None:
             alike: list[Attempt | tuple[Learned, int]] = [attempt]
-            self._remember(self._randoms, random, alike, self._most)
+            self._remember(self._randoms, random, alike, min(self._most, _MOST_RANDOMS))
         elif len(twins) < _TWINS:
             twins.append(attempt)
 
@@ -247,7 +248,7 @@ class Context:
                 table[random] = [(learned, member)]
             elif len(twins) < _TWINS:
                 twins.append((learned, member))
-        while len(table) > self._most:
+        while len(table) > min(self._most, _MOST_RANDOMS):
             del table[next(iter(table))]
             self.forgotten += 1
 

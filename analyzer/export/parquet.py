@@ -14,7 +14,7 @@ from analyzer.schema.columns import Column
 
 __all__ = ["arrow_schema", "open_stream"]
 
-_GROUP_ROWS = 16_384
+_GROUP_ROWS = 8_192
 
 
 def _arrow() -> Any:

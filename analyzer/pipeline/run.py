@@ -25,7 +25,7 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog, settled
 from analyzer.pipeline.sharing import choose_workers
-from analyzer.sources import open_source
+from analyzer.sources import BATCH_BYTES, LARGE_BATCH_BYTES, open_source
 from analyzer.tables.rows import Row, flow_row
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ class Run:
         self.options = options or Options()
         self.diagnosis = Diagnosis(self.options)
         keylog = open_keylog(self.options.keylog)
-        source = open_source(captures, reader=self.options.reader, inflate_ratio=self.options.limits.inflate_ratio)
+        source = open_source(
+            captures,
+            reader=self.options.reader,
+            # objects of a batch weigh several times its bytes
+            batch_bytes=BATCH_BYTES if self.options.keeps_completed else LARGE_BATCH_BYTES,
+            inflate_ratio=self.options.limits.inflate_ratio,
+        )
         self.reading: Reading | Workers = Reading(source, self.options, keylog)
         if self.options.workers != 1:
             count = choose_workers(source, self.options)

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from analyzer.sources.source import Source, open_source
+from analyzer.sources.source import BATCH_BYTES, LARGE_BATCH_BYTES, Source, open_source
 from analyzer.sources.walker import Interface
 
-__all__ = ["Interface", "Source", "open_source"]
+__all__ = ["BATCH_BYTES", "LARGE_BATCH_BYTES", "Interface", "Source", "open_source"]

@@ -16,10 +16,10 @@ from analyzer.sources.reader import CaptureReader
 from analyzer.sources.streams import ByteStream
 from analyzer.sources.walker import Interface, Walker
 
-__all__ = ["BATCH_BYTES", "Source", "open_source"]
+__all__ = ["BATCH_BYTES", "LARGE_BATCH_BYTES", "Source", "open_source"]
 
-BATCH_BYTES: Final = 12 << 20
-"""Bytes of a batch: small enough to be still in the processor's cache when it is decoded."""
+BATCH_BYTES, LARGE_BATCH_BYTES = 8 << 20, 12 << 20
+"""Bytes of a batch: small enough to be still in the processor's cache when it is decoded. The larger cut fewer connections in two."""
 
 _PROBE_BYTES: Final = 1 << 16
 _MOST_CAPTURES: Final = 1 << 16
