@@ -7,6 +7,9 @@ import struct
 import pytest
 from conversations import Wire, alert, hello, verdict
 
+from analyzer.diagnosis.rules.application._dialogue import remedy_for
+from analyzer.model.handshake import Dialogue
+
 SMTP = (b"220 mx.example ESMTP\r\n", b"EHLO me\r\n", b"250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
 SMTP_TLS = (SMTP[0], SMTP[1], b"250-mx.example\r\n250-STARTTLS\r\n250 8BITMIME\r\n")
 IMAP = (b"* OK ready\r\n", b"a CAPABILITY\r\n", b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\na OK done\r\n")
@@ -227,3 +230,21 @@ def test_socks_never_answered(wire):
     talk(wire, 1080, b"", SOCKS[0]).close(True, wait=5_000)
     (handshake,) = wire.read()
     assert verdict(handshake)[:2] == ("socks-failure", "likely")
+
+
+@pytest.mark.parametrize(
+    ("via", "has", "lacks"),
+    [
+        ("smtp-starttls", "Postfix: smtpd_tls_cert_file", "MySQL"),
+        ("pop3-stls", "Dovecot: ssl_cert", "PostgreSQL"),
+        ("ftp-auth-tls", "vsftpd: ssl_enable; IIS FTP", "Postfix"),
+        ("postgresql", "PostgreSQL: ssl = on", "Dovecot"),
+        ("rdp", "RDP: fSecurityLayer", "OpenLDAP"),
+    ],
+)
+def test_the_remedy_is_for_servers_of_the_protocol(via: str, has: str, lacks: str) -> None:
+    remedy = remedy_for("starttls-refused", Dialogue(via, "refused"))
+    assert has in remedy
+    assert lacks not in remedy
+    assert remedy.endswith("read the start of their log.")
+    assert remedy_for("starttls-refused", Dialogue("irc-starttls", "refused")) == ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from analyzer.diagnosis import words
+import re
+
+from analyzer.diagnosis import registry, words
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Dialogue, Stage
 
-__all__ = ["AFTER_A_REFUSAL", "ASKS_FOR_TLS", "DIALOGUE_STAGES", "answered_line", "asked_line", "lists_tls", "protocol_of"]
+__all__ = ["AFTER_A_REFUSAL", "ASKS_FOR_TLS", "DIALOGUE_STAGES", "answered_line", "asked_line", "lists_tls", "protocol_of", "remedy_for"]
 
 DIALOGUE_STAGES = frozenset({Stage.DIALOGUE, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_NOT_TLS, Stage.CONNECTED})
 """A client that was refused may begin TLS all the same."""
@@ -28,6 +30,27 @@ ASKS_FOR_TLS = frozenset(_PROTOCOLS)
 """Dialogues in which a client asks the server itself for TLS."""
 
 _WORDS = {"ftp-auth-tls": "TLS", "pop3-stls": "STLS", "mysql": "CLIENT_SSL", "irc-starttls": "TLS"}
+
+
+_SERVERS = {
+    "smtp-starttls": ("Postfix", "Exim", "Sendmail", "Exchange"), "lmtp-starttls": ("Postfix", "Dovecot", "Cyrus"),
+    "imap-starttls": ("Dovecot", "Cyrus", "Exchange", "nginx mail"), "pop3-stls": ("Dovecot", "Cyrus", "Exchange", "nginx mail"),
+    "sieve-starttls": ("Dovecot", "Cyrus"), "ftp-auth-tls": ("vsftpd", "ProFTPD", "IIS FTP"), "xmpp-starttls": ("Prosody and ejabberd",),
+    "ldap-starttls": ("OpenLDAP", "Active Directory"), "postgresql": ("PostgreSQL", "pgbouncer"), "mysql": ("MySQL",),
+    "tds": ("SQL Server",), "rdp": ("RDP",),
+}  # fmt: skip
+"""Who speaks it, as the remedies of pages begin their clauses."""
+
+
+def remedy_for(cause: str, dialogue: Dialogue) -> str:
+    """Of the page's remedy what is for servers of this protocol, and what is for all; empty where the page names none of them."""
+    clauses = re.split(r";\s+", registry.read_page(cause).remedy.rstrip("."))
+    labels = [" ".join(clause.partition(":")[0].split()) for clause in clauses]
+    mine = _SERVERS.get(dialogue.via, ())
+    others = {name for names in _SERVERS.values() for name in names}
+    own = [clause for clause, label in zip(clauses, labels, strict=True) if label in mine]
+    rest = [clause for clause, label in zip(clauses, labels, strict=True) if label not in others]
+    return "; ".join(own + rest) + "." if own else ""
 
 
 def protocol_of(dialogue: Dialogue) -> str:

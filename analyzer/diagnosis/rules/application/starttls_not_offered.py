@@ -33,9 +33,10 @@ from analyzer.diagnosis.rules.application._dialogue import (
     asked_line,
     lists_tls,
     protocol_of,
+    remedy_for,
 )
 from analyzer.dialogues import went_on_in_clear
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Dialogue, Handshake
 
 _UNKNOWN_COMMAND = frozenset({"500", "502", "504"})
@@ -62,7 +63,8 @@ class StarttlsNotOffered(Rule):
         spoken = protocol_of(dialogue)
         left = Evidence(None, "the client went no further")
         summary = f"The {spoken} server {words.server_text(handshake)} offers no TLS, and the client left."
-        return self.found("likely", summary, [*_listed(dialogue), left], outcome="failed", aborted_by="server")
+        remedy = remedy_for(self.cause, dialogue)
+        return self.found("likely", summary, [*_listed(dialogue), left], outcome="failed", aborted_by="server", remedy=remedy)
 
     def _asked(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         listed = lists_tls(dialogue)
@@ -72,7 +74,8 @@ class StarttlsNotOffered(Rule):
         evidence = [*_listed(dialogue), *(e for e in (asked_line(dialogue), answered_line(dialogue)) if e is not None)]
         mangled = any("XXXX" in text for text in dialogue.offered)  # a firewall's work
         summary = f"The {protocol_of(dialogue)} server {words.server_text(handshake)} offers no TLS; asked all the same, it refused."
-        return self.found("possible" if mangled else "certain", summary, evidence, outcome="failed", aborted_by="server")
+        sure: Confidence = "possible" if mangled else "certain"
+        return self.found(sure, summary, evidence, outcome="failed", aborted_by="server", remedy=remedy_for(self.cause, dialogue))
 
 
 def _listed(dialogue: Dialogue) -> list[Evidence]:

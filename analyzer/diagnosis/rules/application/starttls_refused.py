@@ -35,6 +35,7 @@ from analyzer.diagnosis.rules.application._dialogue import (
     asked_line,
     lists_tls,
     protocol_of,
+    remedy_for,
 )
 from analyzer.dialogues import went_on_in_clear
 from analyzer.model.finding import Evidence, Finding
@@ -62,7 +63,7 @@ class StarttlsRefused(Rule):
             evidence = [e for e in (answered_line(dialogue),) if e is not None]
             evidence.append(Evidence(None, "its greeting says that it has no TLS, and the client left without logging in"))
             summary = f"The {spoken} server {words.server_text(handshake)} has no TLS, and the client left."
-            return self.found("likely", summary, evidence, outcome="failed", aborted_by="server")
+            return self.found("likely", summary, evidence, outcome="failed", aborted_by="server", remedy=remedy_for(self.cause, dialogue))
         if state == "asked":
             return self._unanswered(handshake, dialogue)
         return None
@@ -78,7 +79,7 @@ class StarttlsRefused(Rule):
             after = "; the client went on in the clear"
         code = f" ({words.shown(dialogue.code, 20)})" if dialogue.code else ""
         summary = f"The {protocol_of(dialogue)} server {words.server_text(handshake)} refused TLS{code}{after}."
-        return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
+        return self.found("certain", summary, evidence, outcome="failed", aborted_by="server", remedy=remedy_for(self.cause, dialogue))
 
     def _unanswered(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         close = first_close(handshake)
@@ -92,8 +93,8 @@ class StarttlsRefused(Rule):
         if close is not None and not close.from_client:
             evidence.append(close_text(close))
             summary = f"The {protocol_of(dialogue)} server {words.server_text(handshake)} closed when it was asked for TLS."
-            return self.found("likely", summary, evidence)
+            return self.found("likely", summary, evidence, remedy=remedy_for(self.cause, dialogue))
         if close is not None:
             evidence.append(close_text(close))
         summary = f"The {protocol_of(dialogue)} server {words.server_text(handshake)} did not answer when it was asked for TLS."
-        return self.found("possible", summary, evidence)
+        return self.found("possible", summary, evidence, remedy=remedy_for(self.cause, dialogue))
