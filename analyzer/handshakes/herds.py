@@ -25,7 +25,7 @@ from analyzer.handshakes.kinds import Kind
 from analyzer.handshakes.segments import Kept
 from analyzer.model.handshake import Flow, Handshake
 
-__all__ = ["Herd", "Herds", "Kind"]
+__all__ = ["Herd", "Herds", "Kind", "Sides"]
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -52,6 +52,7 @@ class Sides(Protocol):
     flow_begins: I64
     middle: I64
     offset: I64
+    length: npt.NDArray[Any]
     frame: I64
     timestamp: I64
     by_server: Bools

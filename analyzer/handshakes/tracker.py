@@ -23,7 +23,7 @@ from analyzer.handshakes.bursts import Bursts
 from analyzer.handshakes.connection import Connection
 from analyzer.handshakes.facts import name_address, read_flows
 from analyzer.handshakes.flight import Flight
-from analyzer.handshakes.herds import Herd, Herds
+from analyzer.handshakes.herds import Herd, Herds, Sides
 from analyzer.handshakes.plain import Plain
 from analyzer.handshakes.segments import Kept, are_whole, keep_rows
 from analyzer.handshakes.whole import find_whole
@@ -44,8 +44,8 @@ _SECOND = 1_000_000_000
 _HEAD = 32  # payload segments of each flow that are turned into Python objects at once
 _CHUNK = 64
 _PART = 2_048  # flows whose handshakes are made at once at the end
-_NOTHING = Kept(())
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
+_NOTHING = Kept(())
 
 
 class Tracker:
@@ -185,12 +185,12 @@ class Tracker:
                         odd.append(-1 - index)
         self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
 
-    def _take_in(self, rows: I64, short: npt.NDArray[np.bool_], s: SegmentBatch) -> Callable[[Any, I64], I64]:
+    def _take_in(self, rows: I64, short: npt.NDArray[np.bool_], s: SegmentBatch) -> Callable[[Sides, I64], I64]:
         """What takes connections that closed, and are alike, out of those that are set aside."""
         herds, c = self._herds, self.table.columns
         assert herds is not None
 
-        def take_in(sides: Any, flows: I64) -> I64:
+        def take_in(sides: Sides, flows: I64) -> I64:
             few = np.add.reduceat(sides.length, sides.flow_begins) <= _SET_ASIDE
             flows = flows[(short & few)[flows] & _closed(c, rows[flows])]
             return herds.take_in(sides, flows, c, rows, s.data)

@@ -5,6 +5,7 @@
         -> streams    bytes as they become available, inflated when compressed
         -> walkers    pcap or pcapng: from one record header to the next
         -> reader     one capture: a reused buffer, a FrameBatch each time it was walked
+        -> ahead      of a file the next buffer, filled while this one is worked on
         -> merge      several captures as one, in time order
         -> Source     what the pipeline iterates over
 

@@ -1,7 +1,7 @@
 """Reading ahead: the next bytes of a file come while those before are worked on.
 
 The copy out of the page cache, the disk and decompression take no turn of the interpreter. For whoever walks over bulk data they are a
-third of the work.
+quarter of the work.
 """
 
 from __future__ import annotations
