@@ -66,11 +66,14 @@ class ChainRule(RefusalRule):
     """The sentence for it, without its full stop."""
     ambiguous: ClassVar[str] = ""
     """What else the alert may mean from other clients than OpenSSL's; with it the alert alone is no more than likely."""
+    looks_further: ClassVar[frozenset[int]] = frozenset()
+    """Alerts beside which it may find something in a chain without its fault."""
 
     def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
-        named = alert is not None and self.named_by is not None and alert.description == self.named_by[0]
-        looks_further = type(self).examine_refusal is not ChainRule.examine_refusal
-        return None if named or looks_further else weigh_chain
+        if alert is None:
+            return weigh_chain
+        named = self.named_by is not None and alert.description == self.named_by[0]
+        return None if named or alert.description in self.looks_further else weigh_chain
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         weighed = context.once(weigh_chain, handshake).get(self.cause)

@@ -1,10 +1,10 @@
 """The engine: puts each handshake before the rules that can apply and picks the cause.
 
-A completed handshake meets posture rules, and their answer is remembered by what it depends on (and
-those few rules that know of handshakes refused after TLS was done). Of the others, each rule sees
-those of its stages and outcomes. Among what the rules find, a more specific finding explains away
-the general ones it names; of the rest certain beats likely beats possible. What is not the cause
-goes to ``also``. A rule that crashes is our bug: it is kept in ``bugs`` and the run goes on.
+A completed handshake meets posture rules, and their answer is remembered by what it depends on. Of
+the others, each rule sees those of its stages, outcomes, closing alerts and oddities. Among what the
+rules find, a more specific finding explains away the general ones it names; of the rest certain beats
+likely beats possible. What is not the cause goes to ``also``. A rule that crashes is our bug: it is
+kept in ``bugs`` and the run goes on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy.typing as npt
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.doubts import find_doubt
-from analyzer.diagnosis.oddities import Oddity, find_oddities
+from analyzer.diagnosis.oddities import Oddity, find_oddities, find_signs
 from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.resets import settle_resets
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import Rule, bit_of_alert
 from analyzer.errors import UsageError
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -42,8 +42,7 @@ _MEMO = 65_536
 _BUGS = 1_000
 
 _Key = TypeVar("_Key")
-_Sieved = tuple[tuple[Rule, Callable[[Handshake, Context], Container[str]] | None], ...]
-"""Rules that a handshake meets, each with the look that it shares with others (``Rule.candidates``)."""
+_Look = Callable[[Handshake, Context], Container[str]]
 
 
 class Bug(NamedTuple):
@@ -53,6 +52,18 @@ class Bug(NamedTuple):
     capture: int
     stream: int
     traceback: str
+
+
+class _Sieved:
+    """The rules that a handshake meets, in their order; those that share a look (``Rule.candidates``) behind it."""
+
+    def __init__(self, rules: Iterable[Rule], alert: Alert | None) -> None:
+        self.rules = tuple(rules)
+        self.own: list[tuple[int, Rule]] = []
+        self.shared: dict[_Look, list[tuple[int, Rule]]] = {}
+        for place, rule in enumerate(self.rules):
+            look = rule.candidates(alert)
+            (self.own if look is None else self.shared.setdefault(look, [])).append((place, rule))
 
 
 class Diagnosis:
@@ -66,7 +77,7 @@ class Diagnosis:
         self._chosen = None if rules is None else list(rules)
         """The rules to apply, where they are not all there are."""
         self._sieve: dict[tuple[object, ...], _Sieved] = {}
-        """By stage, outcome and alert; rules are loaded when the first handshake comes that can meet them."""
+        """By stage, outcome, oddities and alert; rules are loaded when the first handshake comes that can meet them."""
         self._odd_sieve: dict[int, _Sieved] = {}
         """Of completed handshakes, by their oddities."""
         self._postures: tuple[Rule, ...] | None = None
@@ -82,33 +93,39 @@ class Diagnosis:
         if handshake.outcome == "completed":
             if self.options.keeps_completed:
                 handshake.also = list(self._postures_of(handshake))
-            rules: _Sieved | None = self._rules_for(find_oddities(handshake, self.context))
+            rules = self._completed_rules(find_oddities(handshake, self.context))
         else:
             if handshake.outcome == "unfinished":
                 facts = self.context.capture(handshake)
                 closing.settle_silence(handshake, facts.last_seen, int(self.options.timeout * 1e9))
             if handshake.flow.client_rsts or handshake.flow.server_rsts:
                 settle_resets(handshake, self.context)
-            alert = handshake.closing_alert
-            key = (handshake.stage, handshake.outcome, alert and (alert.description, alert.from_client))
-            rules = self._sieve.get(key)
-            if rules is None:
-                chosen = self._choose(handshake.stage, handshake.outcome)
-                rules = self._keep(self._sieve, key, [rule for rule in chosen if rule.hears(alert)], alert)
-        if rules:
+            rules = self._failed_rules(handshake)
+        if rules.rules:
             self._apply(handshake, rules)
 
     def find_odd(self, herd: Herd) -> npt.NDArray[np.int64]:
         """Members of a herd already learned that a rule may say failed after all. The others completed."""
-        odd = [bool(self._rules_for(find_oddities(kind.prototype, self.context))) for kind in herd.kinds]
+        odd = [bool(self._completed_rules(find_oddities(kind.prototype, self.context)).rules) for kind in herd.kinds]
         return np.flatnonzero(np.array(odd, np.bool_)[herd.kind])
 
-    def _rules_for(self, odd: int) -> _Sieved:
+    def _completed_rules(self, odd: int) -> _Sieved:
         """The rules that a completed handshake with these oddities meets."""
         rules = self._odd_sieve.get(odd)
         if rules is None:
             stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
-            rules = self._keep(self._odd_sieve, odd, self._choose(stage, "completed", odd), None)
+            rules = _keep(self._odd_sieve, odd, _Sieved(self._choose(stage, "completed", odd), None))
+        return rules
+
+    def _failed_rules(self, handshake: Handshake) -> _Sieved:
+        """The rules that a handshake meets which did not complete."""
+        stage, outcome, alert = handshake.stage, handshake.outcome, handshake.closing_alert
+        odd = find_signs(handshake, self.context)
+        key = (stage, outcome, odd) if alert is None else (stage, outcome, odd, alert.description, alert.from_client)
+        rules = self._sieve.get(key)
+        if rules is None:
+            chosen = self._choose(stage, outcome, odd, bit_of_alert(alert))
+            rules = _keep(self._sieve, key, _Sieved([rule for rule in chosen if rule.hears(alert)], alert))
         return rules
 
     def prevention(self) -> list[Finding]:
@@ -122,25 +139,22 @@ class Diagnosis:
                 continue
         return found
 
-    def _choose(self, stage: str, outcome: str, oddities: int = -1) -> tuple[Rule, ...]:
+    def _choose(self, stage: str, outcome: str, oddities: int, alert: int = -1) -> tuple[Rule, ...]:
         brief = outcome == "completed" and not self.options.keeps_completed
         if self._chosen is None:
-            return registry.load_causes(stage, outcome, oddities, only_verdicts=brief)
+            return registry.load_causes(stage, outcome, oddities, alert, only_verdicts=brief)
         return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities, only_verdicts=brief))
-
-    def _keep(self, sieve: dict[_Key, _Sieved], key: _Key, rules: Iterable[Rule], alert: Alert | None) -> _Sieved:
-        if len(sieve) >= _MEMO:
-            sieve.clear()
-        sieved = sieve[key] = tuple((rule, rule.candidates(alert)) for rule in rules)
-        return sieved
 
     def _apply(self, handshake: Handshake, rules: _Sieved) -> None:
         found = []
         context = self.context
-        for rule, candidates in rules:
+        todo = rules.own
+        if rules.shared:
+            named = self._named(handshake, rules)
+            if named:
+                todo = sorted([*todo, *named])
+        for _, rule in todo:
             try:
-                if candidates is not None and rule.cause not in context.once(candidates, handshake):
-                    continue
                 finding = rule.examine(handshake, context)
             except Exception:  # whatever a rule does wrong must not end the run
                 self._note_bug(rule.cause, handshake)
@@ -149,6 +163,20 @@ class Diagnosis:
                 found.append(finding)
         if found:
             self._pick(handshake, found)
+
+    def _named(self, handshake: Handshake, rules: _Sieved) -> list[tuple[int, Rule]]:
+        """Of the rules that share a look, those that it names."""
+        named = []
+        for look, sharing in rules.shared.items():
+            try:
+                causes = self.context.once(look, handshake)
+            except Exception:  # all of them fail with it
+                for _, rule in sharing:
+                    self._note_bug(rule.cause, handshake)
+                continue
+            if causes:
+                named += [each for each in sharing if each[1].cause in causes]
+        return named
 
     def judge_all(self, handshakes: Iterable[Handshake]) -> None:
         """Learn from all, then judge all: every handshake then knows its later neighbours too."""
@@ -250,3 +278,10 @@ class Diagnosis:
         self.bug_count += 1
         if len(self.bugs) < _BUGS:
             self.bugs.append(Bug(cause, handshake.flow.capture, handshake.flow.stream, traceback.format_exc()))
+
+
+def _keep(sieve: dict[_Key, _Sieved], key: _Key, rules: _Sieved) -> _Sieved:
+    if len(sieve) >= _MEMO:
+        sieve.clear()
+    sieve[key] = rules
+    return rules

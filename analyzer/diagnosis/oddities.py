@@ -1,9 +1,10 @@
-"""What is odd about a completed handshake: the sieve that keeps ordinary ones from the rules.
+"""What is odd about a handshake: the sieve that keeps it from the rules that it does not concern.
 
-Nearly every handshake completes, and hardly a rule has anything to say of one that did. So a rule that completed
-handshakes may meet says which oddities it ``needs``, and the engine looks for all of them once: a handshake
-without one meets none of these rules. An oddity may be found where a rule then finds nothing, never the other way
-round (``tests/diagnosis/test_oddities.py`` holds the two together).
+Nearly every handshake completes, and hardly a rule has anything to say of one that did; of those that failed most fail in one
+of a few ways, and most rules are about another. So a rule says which oddities it ``needs`` of a completed handshake, and which
+are its ``signs`` in another one, and the engine looks for all of them once: a handshake without one never meets the rule. An
+oddity may be found where a rule then finds nothing, never the other way round (``tests/diagnosis/test_oddities.py`` and
+``test_signs.py`` hold them together).
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.context import Context
 from analyzer.model.handshake import Handshake
 
-__all__ = ["Oddity", "find_oddities"]
+__all__ = ["Oddity", "find_oddities", "find_signs"]
 
 _SLOW = 1_000_000_000
 """ns between the hellos."""
-_NO_RENEGOTIATION = 100
+_HANDSHAKE_FAILURE, _UNEXPECTED, _NO_RENEGOTIATION = 40, 10, 100
+_OF_REVOCATION = frozenset({44, 113})
+"""certificate_revoked, bad_certificate_status_response."""
 _MOST = 16_384
 _AGAIN = frozenset({"encrypted_handshake", "client_hello"})
 
@@ -29,7 +32,7 @@ class Oddity:
     """One bit each. Plain numbers: they are looked for in every handshake."""
 
     GAPS = 1
-    """Bytes are missing from the capture."""
+    """Bytes are missing from the capture; of one that did not complete, what is kept of it does not plainly show that none are."""
     COPIES = 1 << 1
     """Frames are in the capture twice."""
     TRUNCATED = 1 << 2
@@ -42,9 +45,9 @@ class Oddity:
     TWIN = 1 << 6
     """Its ClientHello was seen between other addresses too."""
     PACKED = 1 << 7
-    """A message is longer than a segment of its connection may be, and the run has longer ones."""
+    """The run has longer segments than its connection may have; of a completed one, a message is longer than that."""
     DISORDER = 1 << 8
-    """Frames are not in the order of their times."""
+    """Frames are not in the order of their times; of one that did not complete, those of the run."""
     SLOW = 1 << 9
     """The ServerHello came late."""
     UNANSWERED = 1 << 10
@@ -54,44 +57,44 @@ class Oddity:
     HTTP2 = 1 << 12
     """The server chose HTTP/2 in the clear."""
     RENEGOTIATED = 1 << 13
-    """Below TLS 1.3, an alert and something like another handshake after it was done."""
+    """Below TLS 1.3, an alert and something like another handshake after it was done; of one that did not complete, an alert that may
+    be about that."""
     REJECTED = 1 << 17
-    """... and looks like one."""
+    """The answer after UNCERTIFIED looks like a rejection."""
     LEFT = 1 << 14
     """The client closed without data, at any time: ``closing.left_at_once``."""
     DEPARTED = 1 << 15
     """... right after the handshake: ``departures.find_departure``."""
     REFUSED = 1 << 16
     """... which looks like a refusal: ``departures.silent_refusal``."""
+    # of handshakes that did not complete
+    ONE_WAY = 1 << 18
+    """Only one side's packets were captured."""
+    RESET = 1 << 19
+    """One side reset, or somebody in its name."""
+    DIALOGUE = 1 << 20
+    """TLS was asked for in clear, or a proxy for the way."""
+    RETRIED = 1 << 21
+    """HelloRetryRequest."""
+    FAULTY = 1 << 22
+    """Something of it breaks the protocol, or came in two versions."""
+    SPLIT = 1 << 23
+    """The ClientHello came in several segments, or not whole."""
+    STAPLE = 1 << 24
+    """A stapled OCSP response, a certificate that demands one, or an alert about revocation."""
+    HEARTBEAT = 1 << 25
 
 
 def find_oddities(handshake: Handshake, context: Context) -> int:
     """The oddities of a completed handshake already learned, as one number."""
-    flow, hello, answer = handshake.flow, handshake.client_hello, handshake.server_hello
-    odd = 0
+    flow, answer = handshake.flow, handshake.server_hello
+    odd = _find_common(handshake, context)
     if flow.client_gaps or flow.server_gaps:
-        odd = Oddity.GAPS
-    if flow.duplicates:
-        odd |= Oddity.COPIES
-    if flow.truncated:
-        odd |= Oddity.TRUNCATED
-    if flow.tunnel:
-        odd |= Oddity.TUNNEL
-    if handshake.decryption:
-        odd |= Oddity.KEYS
-    if hello is None:
-        odd |= Oddity.NO_HELLO
-    elif context.has_twin(handshake):
-        odd |= Oddity.TWIN
-    mss = flow.client_mss or flow.server_mss
-    if mss > flow.server_mss > 0:
-        mss = flow.server_mss
-    if mss and not 0 < context.longest_segment <= mss:
-        odd |= _find_packed(handshake, mss)
-    if not context.in_order:
-        odd |= _find_disorder(handshake)
-    if handshake.server_hello_time - handshake.client_hello_time >= _SLOW and handshake.client_hello_time:
-        odd |= Oddity.SLOW
+        odd |= Oddity.GAPS
+    if odd & Oddity.PACKED and not _is_packed(handshake):
+        odd ^= Oddity.PACKED
+    if odd & Oddity.DISORDER and not _is_disordered(handshake):
+        odd ^= Oddity.DISORDER
     if not handshake.server_application_records or answer is None:
         odd |= Oddity.UNANSWERED
     if handshake.client_certificate_requested and _is_so(may_reject, handshake, context):
@@ -111,21 +114,90 @@ def find_oddities(handshake: Handshake, context: Context) -> int:
     return odd
 
 
-def _find_disorder(handshake: Handshake) -> int:
+def find_signs(handshake: Handshake, context: Context) -> int:
+    """The oddities of a handshake already learned that did not complete, as one number."""
+    flow, alert = handshake.flow, handshake.closing_alert
+    odd = _find_common(handshake, context)
+    if not handshake.is_whole:
+        odd |= Oddity.GAPS
+    if not flow.client_frames or not flow.server_frames:
+        odd |= Oddity.ONE_WAY
+    if flow.client_rsts or flow.server_rsts:
+        odd |= Oddity.RESET
+    if handshake.dialogue is not None:
+        odd |= Oddity.DIALOGUE
+    if handshake.hello_retry is not None:
+        odd |= Oddity.RETRIED
+    if handshake.faults:
+        odd |= Oddity.FAULTY
+    if handshake.client_hello_segments > 1 or handshake.client_hello_incomplete:
+        odd |= Oddity.SPLIT
+    if handshake.alerts and _may_renegotiate(handshake):
+        odd |= Oddity.RENEGOTIATED
+    chain = handshake.server_certificates
+    about_it = alert is not None and alert.description in _OF_REVOCATION
+    if about_it or handshake.ocsp_response is not None or (chain and chain[0].must_staple):
+        odd |= Oddity.STAPLE
+    if _is_so(_beats, handshake, context):
+        odd |= Oddity.HEARTBEAT
+    return odd
+
+
+def _find_common(handshake: Handshake, context: Context) -> int:
+    """What is looked for in the same way whatever became of it."""
+    flow, hello = handshake.flow, handshake.client_hello
+    odd = 0
+    if flow.duplicates:
+        odd = Oddity.COPIES
+    if flow.truncated:
+        odd |= Oddity.TRUNCATED
+    if flow.tunnel:
+        odd |= Oddity.TUNNEL
+    if handshake.decryption:
+        odd |= Oddity.KEYS
+    if hello is None:
+        odd |= Oddity.NO_HELLO
+    elif context.has_twin(handshake):
+        odd |= Oddity.TWIN
+    allowed = _allowed(handshake)
+    if allowed and not 0 < context.longest_segment <= allowed:
+        odd |= Oddity.PACKED
+    if not context.in_order:
+        odd |= Oddity.DISORDER
+    if handshake.server_hello_time - handshake.client_hello_time >= _SLOW and handshake.client_hello_time:
+        odd |= Oddity.SLOW
+    return odd
+
+
+def _allowed(handshake: Handshake) -> int:
+    """Bytes of payload that a segment may have, as the two sides agreed; 0 where none is known."""
+    flow = handshake.flow
+    mss = flow.client_mss or flow.server_mss
+    return flow.server_mss if mss > flow.server_mss > 0 else mss
+
+
+def _is_disordered(handshake: Handshake) -> bool:
     frame = time = 0
     for message in handshake.messages:
         if message.frame < frame or message.timestamp < time:
-            return Oddity.DISORDER
+            return True
         frame, time = message.frame, message.timestamp
-    return 0
+    return False
 
 
-def _find_packed(handshake: Handshake, mss: int) -> int:
-    for message in handshake.messages:
-        if message.length > mss:
-            return Oddity.PACKED
-    hello = handshake.client_hello
-    return Oddity.PACKED if hello is not None and hello.length > mss else 0
+def _is_packed(handshake: Handshake) -> bool:
+    hello, allowed = handshake.client_hello, _allowed(handshake)
+    return any(message.length > allowed for message in handshake.messages) or (hello is not None and hello.length > allowed)
+
+
+def _may_renegotiate(handshake: Handshake) -> bool:
+    alert = handshake.closing_alert
+    refused = alert is not None and alert.description in (_HANDSHAKE_FAILURE, _UNEXPECTED)
+    return refused or any(alert.description == _NO_RENEGOTIATION for alert in handshake.alerts)
+
+
+def _beats(handshake: Handshake) -> bool:
+    return any(message.kind == "heartbeat" for message in handshake.messages)
 
 
 def _is_so(look: Callable[[Handshake], bool], handshake: Handshake, context: Context) -> bool:

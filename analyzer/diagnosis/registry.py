@@ -93,28 +93,27 @@ def load_rules() -> dict[str, Rule]:
 @cache
 def load_postures() -> tuple[Rule, ...]:
     """The rules of kind 'posture'."""
-    return _load_those(lambda kind, stages, outcomes, needs, overturns: kind == "posture", lambda rule: rule.kind == "posture")
+    return _load_those(lambda kind, *_: kind == "posture", lambda rule: rule.kind == "posture")
 
 
 @lru_cache(maxsize=4096)
-def load_causes(stage: str, outcome: str, oddities: int = -1, *, only_verdicts: bool = False) -> tuple[Rule, ...]:
-    """The rules of kind 'cause' that can apply to handshakes of this stage and outcome; of a completed one, with these oddities, and
-    with ``only_verdicts`` those alone that may say that it failed after all."""
-    bit, letter = 1 << Stage.RANK[stage], outcome[0]
-    shown = oddities if outcome == "completed" else -1
-    return _load_those(
-        lambda kind, stages, outcomes, needs, overturns: (
-            kind == "cause"
-            and bool(stages & bit)
-            and letter in outcomes
-            and (not needs or bool(needs & shown))
-            and (not only_verdicts or overturns < 0 or bool(overturns & shown))
-        ),
-        lambda rule: rule.meets(stage, outcome, oddities, only_verdicts=only_verdicts),
-    )
+def load_causes(stage: str, outcome: str, oddities: int = -1, alert: int = -1, *, only_verdicts: bool = False) -> tuple[Rule, ...]:
+    """The rules of kind 'cause' that can apply to handshakes of this stage and outcome with these oddities; with ``only_verdicts`` to a
+    completed one those alone that may say that it failed after all. With a closing alert (``bit_of_alert``) those that never hear it
+    are left out where the index knows them: of the others each has to be asked."""
+    bit, letter, completed = 1 << Stage.RANK[stage], outcome[0], outcome == "completed"
+
+    def may(kind: str, stages: int, outcomes: str, alerts: int, signs: int, needs: int, overturns: int) -> bool:
+        if kind != "cause" or not stages & bit or letter not in outcomes:
+            return False
+        if not completed:
+            return (not signs or bool(signs & oddities)) and (alert < 0 or bool(alerts >> alert & 1))
+        return (not needs or bool(needs & oddities)) and (not only_verdicts or overturns < 0 or bool(overturns & oddities))
+
+    return _load_those(may, lambda rule: rule.meets(stage, outcome, oddities, only_verdicts=only_verdicts))
 
 
-def _load_those(may: Callable[[str, int, str, int, int], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
+def _load_those(may: Callable[[str, int, str, int, int, int, int], bool], does: Callable[[Rule], bool]) -> tuple[Rule, ...]:
     chosen = (cause for cause in _find_modules() if cause not in INDEX or may(*INDEX[cause][1:]))
     return tuple(rule for rule in map(_load_rule, chosen) if does(rule))
 

@@ -39,7 +39,10 @@ from analyzer.model.hello import Alert
 if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
-__all__ = ["AFTER_SERVER_HELLO", "ALL_STAGES", "BEFORE_SERVER_HELLO", "SERVER_UNSEEN", "Rule", "stages_from"]
+__all__ = ["AFTER_SERVER_HELLO", "ALL_STAGES", "BEFORE_SERVER_HELLO", "NO_ALERT", "SERVER_UNSEEN", "Rule", "bit_of_alert", "stages_from"]
+
+NO_ALERT = -1
+"""In ``Rule.alerts``: no alert closed the handshake."""
 
 ALL_STAGES = frozenset(Stage.RANK)
 
@@ -48,6 +51,13 @@ def stages_from(first: str, last: str = Stage.ESTABLISHED) -> frozenset[str]:
     """Stages from ``first`` to ``last``, both included, in the order of ``Stage.RANK``."""
     low, high = Stage.RANK[first], Stage.RANK[last]
     return frozenset(stage for stage, rank in Stage.RANK.items() if low <= rank <= high)
+
+
+def bit_of_alert(alert: Alert | None) -> int:
+    """By which bit ``rule_index`` knows a closing alert: by its description, but for none at all and hidden ones."""
+    if alert is None:
+        return 0
+    return 1 if alert.description is None else 2 + alert.description
 
 
 BEFORE_SERVER_HELLO = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
@@ -63,8 +73,7 @@ class Rule:
     """One cause. Subclasses say where they can apply (the sieve) and examine one handshake.
 
     The sieve is declared, not computed, so that it costs nothing: the engine sorts the rules by
-    (stage, outcome, alert) once and a handshake only ever meets those of its own. A completed handshake
-    meets hardly any: those that its oddities concern.
+    (stage, outcome, alert, oddities) once and a handshake only ever meets those of its own.
     """
 
     cause: ClassVar[str]
@@ -75,10 +84,13 @@ class Rule:
     """Stages at which it can apply."""
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
     """Outcomes, as the closing events tell them, at which it can apply."""
-    alerts: ClassVar[frozenset[int] | None] = None
-    """Descriptions of the closing alert it needs (``handshake.closing_alert.description``); None: any, or no alert."""
+    alerts: ClassVar[frozenset[int | None] | None] = None
+    """Descriptions of the closing alert (``handshake.closing_alert.description``) beside which it may find something, None among them
+    for a hidden one, ``NO_ALERT`` for none at all; None: whatever closed it."""
     alert_from_client: ClassVar[bool | None] = None
-    """Side the closing alert must come from, where ``alerts`` is given; None: either."""
+    """Side the closing alert must come from, where there is one; None: either."""
+    signs: ClassVar[int] = 0
+    """Oddities without one of which it says nothing of a handshake that did not complete; 0: it meets every one."""
     needs: ClassVar[int] = 0
     """Oddities (``oddities.Oddity``) without one of which it says nothing of a completed handshake; 0: it meets every one."""
     overturns: ClassVar[int] = -1
@@ -87,21 +99,21 @@ class Rule:
     """Ids of more general causes that this one explains away when both are found."""
 
     def meets(self, stage: str, outcome: str, oddities: int = -1, *, only_verdicts: bool = False) -> bool:
-        """Whether it is a cause that can apply to handshakes of this stage and outcome; of a completed one, with these oddities, and
-        with ``only_verdicts`` to say that it failed after all."""
+        """Whether it is a cause that can apply to handshakes of this stage and outcome with these oddities; with ``only_verdicts`` to a
+        completed one to say that it failed after all."""
         if self.kind != "cause" or stage not in self.stages or outcome not in self.outcomes:
             return False
         if outcome != "completed":
-            return True
+            return not self.signs or bool(self.signs & oddities)
         if only_verdicts and self.overturns >= 0 and not self.overturns & oddities:
             return False
         return not self.needs or bool(self.needs & oddities)
 
     def hears(self, alert: Alert | None) -> bool:
-        """Whether the closing alert is one that it can apply to."""
-        if self.alerts is None:
-            return True
-        if alert is None or alert.description not in self.alerts:
+        """Whether it can apply to handshakes that did not complete and that this alert closed, or none."""
+        if alert is None:
+            return self.alerts is None or NO_ALERT in self.alerts
+        if self.alerts is not None and alert.description not in self.alerts:
             return False
         return self.alert_from_client is None or alert.from_client == self.alert_from_client
 

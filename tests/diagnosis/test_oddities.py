@@ -113,7 +113,7 @@ def test_altered() -> None:
     for handshake, context in altered(rng):
         assert sifted_out(handshake, context) == []
         seen |= find_oddities(handshake, context)
-    every = [bit for name, bit in vars(Oddity).items() if name.isupper() and name != "TWIN"]
+    every = [bit for name, bit in vars(Oddity).items() if name.isupper() and bit < Oddity.ONE_WAY and name != "TWIN"]
     assert [bit for bit in every if not seen & bit] == []
 
 
@@ -127,7 +127,7 @@ def test_an_ordinary_handshake_meets_no_rule(make_handshake) -> None:
         handshake.client_hello = replace(handshake.client_hello, random=bytes([n]) * 32)
     diagnosis.judge_all(handshakes)
     assert list(diagnosis._odd_sieve) == [0]
-    assert diagnosis._odd_sieve[0] == ()
+    assert diagnosis._odd_sieve[0].rules == ()
 
 
 def test_no_segment_in_the_run_was_packed_where_none_is_longer_than_agreed() -> None:

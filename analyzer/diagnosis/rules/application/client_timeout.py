@@ -25,7 +25,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import closed_before_reading, is_orphan_reset
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import AT_ONCE, CloseEvent, close_text, first_close, round_seconds, silence
 from analyzer.diagnosis.rules.application._where import stopped_within_hello
 from analyzer.model.finding import Evidence, Finding
@@ -38,6 +38,7 @@ class ClientTimeout(Rule):
     cause = "client-timeout"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT) | {Stage.SYN}
     outcomes = frozenset({"failed", "no-handshake"})
+    alerts = frozenset({NO_ALERT})
     explains = ("client-closed-mid-handshake",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

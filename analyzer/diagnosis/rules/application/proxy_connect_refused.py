@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
 from analyzer.model.finding import Evidence, Finding
@@ -35,6 +36,7 @@ class ProxyConnectRefused(Rule):
     cause = "proxy-connect-refused"
     stages = DIALOGUE_STAGES
     outcomes = frozenset({"failed", "unfinished"})
+    signs = Oddity.DIALOGUE
     explains = (*AFTER_A_REFUSAL, "proxy-connect-timeout")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import CLOSES_AFTER_HELLO, close_text, first_close
 from analyzer.diagnosis.rules.application._dialogue import DIALOGUE_STAGES, answered_line, asked_line
@@ -37,6 +38,7 @@ class ProxyConnectTimeout(Rule):
     cause = "proxy-connect-timeout"
     stages = DIALOGUE_STAGES
     outcomes = frozenset({"failed"})
+    signs = Oddity.DIALOGUE
     explains = (*CLOSES_AFTER_HELLO, "client-closed-mid-handshake", "client-timeout", "lb-no-backend", "client-hello-unacked")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.application._closes import (
     AT_ONCE,
     CLOSES_AFTER_HELLO,
@@ -47,6 +47,8 @@ class RateLimitClose(Rule):
     cause = "rate-limit-close"
     stages = _CLOSED_AT
     outcomes = frozenset({"failed", "no-handshake"})
+    alerts = frozenset({NO_ALERT, *_LIMIT_ALERTS})
+    alert_from_client = False
     explains = (*CLOSES_AFTER_HELLO, "lb-no-backend", "access-denied", "internal-error", "connect-close-probe")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

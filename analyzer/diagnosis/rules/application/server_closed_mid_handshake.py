@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import first_close, look_at_reset
 from analyzer.diagnosis.rules.application._where import stage_text
 from analyzer.model.finding import Confidence, Evidence, Finding
@@ -35,6 +35,8 @@ class ServerClosedMidHandshake(Rule):
     cause = "server-closed-mid-handshake"
     stages = stages_from(Stage.DIALOGUE, Stage.FINISHED) - {Stage.SERVER_NOT_TLS}
     outcomes = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT, 0})
+    alert_from_client = False
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         alert = handshake.closing_alert

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.application._closes import CLOSES_AFTER_HELLO, close_text, first_close, look_at_reset
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -37,6 +37,7 @@ class ServerRestartMidHandshake(Rule):
     cause = "server-restart-mid-handshake"
     stages = stages_from(Stage.CONNECTED, Stage.FINISHED) - {Stage.CLIENT_NOT_TLS, Stage.SERVER_ALERT}
     outcomes = frozenset({"failed", "no-handshake"})
+    alerts = frozenset({NO_ALERT})
     explains = (*CLOSES_AFTER_HELLO, "lb-no-backend", "rate-limit-close", "client-never-speaks")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -38,7 +38,7 @@ class ServerSlow(Rule):
     cause = "server-slow"
     stages = stages_from(Stage.SERVER_HELLO)
     outcomes = frozenset({"failed", "completed"})
-    needs = Oddity.SLOW
+    signs = needs = Oddity.SLOW
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

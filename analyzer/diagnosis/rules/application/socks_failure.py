@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import close_text, first_close
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
@@ -36,6 +37,7 @@ class SocksFailure(Rule):
     cause = "socks-failure"
     stages = DIALOGUE_STAGES
     outcomes = frozenset({"failed", "unfinished"})
+    signs = Oddity.DIALOGUE
     explains = AFTER_A_REFUSAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

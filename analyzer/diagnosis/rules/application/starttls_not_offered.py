@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._dialogue import (
     AFTER_A_REFUSAL,
@@ -50,6 +51,7 @@ class StarttlsNotOffered(Rule):
     cause = "starttls-not-offered"
     stages = DIALOGUE_STAGES
     outcomes = frozenset({"failed", "unfinished"})
+    signs = Oddity.DIALOGUE
     explains = (*AFTER_A_REFUSAL, "starttls-refused")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

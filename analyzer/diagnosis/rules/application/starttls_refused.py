@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import close_text, first_close
 from analyzer.diagnosis.rules.application._dialogue import (
@@ -49,6 +50,7 @@ class StarttlsRefused(Rule):
     cause = "starttls-refused"
     stages = DIALOGUE_STAGES
     outcomes = frozenset({"failed", "unfinished"})
+    signs = Oddity.DIALOGUE
     explains = AFTER_A_REFUSAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -37,7 +37,7 @@ class CapDrops(Rule):
     cause = "cap-drops"
     stages = stages_from(Stage.CONNECTED)  # before it an odd acknowledgment is some other connection's
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.GAPS
+    signs = needs = Oddity.GAPS
     overturns = 0
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "decode-error", "unexpected-message", "cap-snaplen")
 

@@ -35,7 +35,7 @@ class CapDuplicates(Rule):
 
     cause = "cap-duplicates"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.COPIES
+    signs = needs = Oddity.COPIES
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -32,7 +32,7 @@ class CapEncapsulation(Rule):
 
     cause = "cap-encapsulation"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.TUNNEL
+    signs = needs = Oddity.TUNNEL
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

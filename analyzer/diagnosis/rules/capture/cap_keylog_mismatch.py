@@ -33,7 +33,7 @@ class CapKeylogMismatch(Rule):
 
     cause = "cap-keylog-mismatch"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
-    needs = Oddity.KEYS
+    signs = needs = Oddity.KEYS
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -33,7 +33,7 @@ class CapMidStream(Rule):
 
     cause = "cap-mid-stream"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.NO_HELLO
+    signs = needs = Oddity.NO_HELLO
     overturns = 0
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "cap-drops", "cap-snaplen", "unexpected-message", "middlebox-rst-injection",
                 "http-on-tls-port", "middlebox-block-page", "cert-private-key-mismatch")  # fmt: skip

@@ -35,7 +35,7 @@ class CapNatDouble(Rule):
 
     cause = "cap-nat-double"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
-    needs = Oddity.TWIN
+    signs = needs = Oddity.TWIN
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -35,7 +35,7 @@ class CapOffload(Rule):
 
     cause = "cap-offload"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
-    needs = Oddity.PACKED
+    signs = needs = Oddity.PACKED
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

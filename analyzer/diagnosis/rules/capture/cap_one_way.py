@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note, is_proved
 from analyzer.diagnosis.silence import missing_side
@@ -33,6 +34,7 @@ class CapOneWay(Rule):
 
     cause = "cap-one-way"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
+    signs = Oddity.ONE_WAY
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "cap-drops", "cap-mid-stream", "cap-snaplen", "middlebox-rst-injection")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

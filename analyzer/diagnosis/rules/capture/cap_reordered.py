@@ -36,7 +36,7 @@ class CapReordered(Rule):
 
     cause = "cap-reordered"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.DISORDER
+    signs = needs = Oddity.DISORDER
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -35,7 +35,7 @@ class CapSnaplen(Rule):
 
     cause = "cap-snaplen"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
-    needs = Oddity.TRUNCATED
+    signs = needs = Oddity.TRUNCATED
     overturns = 0
     explains = (*EVERYTHING_GENERAL, "cap-ended-early", "decode-error", "unexpected-message", "illegal-parameter", "http-on-tls-port",
                 "cert-malformed", "record-overflow", "server-params-illegal")  # fmt: skip

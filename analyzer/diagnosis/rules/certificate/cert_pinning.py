@@ -36,6 +36,8 @@ class CertPinning(Rule):
 
     cause = "cert-pinning"
     stages = AFTER_SERVER_HELLO
+    alerts = _PINNED
+    alert_from_client = True
     explains = GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -32,6 +32,7 @@ from analyzer.diagnosis.signatures import signature_fits
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
 
 _DECRYPT_ERROR = 51
 _OTHER_FAULTS = frozenset({43, 44, 45, 48, 70, 110, 112, 113, 116, 120})
@@ -44,6 +45,9 @@ class CertPrivateKeyMismatch(Rule):
     cause = "cert-private-key-mismatch"
     stages = AFTER_SERVER_HELLO
     explains = (*GENERAL, "decrypt-error", "illegal-parameter")
+
+    def hears(self, alert: Alert | None) -> bool:
+        return alert is None or (alert.from_client and alert.description not in _OTHER_FAULTS)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         refusal = refusal_of(handshake, context)

@@ -39,6 +39,8 @@ class CertRejected(Rule):
 
     cause = "cert-rejected"
     stages = AFTER_SERVER_HELLO | SERVER_UNSEEN
+    alerts = frozenset({None, _INTERNAL_ERROR, *_SURE})
+    alert_from_client = True
     explains = ("client-closed-mid-handshake", "refused-encrypted", "internal-error")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -23,6 +23,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
@@ -34,6 +35,8 @@ class CertRevoked(RefusalRule):
     """The client says so, or the staple does and the client refused."""
 
     cause = "cert-revoked"
+    alert_from_client = True
+    signs = Oddity.STAPLE
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         if refusal is None:

@@ -26,7 +26,7 @@ from analyzer.diagnosis.departures import AT_ONCE, departure_of
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import judges_halfway
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -38,6 +38,8 @@ class ClientSilentReject(Rule):
     cause = "client-silent-reject"
     stages = frozenset({Stage.SERVER_HELLO, Stage.FINISHED})
     outcomes = frozenset({"failed", "completed"})
+    alerts = frozenset({NO_ALERT, 0})
+    alert_from_client = True
     needs = Oddity.DEPARTED
     explains = ("client-closed-mid-handshake",)
 

@@ -43,6 +43,8 @@ class ClockSkew(Rule):
 
     cause = "clock-skew"
     stages = AFTER_SERVER_HELLO
+    alerts = _GENERAL | {_EXPIRED}
+    alert_from_client = True
     explains = (*GENERAL, "cert-expired", "cert-not-yet-valid", "cert-pinning")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

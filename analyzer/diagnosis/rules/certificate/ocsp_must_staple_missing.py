@@ -25,6 +25,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.model.finding import Confidence, Finding
 from analyzer.model.handshake import Handshake
@@ -34,6 +35,8 @@ class OcspMustStapleMissing(RefusalRule):
     """Demanded by the leaf, asked for by the client, not there."""
 
     cause = "ocsp-must-staple-missing"
+    alert_from_client = True
+    signs = Oddity.STAPLE
     explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate")
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:

@@ -26,6 +26,7 @@ from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.chains import time_of
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
 from analyzer.diagnosis.staple import Staple
 from analyzer.model.finding import Finding
@@ -38,6 +39,8 @@ class OcspStapleBad(RefusalRule):
     """Judged at the time of the capture."""
 
     cause = "ocsp-staple-bad"
+    alert_from_client = True
+    signs = Oddity.STAPLE
     explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate")
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:

@@ -44,6 +44,7 @@ class TlsInterception(ChainRule):
     """Known by the issuer's name, or by how many sites one private issuer signs for."""
 
     cause = "tls-interception"
+    looks_further = FITTING_ALERTS["tls-interception"]
     explains = (*GENERAL, "cert-unknown-ca", "cert-missing-intermediate", "cert-pinning")
 
     def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
@@ -54,7 +55,7 @@ class TlsInterception(ChainRule):
         if refusal is None or judged is None or judged.trusted or _is_faulty(judged):
             return None
         sites = context.chains.sites_of_issuer(judged.leaf)
-        if sites < _MANY or refusal.description not in FITTING_ALERTS[self.cause]:
+        if sites < _MANY or refusal.description not in self.looks_further:
             return None
         issuer = words.shown(judged.leaf.issuer)
         evidence = [message_evidence(handshake, "certificate", False, f"{issuer} signed for {sites} unrelated sites in this capture")]

@@ -35,6 +35,7 @@ class ClientCertBadPurpose(Rule):
 
     cause = "client-cert-bad-purpose"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = CLIENT_GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

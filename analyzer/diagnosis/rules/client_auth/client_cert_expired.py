@@ -39,6 +39,7 @@ class ClientCertExpired(Rule):
 
     cause = "client-cert-expired"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = (*CLIENT_GENERAL, "access-denied")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -43,6 +43,7 @@ class ClientCertMissing(Rule):
 
     cause = "client-cert-missing"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = (*CLIENT_GENERAL, "decode-error", "unexpected-message")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -36,6 +36,7 @@ class ClientCertNotInCaList(Rule):
 
     cause = "client-cert-not-in-ca-list"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = (*CLIENT_GENERAL, "client-cert-missing")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -37,6 +37,7 @@ class ClientCertRejected(Rule):
 
     cause = "client-cert-rejected"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = ("refused-encrypted", "server-closed-mid-handshake")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -38,6 +38,7 @@ class ClientCertUnknownCa(Rule):
 
     cause = "client-cert-unknown-ca"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    alert_from_client = False
     explains = CLIENT_GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -37,7 +37,7 @@ class PostHandshakeAuthUnsupported(Rule):
     cause = "post-handshake-auth-unsupported"
     stages = stages_from(Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "completed"})
-    needs = Oddity.KEYS
+    signs = needs = Oddity.KEYS
     explains = ("unexpected-message",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import SILENT_ENDS
-from analyzer.diagnosis.rules.negotiation._suspects import weigh_offer
+from analyzer.diagnosis.rules.negotiation._suspects import blamed, may_blame, weigh_offer
 from analyzer.model.finding import Finding, Outcome
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
 
 __all__ = ["OFFER_EXPLAINS", "OfferRule"]
 
@@ -23,6 +25,18 @@ class OfferRule(Rule):
 
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
     explains: ClassVar[tuple[str, ...]] = OFFER_EXPLAINS
+    proves: ClassVar[frozenset[int | None]] = frozenset()
+    """Closing alerts beside which ``proved`` may find something, as ``alerts`` has them."""
+
+    def hears(self, alert: Alert | None) -> bool:
+        return self.may_prove(alert) or may_blame(self.cause, alert)
+
+    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        return None if self.may_prove(alert) else blamed
+
+    def may_prove(self, alert: Alert | None) -> bool:
+        """Whether ``proved`` may find something where this alert closed the handshake, or none."""
+        return (NO_ALERT if alert is None else alert.description) in self.proves
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         """A finding that does not rest on weighing."""

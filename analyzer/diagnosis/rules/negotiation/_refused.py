@@ -12,6 +12,7 @@ from analyzer.model.handshake import Handshake, Stage
 __all__ = [
     "AFTER_CLOSES",
     "GENERAL_ALERTS",
+    "GOODBYE",
     "SILENT_ENDS",
     "Refused",
     "closing_description",
@@ -40,7 +41,7 @@ SILENT_ENDS = ("server-rst-after-hello", "server-fin-after-hello", "server-close
 AFTER_CLOSES = ("client-closed-mid-handshake", "server-closed-mid-handshake")
 """General causes of a close in the middle."""
 
-_GOODBYE = frozenset({0, 90})
+GOODBYE = frozenset({0, 90})
 """close_notify and user_canceled: a close in good order, which says no more than any other."""
 
 _BEFORE = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.SERVER_ALERT})
@@ -62,7 +63,7 @@ def refused_hello(handshake: Handshake) -> Refused | None:
         return None  # a hello without suites is one that did not parse
     evidence = list(handshake.closing_evidence)
     alert = handshake.closing_alert
-    if alert is not None and not alert.from_client and alert.description not in (None, *_GOODBYE):
+    if alert is not None and not alert.from_client and alert.description not in (None, *GOODBYE):
         return Refused("alert", alert.description, evidence)
     flow = handshake.flow
     closed = min((frame for frame in (flow.server_fin_frame, flow.server_rst_frame) if frame), default=0)

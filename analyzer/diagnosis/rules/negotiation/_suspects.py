@@ -37,14 +37,14 @@ from analyzer.diagnosis.rules.negotiation._offer import (
     usable_key_types,
     versions_of,
 )
-from analyzer.diagnosis.rules.negotiation._refused import Refused, refused_hello
+from analyzer.diagnosis.rules.negotiation._refused import GOODBYE, Refused, refused_hello
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Handshake
-from analyzer.model.hello import ClientHello
+from analyzer.model.hello import Alert, ClientHello
 from analyzer.registries.signature_schemes import scheme_key_type
 from analyzer.registries.suite_facts import suite_facts
 
-__all__ = ["INSIDE", "Suspect", "Verdict", "weigh_offer"]
+__all__ = ["INSIDE", "Suspect", "Verdict", "blamed", "may_blame", "weigh_offer"]
 
 INSIDE = "internal-error"
 """What is named when no part of the offer is to blame."""
@@ -89,6 +89,20 @@ class _Weighed(NamedTuple):
 def weigh_offer(handshake: Handshake, context: Context) -> Verdict | None:
     """The part of the refused offer to blame; None where no offer was refused, or an alert says more than 40 does."""
     return context.once(_weigh, handshake)
+
+
+def blamed(handshake: Handshake, context: Context) -> tuple[str, ...]:
+    """The cause that weighing the offer names: the look that the rules about its parts share."""
+    verdict = weigh_offer(handshake, context)
+    return (verdict.cause,) if verdict is not None else ()
+
+
+def may_blame(cause: str, alert: Alert | None) -> bool:
+    """Whether weighing can name a cause where this alert closed the handshake, or none."""
+    if alert is not None and alert.from_client:
+        return False
+    description = alert.description if alert is not None and alert.description not in GOODBYE else None
+    return description in _LEAST and cause in _ALLOWED.get(description, (cause,))
 
 
 def _weigh(handshake: Handshake, context: Context) -> Verdict | None:

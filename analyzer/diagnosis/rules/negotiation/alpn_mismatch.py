@@ -39,6 +39,7 @@ class AlpnMismatch(OfferRule):
 
     cause = "alpn-mismatch"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
+    proves = frozenset({None, 120})
     explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -38,6 +38,8 @@ class CertCompressionFailure(Rule):
 
     cause = "cert-compression-failure"
     stages = AFTER_SERVER_HELLO
+    alerts = _FITTING
+    alert_from_client = True
     explains = (*AFTER_CLOSES, "cert-rejected", "decode-error", "illegal-parameter", "internal-error", "cert-malformed")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

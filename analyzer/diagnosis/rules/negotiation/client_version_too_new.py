@@ -27,6 +27,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
+from analyzer.diagnosis.rule import NO_ALERT
 from analyzer.diagnosis.rules.negotiation._neighbours import find_neighbours
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
@@ -41,6 +42,7 @@ class ClientVersionTooNew(OfferRule):
     """The server's best version is below the client's lowest."""
 
     cause = "client-version-too-new"
+    proves = frozenset({NO_ALERT, None, 0, 10, 40, 47, 70})
     explains = (*OFFER_EXPLAINS, *AFTER_CLOSES, "illegal-parameter")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -41,6 +41,7 @@ class ClientVersionTooOld(OfferRule):
     """The server's lowest version is above the client's best."""
 
     cause = "client-version-too-old"
+    proves = frozenset({70, 80})
     explains = (*OFFER_EXPLAINS, "decode-error", "illegal-parameter")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message, message_evidence
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_answer
 from analyzer.diagnosis.rules.negotiation.unsafe_legacy_renegotiation import lacks_renegotiation_info
 from analyzer.model.finding import Finding
@@ -43,6 +43,8 @@ class DhKeyTooSmall(Rule):
 
     cause = "dh-key-too-small"
     stages = AFTER_SERVER_HELLO
+    alerts = frozenset({NO_ALERT, 0, 50, 80, *_FITTING, *_GENERAL})
+    alert_from_client = True
     explains = (*AFTER_CLOSES, "illegal-parameter", "insufficient-security", "internal-error", "decode-error", "cert-rejected")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -38,6 +38,8 @@ class EarlyDataRejected(Rule):
 
     cause = "early-data-rejected"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
+    alerts = frozenset({NO_ALERT, None, *_FITTING})
+    alert_from_client = False
     explains = (*GENERAL_ALERTS, *AFTER_CLOSES, *SILENT_ENDS, "refused-encrypted", "ticket-rejected")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -39,6 +39,8 @@ class EchFailure(Rule):
 
     cause = "ech-failure"
     stages = AFTER_SERVER_HELLO
+    alerts = frozenset({None, 121})
+    alert_from_client = True
     explains = (*AFTER_CLOSES, "cert-rejected", "client-silent-reject", "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import GENERAL_ALERTS, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
@@ -37,6 +37,7 @@ class GreaseIntolerance(Rule):
 
     cause = "grease-intolerance"
     stages = BEFORE_SERVER_HELLO
+    alerts = _VAGUE | {NO_ALERT}
     explains = (*SILENT_ENDS, *(cause for cause in GENERAL_ALERTS if cause != "insufficient-security"))
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
 from analyzer.model.finding import Evidence, Finding
@@ -31,6 +32,7 @@ class HeartbeatAnomaly(Rule):
 
     cause = "heartbeat-anomaly"
     stages = stages_from(Stage.CLIENT_HELLO, Stage.CLIENT_FLIGHT)
+    signs = Oddity.HEARTBEAT
     explains = (*AFTER_CLOSES, *GENERAL_ALERTS, "client-timeout", "server-slow")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

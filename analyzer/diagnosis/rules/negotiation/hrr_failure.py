@@ -28,6 +28,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message, message_evidence
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -45,6 +46,7 @@ class HrrFailure(Rule):
     cause = "hrr-failure"
     stages = stages_from(Stage.SERVER_HELLO, Stage.CLIENT_FLIGHT)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
+    signs = Oddity.RETRIED
     explains = (*GENERAL_ALERTS, *SILENT_ENDS, *AFTER_CLOSES, "client-timeout", "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -22,12 +22,15 @@ Confirm:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
+
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
-from analyzer.diagnosis.rules.negotiation._suspects import INSIDE, weigh_offer
+from analyzer.diagnosis.rules.negotiation._suspects import INSIDE, blamed, weigh_offer
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
 
 
 class InternalError(AlertRule):
@@ -36,6 +39,9 @@ class InternalError(AlertRule):
     cause = "internal-error"
     alerts = frozenset({40, 80})
     meaning = "it failed inside, and only its own log says why"
+
+    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        return blamed if alert is not None and alert.description == 40 else None
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         alert = handshake.closing_alert

@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.refusals import refusal_by_server
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, encrypted_records, refused_answer
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
@@ -45,6 +45,7 @@ class LargeCertFlightRejected(Rule):
 
     cause = "large-cert-flight-rejected"
     stages = AFTER_SERVER_HELLO
+    alerts = frozenset({NO_ALERT, 0, None, *_FITTING})
     explains = (
         *AFTER_CLOSES, "illegal-parameter", "unexpected-message", "decode-error", "internal-error", "record-overflow", "cert-rejected",
         "client-silent-reject",

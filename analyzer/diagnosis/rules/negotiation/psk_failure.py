@@ -25,7 +25,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.refusals import refusal_by_server
-from analyzer.diagnosis.rule import stages_from
+from analyzer.diagnosis.rule import NO_ALERT, stages_from
 from analyzer.diagnosis.rules.negotiation._offer import looks_like_ticket
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 from analyzer.diagnosis.rules.negotiation._refused import closing_description, refused_answer, refused_hello
@@ -40,6 +40,7 @@ class PskFailure(OfferRule):
 
     cause = "psk-failure"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
+    proves = frozenset({NO_ALERT, None, 0, 20, 40, 47, 51, 80, 109, 115})
     explains = (*OFFER_EXPLAINS, "decrypt-error", "bad-record-mac", "illegal-parameter", "missing-extension")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

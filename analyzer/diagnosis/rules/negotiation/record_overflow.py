@@ -22,7 +22,7 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import ALL_STAGES
+from analyzer.diagnosis.rule import ALL_STAGES, NO_ALERT
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding
@@ -36,6 +36,7 @@ class RecordOverflow(AlertRule):
 
     cause = "record-overflow"
     stages = ALL_STAGES
+    alerts = frozenset({NO_ALERT, None, 10, 22, 47, 50})
     explains = (*AFTER_CLOSES, *SILENT_ENDS, "illegal-parameter", "decode-error", "unexpected-message", "non-tls-client-bytes")
     meaning = "a record was longer than TLS allows, or bytes that are not TLS were read as one"
 

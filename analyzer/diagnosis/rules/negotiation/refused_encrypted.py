@@ -34,6 +34,7 @@ class RefusedEncrypted(Rule):
 
     cause = "refused-encrypted"
     stages = stages_from(Stage.CLIENT_HELLO)
+    alerts = frozenset({None})
     explains = AFTER_CLOSES
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

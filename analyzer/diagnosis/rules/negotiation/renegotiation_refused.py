@@ -43,7 +43,7 @@ class RenegotiationRefused(Rule):
     cause = "renegotiation-refused"
     stages = stages_from(Stage.SERVER_HELLO)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "completed"})
-    needs = Oddity.RENEGOTIATED
+    signs = needs = Oddity.RENEGOTIATED
     explains = (*GENERAL_ALERTS, *AFTER_CLOSES, "refused-encrypted")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -31,7 +31,7 @@ from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_
 from analyzer.diagnosis.rules.negotiation.unsafe_legacy_renegotiation import lacks_renegotiation_info
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
-from analyzer.model.hello import ClientHello, ServerHello
+from analyzer.model.hello import Alert, ClientHello, ServerHello
 from analyzer.registries.suite_facts import suite_facts
 from analyzer.registries.versions import effective_version
 
@@ -45,6 +45,9 @@ class ServerParamsIllegal(Rule):
     cause = "server-params-illegal"
     stages = AFTER_SERVER_HELLO
     explains = (*AFTER_CLOSES, "illegal-parameter", "unexpected-message", "hrr-failure", "internal-error", "cert-rejected")
+
+    def hears(self, alert: Alert | None) -> bool:
+        return alert is None or (alert.from_client and alert.description not in CERTIFICATE_ALERTS)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.second_client_hello or handshake.client_hello

@@ -29,7 +29,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.host_names import covers_name
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
 from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
@@ -48,6 +48,8 @@ class SniDefaultCert(Rule):
 
     cause = "sni-default-cert"
     stages = AFTER_SERVER_HELLO
+    alerts = frozenset({NO_ALERT, 0, None, *(CERTIFICATE_ALERTS - _TRUSTED_REASONS)})
+    alert_from_client = True
     explains = (
         "cert-name-mismatch", "cert-no-san", "cert-rejected", "client-silent-reject", "client-closed-mid-handshake",
         "cert-self-signed", "cert-unknown-ca", "cert-missing-intermediate",

@@ -43,6 +43,9 @@ class SniUnrecognized(OfferRule):
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
     explains = (*OFFER_EXPLAINS, *AFTER_CLOSES)
 
+    def may_prove(self, alert: Alert | None) -> bool:
+        return alert is None or not alert.from_client or alert.description in (None, 0, 10, 40, 112)
+
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
         if hello is None or not any(alert.description == 112 for alert in handshake.alerts) or not names_a_host(hello):

@@ -24,7 +24,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import GENERAL_ALERTS, SILENT_ENDS
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -35,6 +35,8 @@ class Sslv2OrV3Hello(Rule):
 
     cause = "sslv2-or-v3-hello"
     stages = BEFORE_SERVER_HELLO
+    alerts = frozenset({NO_ALERT, 10, 40, 47, 50, 70, 71, 80})
+    alert_from_client = False
     explains = (*GENERAL_ALERTS, *SILENT_ENDS, "client-version-too-old", "client-timeout", "no-common-cipher")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

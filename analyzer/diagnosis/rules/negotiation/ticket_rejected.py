@@ -42,6 +42,7 @@ class TicketRejected(OfferRule):
 
     cause = "ticket-rejected"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
+    proves = _FITTING
     explains = (*OFFER_EXPLAINS, "decrypt-error", "illegal-parameter", "bad-record-mac", "decode-error")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

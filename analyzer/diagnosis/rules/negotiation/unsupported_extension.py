@@ -23,6 +23,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rules.negotiation._alert_rule import AlertRule
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Alert
 
 _ANSWERED_UNASKED = frozenset({0xFF01, 44})
 
@@ -34,6 +35,9 @@ class UnsupportedExtension(AlertRule):
     alerts = frozenset({10, 40, 47, 50, 80, 110})
     meaning = "the answer holds an extension that was not offered"
     explains = ("illegal-parameter", "unexpected-message", "decode-error", "internal-error")
+
+    def hears(self, alert: Alert | None) -> bool:
+        return super().hears(alert) and alert is not None and (alert.from_client or alert.description == 110)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         alert = handshake.closing_alert

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, SILENT_ENDS
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -31,6 +31,7 @@ class UserCanceled(Rule):
 
     cause = "user-canceled"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
+    alerts = frozenset({NO_ALERT, 90})
     explains = (*AFTER_CLOSES, *SILENT_ENDS)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -28,7 +28,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.evidence import hello_evidence
-from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._refused import GENERAL_ALERTS, SILENT_ENDS, refused_hello
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -45,6 +45,7 @@ class VersionIntolerance(Rule):
     cause = "version-intolerance"
     stages = BEFORE_SERVER_HELLO
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = _VAGUE | {NO_ALERT}
     explains = (*GENERAL_ALERTS, *SILENT_ENDS, "client-version-too-new", "no-common-cipher", "sni-unrecognized")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

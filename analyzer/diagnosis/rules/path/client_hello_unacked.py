@@ -28,7 +28,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -42,6 +42,7 @@ class ClientHelloUnacked(Rule):
     cause = "client-hello-unacked"
     stages = frozenset({Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_HELLO, Stage.CONNECTED})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "no-handshake"})
+    alerts = frozenset({NO_ALERT})
     explains = (*CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

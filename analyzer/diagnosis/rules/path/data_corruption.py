@@ -25,8 +25,9 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -40,6 +41,8 @@ class DataCorruption(Rule):
     cause = "data-corruption"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT, None, *_BROKEN})
+    signs = Oddity.FAULTY
     explains = (
         "bad-record-mac", "decrypt-error", "decode-error", "unexpected-message", "illegal-parameter", "internal-error", "record-overflow",
         "refused-encrypted", "cert-rejected", "cert-malformed", "cert-private-key-mismatch", "cert-unknown-ca", "cert-weak-signature",

@@ -22,6 +22,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.resets import forged_reset, reset_class
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import same_path
@@ -39,6 +40,7 @@ class DdosChallengeReset(Rule):
     cause = "ddos-challenge-reset"
     stages = stages_from(Stage.SYN, Stage.CONNECTED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake"})
+    signs = Oddity.RESET
     explains = ("tcp-syn-refused", "tcp-syn-rst-middlebox", "middlebox-rst-injection", "tcp-syn-unanswered", "port-scan",
                 "connect-close-probe", "client-never-speaks")  # fmt: skip
 

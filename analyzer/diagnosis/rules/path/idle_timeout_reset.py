@@ -27,7 +27,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import reset_class
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
@@ -43,6 +43,7 @@ class IdleTimeoutReset(Rule):
     cause = "idle-timeout-reset"
     stages = stages_from(Stage.CONNECTED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "no-handshake"})
+    alerts = frozenset({NO_ALERT})
     explains = (*CLOSES, *GUESSES, "middlebox-rst-injection", "sni-filter-rst", "client-hello-unacked", "client-never-speaks",
                 "connect-close-probe", "unclean-close")  # fmt: skip
 

@@ -28,8 +28,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.losses import deliveries
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.resets import reset_class
-from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, Rule
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, is_post_quantum
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
@@ -49,6 +50,9 @@ class LargeClientHelloIntolerance(Rule):
     cause = "large-client-hello-intolerance"
     stages = BEFORE_SERVER_HELLO
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT, *_VAGUE})
+    alert_from_client = False
+    signs = Oddity.SPLIT
     explains = (*CLOSES, *GUESSES, "decode-error", "unexpected-message", "illegal-parameter", "internal-error", "record-overflow",
                 "bad-record-mac", "client-hello-unacked", "insufficient-security", "implicit-vs-starttls")  # fmt: skip
 

@@ -27,7 +27,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
 from analyzer.diagnosis.silence import stuck
 from analyzer.model.finding import Evidence, Finding, Outcome
@@ -45,6 +45,7 @@ class LossSlowHandshake(Rule):
     cause = "loss-slow-handshake"
     stages = stages_from(Stage.CLIENT_HELLO, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT})
     explains = (*CLOSES, *GUESSES, "cert-pinning")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -27,8 +27,9 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.resets import forged_reset, judge_resets, reset_class
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
@@ -39,6 +40,8 @@ class MiddleboxRstInjection(Rule):
 
     cause = "middlebox-rst-injection"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "no-handshake", "unfinished"})
+    alerts = frozenset({NO_ALERT})
+    signs = Oddity.RESET
     explains = (*CLOSES, *GUESSES, "tcp-syn-refused", "connect-close-probe", "client-never-speaks", "client-hello-unacked",
                 "unclean-close", "cap-ended-early", "implicit-vs-starttls")  # fmt: skip
 

@@ -32,7 +32,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, data_after, deliveries, path_mss
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, large_flights_pass, lost_evidence, too_big_evidence
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
@@ -48,6 +48,7 @@ class PmtuBlackholeServerFlight(Rule):
     cause = "pmtu-blackhole-server-flight"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
+    alerts = frozenset({NO_ALERT})
     explains = ("client-hello-unacked", "loss-slow-handshake", "cap-ended-early", *CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

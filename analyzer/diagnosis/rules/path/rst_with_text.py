@@ -24,7 +24,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.resets import judge_resets, reset_class
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
 from analyzer.model.finding import AbortedBy, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
@@ -38,6 +38,7 @@ class RstWithText(Rule):
 
     cause = "rst-with-text"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "no-handshake", "unfinished"})
+    alerts = frozenset({NO_ALERT})
     explains = ("middlebox-rst-injection", "sni-filter-rst", "tcp-syn-rst-middlebox", "tcp-syn-refused", "ddos-challenge-reset",
                 "idle-timeout-reset", "large-client-hello-intolerance", *CLOSES, *GUESSES, "client-hello-unacked", "connect-close-probe",
                 "client-never-speaks")  # fmt: skip

@@ -25,7 +25,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
-from analyzer.diagnosis.rule import Rule
+from analyzer.diagnosis.rule import NO_ALERT, Rule
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -43,6 +43,7 @@ class SniFilterDrop(Rule):
     cause = "sni-filter-drop"
     stages = frozenset({Stage.CLIENT_HELLO_UNACKED})
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT})
     explains = ("client-hello-unacked", *CLOSES, *GUESSES)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -26,8 +26,9 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.resets import forged_reset, reset_class
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import same_path
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -42,6 +43,8 @@ class SniFilterRst(Rule):
     cause = "sni-filter-rst"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.SERVER_HELLO)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT})
+    signs = Oddity.RESET
     explains = ("middlebox-rst-injection", "ddos-challenge-reset")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -25,6 +25,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -38,6 +39,7 @@ class StarttlsStripped(Rule):
     cause = "starttls-stripped"
     stages = stages_from(Stage.CONNECTED, Stage.SERVER_ALERT)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})
+    signs = Oddity.DIALOGUE
     explains = ("starttls-not-offered", "starttls-refused", "client-closed-mid-handshake", "server-closed-mid-handshake", "client-timeout",
                 "non-tls-client-bytes", "tls-on-plaintext-port", "implicit-vs-starttls")  # fmt: skip
 

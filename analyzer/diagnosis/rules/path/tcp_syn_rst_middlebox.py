@@ -22,8 +22,9 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.resets import forged_reset, reset_class
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
@@ -34,6 +35,8 @@ class TcpSynRstMiddlebox(Rule):
     cause = "tcp-syn-rst-middlebox"
     stages = stages_from(Stage.SYN, Stage.CONNECTED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake", "failed"})
+    alerts = frozenset({NO_ALERT})
+    signs = Oddity.RESET
     explains = ("tcp-syn-refused", "middlebox-rst-injection", "port-scan", "connect-close-probe", "client-never-speaks")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -29,7 +29,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import forged_reset, reset_class
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, same_path
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
@@ -44,6 +44,7 @@ class Tls13MiddleboxIntolerance(Rule):
     cause = "tls13-middlebox-intolerance"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.SERVER_HELLO)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
+    alerts = frozenset({NO_ALERT})
     explains = ("middlebox-rst-injection", "sni-filter-rst", "pmtu-blackhole-server-flight", "client-hello-unacked", "sni-filter-drop",
                 "loss-slow-handshake", *CLOSES, *GUESSES)  # fmt: skip
 

@@ -21,7 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import Rule, stages_from
+from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.tcp import TcpFlag
@@ -36,6 +36,7 @@ class ZeroWindowStall(Rule):
     cause = "zero-window-stall"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished"})
+    alerts = frozenset({NO_ALERT})
     explains = ("client-timeout", "client-closed-mid-handshake", "server-closed-mid-handshake", "client-hello-no-answer", "server-slow",
                 "client-hello-unacked", "loss-slow-handshake", "pmtu-blackhole-server-flight", "client-silent-reject", "cert-pinning",
                 "large-cert-flight-rejected")  # fmt: skip
