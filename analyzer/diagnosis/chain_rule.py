@@ -69,7 +69,7 @@ class ChainRule(RefusalRule):
     looks_further: ClassVar[frozenset[int]] = frozenset()
     """Alerts beside which it may find something in a chain without its fault."""
 
-    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
         if alert is None:
             return weigh_chain
         named = self.named_by is not None and alert.description == self.named_by[0]

@@ -29,6 +29,7 @@ __all__ = ["HALF_SECOND", "STARTS", "Attempt", "CaptureFacts", "Context", "Serve
 _MOST = 65_536  # servers, names, clients remembered
 _MOST_LIVE = 4_096  # ... in a run that lasts for weeks, whoever sends
 _MOST_RANDOMS = 16_384  # ClientHellos known again: what comes twice comes within seconds, and each weighs a kilobyte
+_MOST_ALIKE = 16_384
 _TLS12 = 0x0303
 _TWINS = 4
 STARTS = 8
@@ -83,8 +84,8 @@ class Context:
         self._answers: dict[tuple[object, ...], Answer] = {}
         self._answers_alike: dict[int, Answer] = {}
         """By ``Handshake.alike``."""
-        self.sifted: dict[tuple[object, int], bool] = {}
-        """What ``oddities`` found in the messages, by ``Handshake.alike``."""
+        self._alike: dict[tuple[object, int], bool] = {}
+        """What ``is_so`` found, by ``Handshake.alike``."""
         self.in_order: bool | None = None
         """Whether the frames of every capture come in the order of their times; None where nobody looked."""
         self.longest_segment = 0
@@ -101,6 +102,18 @@ class Context:
             known = self.remembered[look] = (handshake, look(handshake, self))
         found: _Found = known[1]
         return found
+
+    def is_so(self, look: Callable[[Handshake], bool], handshake: Handshake) -> bool:
+        """What ``look`` says of the messages, asked once for all handshakes alike: their kinds, lengths and order are the same."""
+        alike = handshake.alike
+        if not alike:
+            return look(handshake)
+        known = self._alike.get((look, alike))
+        if known is None:
+            if len(self._alike) >= _MOST_ALIKE:
+                self._alike.clear()
+            known = self._alike[look, alike] = look(handshake)
+        return known
 
     # -- questions ------------------------------------------------------------------------------
 

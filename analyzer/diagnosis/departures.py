@@ -116,8 +116,23 @@ def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     return context.once(_find_refusal, handshake)
 
 
-def _find_departure(handshake: Handshake, _: Context) -> Departure | None:
+def _find_departure(handshake: Handshake, context: Context) -> Departure | None:
+    if not handshake.flow.client_rst_frame and handshake.is_whole and context.is_so(_takes_leave_second, handshake):
+        return None  # the server took leave first: told without looking at the messages of each
     return find_departure(handshake)
+
+
+def _takes_leave_second(handshake: Handshake) -> bool:
+    """Whether the client spoke again after the server had taken leave, and so closed after that, if all came in order."""
+    done = handshake.client_finished_frame
+    left = 0
+    for message in handshake.messages:
+        if message.from_client:
+            if 0 < left < message.frame:
+                return True
+        elif 0 < done < message.frame and (message.kind == "alert" or is_alert_sized(message, handshake)):
+            left = left or message.frame
+    return False
 
 
 def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:

@@ -24,7 +24,7 @@ from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.resets import settle_resets
 from analyzer.diagnosis.rule import Rule, bit_of_alert
 from analyzer.errors import UsageError
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import Alert
 from analyzer.model.options import Options
@@ -42,6 +42,9 @@ _MEMO = 65_536
 _BUGS = 1_000
 
 _Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_Shown = tuple[tuple[str, Confidence, bool], ...]
+"""Cause and confidence of findings, and whether each may be why."""
 _Look = Callable[[Handshake, Context], Container[str]]
 
 
@@ -57,12 +60,12 @@ class Bug(NamedTuple):
 class _Sieved:
     """The rules that a handshake meets, in their order; those that share a look (``Rule.candidates``) behind it."""
 
-    def __init__(self, rules: Iterable[Rule], alert: Alert | None) -> None:
+    def __init__(self, rules: Iterable[Rule], stage: str, alert: Alert | None) -> None:
         self.rules = tuple(rules)
         self.own: list[tuple[int, Rule]] = []
         self.shared: dict[_Look, list[tuple[int, Rule]]] = {}
         for place, rule in enumerate(self.rules):
-            look = rule.candidates(alert)
+            look = rule.candidates(stage, alert)
             (self.own if look is None else self.shared.setdefault(look, [])).append((place, rule))
 
 
@@ -80,6 +83,8 @@ class Diagnosis:
         """By stage, outcome, oddities and alert; rules are loaded when the first handshake comes that can meet them."""
         self._odd_sieve: dict[int, _Sieved] = {}
         """Of completed handshakes, by their oddities."""
+        self._ranks: dict[_Shown, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        """``_rank`` of what was found together."""
         self._postures: tuple[Rule, ...] | None = None
         self._posture_memo: dict[tuple[object, ...], tuple[Finding, ...]] = {}
 
@@ -114,7 +119,7 @@ class Diagnosis:
         rules = self._odd_sieve.get(odd)
         if rules is None:
             stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
-            rules = _keep(self._odd_sieve, odd, _Sieved(self._choose(stage, "completed", odd), None))
+            rules = _keep(self._odd_sieve, odd, _Sieved(self._choose(stage, "completed", odd), stage, None))
         return rules
 
     def _failed_rules(self, handshake: Handshake) -> _Sieved:
@@ -125,7 +130,7 @@ class Diagnosis:
         rules = self._sieve.get(key)
         if rules is None:
             chosen = self._choose(stage, outcome, odd, bit_of_alert(alert))
-            rules = _keep(self._sieve, key, _Sieved([rule for rule in chosen if rule.hears(alert)], alert))
+            rules = _keep(self._sieve, key, _Sieved([rule for rule in chosen if rule.hears(alert)], stage, alert))
         return rules
 
     def prevention(self) -> list[Finding]:
@@ -189,25 +194,23 @@ class Diagnosis:
     def _pick(self, handshake: Handshake, found: list[Finding]) -> None:
         """Choose the cause. A completed handshake gets one only from a finding that says it failed after all."""
         completed = handshake.outcome == "completed"
-        causes = [f for f in found if f.kind == "cause" and not (completed and f.outcome in (None, "completed"))]
-        beside = [finding for finding in found if finding not in causes]
-        specific = registry.more_specific() if causes else {}
-        explained = {general for finding in causes for general in specific.get(finding.cause, ())}
-        causes.sort(
-            key=lambda f: (f.cause in explained, _CONFIDENCE[f.confidence], -len(specific.get(f.cause, ())), f.cause),
-        )
-        if causes:
+        shown = tuple([(f.cause, f.confidence, _is_cause(f, completed)) for f in found])
+        ranks = self._ranks.get(shown)
+        if ranks is None:
+            ranks = _keep(self._ranks, shown, _rank(shown))
+        ranked, rest = ranks
+        if ranked:
+            causes = [found[place] for place in ranked]
             self._doubt(handshake, causes)
             best = handshake.finding = causes[0]
-            explains = specific.get(best.cause, frozenset())
-            handshake.also += [finding for finding in causes[1:] + beside if finding.cause not in explains]
+            handshake.also += [found[place] for place in rest]
             if completed and not self.options.keeps_completed:
                 handshake.also = [*self._postures_of(handshake), *handshake.also]  # it will be asked for after all
             handshake.outcome = best.outcome or handshake.outcome
             handshake.aborted_by = best.aborted_by or handshake.aborted_by
             self._complete(handshake, best)
         else:
-            handshake.also += beside
+            handshake.also += found
             if handshake.outcome == "failed":
                 self._name_what_lacks(handshake)
 
@@ -262,9 +265,7 @@ class Diagnosis:
                 self._postures = registry.load_postures() if self._chosen is None else tuple(r for r in self._chosen if r.kind == "posture")
             answers = (self._examine(rule, handshake) for rule in self._postures)
             known = tuple(finding for finding in answers if finding is not None)
-            if len(self._posture_memo) >= _MEMO:
-                self._posture_memo.clear()
-            self._posture_memo[key] = known
+            _keep(self._posture_memo, key, known)
         return known
 
     def _examine(self, rule: Rule, handshake: Handshake) -> Finding | None:
@@ -280,8 +281,31 @@ class Diagnosis:
             self.bugs.append(Bug(cause, handshake.flow.capture, handshake.flow.stream, traceback.format_exc()))
 
 
-def _keep(sieve: dict[_Key, _Sieved], key: _Key, rules: _Sieved) -> _Sieved:
-    if len(sieve) >= _MEMO:
-        sieve.clear()
-    sieve[key] = rules
-    return rules
+def _keep(table: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    if len(table) >= _MEMO:
+        table.clear()
+    table[key] = value
+    return value
+
+
+def _is_cause(finding: Finding, completed: bool) -> bool:
+    """Whether it may be why: of a completed handshake only where it says that it failed after all."""
+    return finding.kind == "cause" and not (completed and finding.outcome in (None, "completed"))
+
+
+def _rank(found: _Shown) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Places of the causes among (cause, confidence, whether it may be why), the best first, and of what stands beside it."""
+    causes = [place for place, (_, _, is_cause) in enumerate(found) if is_cause]
+    if not causes:
+        return (), ()
+    specific = registry.more_specific()
+    explained = {general for place in causes for general in specific.get(found[place][0], ())}
+
+    def rank(place: int) -> tuple[bool, int, int, str]:
+        cause, confidence, _ = found[place]
+        return cause in explained, _CONFIDENCE[confidence], -len(specific.get(cause, ())), cause
+
+    causes.sort(key=rank)
+    explains = specific.get(found[causes[0]][0], frozenset())
+    others = causes[1:] + [place for place, (_, _, is_cause) in enumerate(found) if not is_cause]
+    return tuple(causes), tuple(place for place in others if found[place][0] not in explains)

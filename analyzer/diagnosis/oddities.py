@@ -9,8 +9,6 @@ oddity may be found where a rule then finds nothing, never the other way round (
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from analyzer.diagnosis import departures
 from analyzer.diagnosis.answers import looks_rejected, may_reject
 from analyzer.diagnosis.closing import left_at_once
@@ -24,7 +22,6 @@ _SLOW = 1_000_000_000
 _HANDSHAKE_FAILURE, _UNEXPECTED, _NO_RENEGOTIATION = 40, 10, 100
 _OF_REVOCATION = frozenset({44, 113})
 """certificate_revoked, bad_certificate_status_response."""
-_MOST = 16_384
 _AGAIN = frozenset({"encrypted_handshake", "client_hello"})
 
 
@@ -97,13 +94,13 @@ def find_oddities(handshake: Handshake, context: Context) -> int:
         odd ^= Oddity.DISORDER
     if not handshake.server_application_records or answer is None:
         odd |= Oddity.UNANSWERED
-    if handshake.client_certificate_requested and _is_so(may_reject, handshake, context):
+    if handshake.client_certificate_requested and context.is_so(may_reject, handshake):
         odd |= Oddity.UNCERTIFIED
-        if handshake.dialogue is not None or _is_so(looks_rejected, handshake, context):
+        if handshake.dialogue is not None or context.is_so(looks_rejected, handshake):
             odd |= Oddity.REJECTED
     if handshake.alpn == "h2":
         odd |= Oddity.HTTP2
-    if handshake.alerts and not handshake.is_tls13 and _is_so(_begins_again, handshake, context):
+    if handshake.alerts and not handshake.is_tls13 and context.is_so(_begins_again, handshake):
         odd |= Oddity.RENEGOTIATED
     if handshake.client_application_records <= 1 and left_at_once(handshake):
         odd |= Oddity.LEFT
@@ -138,7 +135,7 @@ def find_signs(handshake: Handshake, context: Context) -> int:
     about_it = alert is not None and alert.description in _OF_REVOCATION
     if about_it or handshake.ocsp_response is not None or (chain and chain[0].must_staple):
         odd |= Oddity.STAPLE
-    if _is_so(_beats, handshake, context):
+    if context.is_so(_beats, handshake):
         odd |= Oddity.HEARTBEAT
     return odd
 
@@ -198,19 +195,6 @@ def _may_renegotiate(handshake: Handshake) -> bool:
 
 def _beats(handshake: Handshake) -> bool:
     return any(message.kind == "heartbeat" for message in handshake.messages)
-
-
-def _is_so(look: Callable[[Handshake], bool], handshake: Handshake, context: Context) -> bool:
-    """What ``look`` says of the messages, asked once for all handshakes alike: their kinds, lengths and order are the same."""
-    alike = handshake.alike
-    if not alike:
-        return look(handshake)
-    known = context.sifted.get((look, alike))
-    if known is None:
-        if len(context.sifted) >= _MOST:
-            context.sifted.clear()
-        known = context.sifted[look, alike] = look(handshake)
-    return known
 
 
 def _begins_again(handshake: Handshake) -> bool:

@@ -117,9 +117,9 @@ class Rule:
             return False
         return self.alert_from_client is None or alert.from_client == self.alert_from_client
 
-    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
-        """The look that this rule shares with others: it names, by cause, those of them that may find something in a handshake with this
-        closing alert. None: the rule has to examine each handshake itself."""
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        """The look that this rule shares with others: it names, by cause, those of them that may find something in a handshake of this
+        stage with this closing alert. None: the rule has to examine each handshake itself."""
         return None
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -143,7 +143,7 @@ class Rule:
             cause=self.cause,
             confidence=confidence,
             summary=summary,
-            evidence=[Evidence(*item) for item in evidence],
+            evidence=[item if isinstance(item, Evidence) else Evidence(*item) for item in evidence],
             aborted_by=aborted_by,
             outcome=outcome,
             remedy=remedy,

@@ -47,7 +47,7 @@ def admitted(handshake: Handshake, context: Context) -> set[str]:
 
 
 def _is_named(rule: Rule, handshake: Handshake, context: Context) -> bool:
-    look = rule.candidates(handshake.closing_alert)
+    look = rule.candidates(handshake.stage, handshake.closing_alert)
     return look is None or rule.cause in look(handshake, context)
 
 

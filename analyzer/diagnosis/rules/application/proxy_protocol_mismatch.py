@@ -75,8 +75,8 @@ class ProxyProtocolMismatch(Rule):
         return self.found("certain" if proved else "likely", summary, evidence, aborted_by="server")
 
     def _missing(self, handshake: Handshake, context: Context) -> Finding | None:
-        close = first_close(handshake)
-        if handshake.stage == Stage.SERVER_ALERT or close is None or close.from_client or not nothing_from_server(handshake):
+        close = first_close(handshake) if handshake.stage != Stage.SERVER_ALERT else None
+        if close is None or close.from_client or not nothing_from_server(handshake):
             return None
         accepted = context.server(handshake).accepted
         taken = [attempt for attempt in accepted if attempt.via == "proxy-protocol"]

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.evidence import first_message, hello_evidence
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import nothing_from_server
 from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
@@ -45,14 +45,14 @@ class TlsOnPlaintextPort(Rule):
                 "server-rst-after-hello", "client-hello-no-answer", "lb-no-backend")  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.stage != Stage.SERVER_NOT_TLS and not context.is_so(_is_echoed, handshake):
+            return self._as_others(handshake, context)
         where = words.server_text(handshake)
         hello = hello_evidence(handshake, "the ClientHello")
         if handshake.stage != Stage.SERVER_NOT_TLS:
-            echo = next((m for m in handshake.messages if m.kind == "client_hello" and not m.from_client), None)
-            if handshake.client_hello is None:
+            echo = first_message(handshake, "client_hello", False)
+            if handshake.client_hello is None or echo is None:
                 return None
-            if echo is None:
-                return self._as_others(handshake, context)
             evidence = [hello, Evidence(echo.frame, "the server sent a ClientHello back")]
             summary = f"{where} only sent the ClientHello back: an echo, not TLS."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
@@ -72,9 +72,11 @@ class TlsOnPlaintextPort(Rule):
 
     def _as_others(self, handshake: Handshake, context: Context) -> Finding | None:
         """No answer, from a server that others spoke to in the clear."""
+        if handshake.alerts or handshake.client_hello is None or handshake.dialogue is not None:
+            return None
         profile = context.server(handshake)
         clear = [attempt for attempt in profile.refused if attempt.in_clear]
-        if not clear or profile.answered or handshake.alerts or handshake.dialogue is not None or not nothing_from_server(handshake):
+        if not clear or profile.answered or not nothing_from_server(handshake):
             return None
         if handshake.aborted_by == "middlebox" or handshake.stage != Stage.CLIENT_HELLO:
             return None
@@ -86,3 +88,7 @@ class TlsOnPlaintextPort(Rule):
         ]
         summary = f"The client began TLS with {where}, which speaks with others in the clear and answered no ClientHello."
         return self.found("likely", summary, evidence, outcome="failed")
+
+
+def _is_echoed(handshake: Handshake) -> bool:
+    return first_message(handshake, "client_hello", False) is not None

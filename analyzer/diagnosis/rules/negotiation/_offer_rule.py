@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.rule import NO_ALERT, Rule
+from analyzer.diagnosis.rule import BEFORE_SERVER_HELLO, NO_ALERT, Rule
 from analyzer.diagnosis.rules.negotiation._refused import SILENT_ENDS
 from analyzer.diagnosis.rules.negotiation._suspects import blamed, may_blame, weigh_offer
 from analyzer.model.finding import Finding, Outcome
@@ -26,17 +26,20 @@ class OfferRule(Rule):
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
     explains: ClassVar[tuple[str, ...]] = OFFER_EXPLAINS
     proves: ClassVar[frozenset[int | None]] = frozenset()
-    """Closing alerts beside which ``proved`` may find something, as ``alerts`` has them."""
+    """Closing alerts in place of a ServerHello, as in ``alerts``, beside which ``proved`` may find something."""
+    proves_later: ClassVar[frozenset[int | None]] = frozenset()
+    """The same after a ServerHello."""
 
     def hears(self, alert: Alert | None) -> bool:
-        return self.may_prove(alert) or may_blame(self.cause, alert)
+        return may_blame(self.cause, alert) or any(self.may_prove(stage, alert) for stage in self.stages)
 
-    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
-        return None if self.may_prove(alert) else blamed
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+        return None if self.may_prove(stage, alert) else blamed
 
-    def may_prove(self, alert: Alert | None) -> bool:
-        """Whether ``proved`` may find something where this alert closed the handshake, or none."""
-        return (NO_ALERT if alert is None else alert.description) in self.proves
+    def may_prove(self, stage: str, alert: Alert | None) -> bool:
+        """Whether ``proved`` may find something in a handshake of this stage that this alert closed, or none."""
+        proves = self.proves if stage in BEFORE_SERVER_HELLO else self.proves_later
+        return (NO_ALERT if alert is None else alert.description) in proves
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         """A finding that does not rest on weighing."""

@@ -39,12 +39,13 @@ class AlpnMismatch(OfferRule):
 
     cause = "alpn-mismatch"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    proves = frozenset({None, 120})
+    proves = frozenset({120})
+    proves_later = frozenset({None, 120})
     explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
         hello, alert = handshake.client_hello, handshake.closing_alert
-        if hello is None or alert is None:
+        if hello is None or alert is None or alert.description not in (None, 120):
             return None
         offered = words.list_text(hello.alpn, 5) or "no application protocol"
         says = hello_evidence(handshake, f"offers {offered}")

@@ -39,7 +39,7 @@ class CertKeyTypeMismatch(OfferRule):
 
     cause = "cert-key-type-mismatch"
     stages = BEFORE_SERVER_HELLO | {Stage.SERVER_HELLO}
-    proves = frozenset({40})
+    proves_later = frozenset({40})
     explains = (*OFFER_EXPLAINS, "no-common-sigalg")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -31,7 +31,7 @@ from analyzer.diagnosis.rule import NO_ALERT
 from analyzer.diagnosis.rules.negotiation._neighbours import find_neighbours
 from analyzer.diagnosis.rules.negotiation._offer import versions_of
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
-from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, refused_answer, refused_hello
+from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, closing_description, refused_answer, refused_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -42,7 +42,8 @@ class ClientVersionTooNew(OfferRule):
     """The server's best version is below the client's lowest."""
 
     cause = "client-version-too-new"
-    proves = frozenset({NO_ALERT, None, 0, 10, 40, 47, 70})
+    proves = frozenset({70})
+    proves_later = frozenset({NO_ALERT, None, 0, 10, 40, 47, 70})
     explains = (*OFFER_EXPLAINS, *AFTER_CLOSES, "illegal-parameter")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -51,8 +52,8 @@ class ClientVersionTooNew(OfferRule):
             return None
         if handshake.server_hello is not None:
             return self._refused_by_client(handshake, hello)
-        refused = refused_hello(handshake)
-        if refused is None or refused.description != 70 or hello.sslv2:
+        refused = refused_hello(handshake) if closing_description(handshake, from_client=False) == 70 else None
+        if refused is None or hello.sslv2:
             return None
         offered = versions_of(hello)
         if max(offered) < 0x0304:

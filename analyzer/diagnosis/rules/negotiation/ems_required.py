@@ -38,7 +38,7 @@ class EmsRequired(OfferRule):
 
     cause = "ems-required"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    proves = _FITTING | {80}
+    proves_later = _FITTING | {80}
     explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

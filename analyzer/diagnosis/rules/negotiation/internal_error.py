@@ -40,7 +40,7 @@ class InternalError(AlertRule):
     alerts = frozenset({40, 80})
     meaning = "it failed inside, and only its own log says why"
 
-    def candidates(self, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
         return blamed if alert is not None and alert.description == 40 else None
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:

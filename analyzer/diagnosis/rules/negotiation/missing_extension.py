@@ -42,7 +42,7 @@ class MissingExtension(AlertRule):
         if alert is None or alert.description == 109:
             return super().examine(handshake, context)
         # others than 109: only where the hello can mean nothing but TLS 1.3
-        if alert.from_client or hello is None or refused_hello(handshake) is None or min(versions_of(hello)) < 0x0304:
+        if alert.from_client or hello is None or min(versions_of(hello)) < 0x0304 or refused_hello(handshake) is None:
             return None
         finding = super().examine(handshake, context)
         if finding is None or finding.confidence != "certain":

@@ -42,7 +42,7 @@ class NoCommonSigalg(OfferRule):
 
     cause = "no-common-sigalg"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.SERVER_HELLO)
-    proves = frozenset({None, 40})
+    proves_later = frozenset({None, 40})
     explains = OFFER_EXPLAINS
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

@@ -40,7 +40,8 @@ class PskFailure(OfferRule):
 
     cause = "psk-failure"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
-    proves = frozenset({NO_ALERT, None, 0, 20, 40, 47, 51, 80, 109, 115})
+    proves = frozenset({47, 51, 109, 115})
+    proves_later = frozenset({NO_ALERT, None, 0, 20, 40, 47, 51, 80, 115})
     explains = (*OFFER_EXPLAINS, "decrypt-error", "bad-record-mac", "illegal-parameter", "missing-extension")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
@@ -48,13 +49,14 @@ class PskFailure(OfferRule):
         if hello is None:
             return None
         who = words.server_text(handshake)
-        says = hello_evidence(handshake, f"offers {_identity_text(hello)}")
         if closing_description(handshake, from_client=False) == 115:
+            says = hello_evidence(handshake, f"offers {_identity_text(hello)}")
             summary = f"{who} does not know the identity of the client's pre-shared key."
             return self.found("certain", summary, [says, *handshake.closing_evidence])
         external = hello.psk_identities > 0 and not looks_like_ticket(hello.psk_identity)
         refused = refused_hello(handshake)
         if refused is not None and external:
+            says = hello_evidence(handshake, f"offers {_identity_text(hello)}")
             if refused.description == 51:
                 summary = f"The pre-shared key of {who} is not the client's: the binder does not verify."
                 return self.found("certain", summary, [says, *refused.evidence])

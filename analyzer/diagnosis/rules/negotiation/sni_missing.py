@@ -40,7 +40,8 @@ class SniMissing(OfferRule):
 
     cause = "sni-missing"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
-    proves = CERTIFICATE_ALERTS - {44, 45} | {112}
+    proves = frozenset({112})
+    proves_later = CERTIFICATE_ALERTS - {44, 45} | {112}
     explains = (*OFFER_EXPLAINS, "cert-rejected", "client-closed-mid-handshake")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

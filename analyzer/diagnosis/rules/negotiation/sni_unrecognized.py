@@ -43,7 +43,7 @@ class SniUnrecognized(OfferRule):
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_FLIGHT)
     explains = (*OFFER_EXPLAINS, *AFTER_CLOSES)
 
-    def may_prove(self, alert: Alert | None) -> bool:
+    def may_prove(self, stage: str, alert: Alert | None) -> bool:
         return alert is None or not alert.from_client or alert.description in (None, 0, 10, 40, 112)
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:

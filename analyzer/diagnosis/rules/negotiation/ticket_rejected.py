@@ -43,6 +43,7 @@ class TicketRejected(OfferRule):
     cause = "ticket-rejected"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     proves = _FITTING
+    proves_later = frozenset({20, 51})
     explains = (*OFFER_EXPLAINS, "decrypt-error", "illegal-parameter", "bad-record-mac", "decode-error")
 
     def proved(self, handshake: Handshake, context: Context) -> Finding | None:
