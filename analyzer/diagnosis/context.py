@@ -266,8 +266,12 @@ class Context:
             self.forgotten += 1
 
     def _alike_in_random(self, random: bytes) -> Iterator[Attempt]:
-        for attempt in self._randoms.get(random, ()):
-            yield attempt if isinstance(attempt, Attempt) else attempt[0].attempt(attempt[1])
+        twins = self._randoms.get(random, [])
+        for place, twin in enumerate(twins):
+            if not isinstance(twin, Attempt):
+                learned, member = twin
+                twin = twins[place] = learned.attempt(member)
+            yield twin
 
     def _profile(self, table: dict[_Key, ServerProfile], key: _Key) -> ServerProfile:
         profile = table.get(key)

@@ -55,13 +55,15 @@ def learn_herds(context: Context, herds: Iterable[Herd], handshakes: Iterable[Ha
     numbers = [number for number, _, _ in todo]
     ends = [np.searchsorted(each.number, numbers, "right").tolist() for each in learned]
     for place, (_, of_herd, what) in enumerate(todo):
-        for each, before in zip(learned, ends, strict=True):
-            each.remember_randoms(context, before[place])
-        if of_herd is None:
-            context.learn(what)
+        if of_herd is not None:
+            member, attempt = what
+            context.remember_attempt(attempt, answered=True)
+            of_herd.learn_chain(context, member)
             continue
-        context.remember_attempt(of_herd.attempt(what), answered=True)
-        of_herd.learn_chain(context, what)
+        for each, before in zip(learned, ends, strict=True):
+            if before[place] > each.told:
+                each.remember_randoms(context, before[place])
+        context.learn(what)
     for each in learned:
         each.remember_randoms(context, len(each.number))
         each.let_go()
@@ -73,7 +75,6 @@ class Learned:
     def __init__(self, herd: Herd) -> None:
         c = herd.columns
         client = c["client"].astype(np.int64)
-        at = np.arange(len(herd))
         self.herd: Herd | None = herd
         self.number = c["number"]
         self._kind = herd.kind
@@ -86,25 +87,36 @@ class Learned:
         self._rsts, self._rst_time = c["rsts"], c["rst_time"]
         self._client = client
         self._randoms = herd.randoms()
-        self.groups = list(self._group(c, at))
+        self.groups = list(self._group(c, np.arange(len(herd))))
         self._shows_chain = self._show_chains()
-        self._told = 0
+        self.told = 0
         """So many members' ClientHellos were remembered."""
 
     def attempt(self, member: int) -> Attempt:
         """What is remembered of one."""
-        h, flow, client = self._prototypes[self._kind[member]], self._flow, int(self._client[member])
-        return Attempt(
-            int(flow["first_seen"][member]), int(flow["capture"][member]), int(flow["stream"][member]),
-            self._clients.name(member), self._servers.name(member), int(self._port[member]), h.stage, h.outcome, h.aborted_by, None,
-            h.client_hello, h.server_hello, int(self._rsts[member, 1 - client]), int(self._rsts[member, client]),
-            h.client_hello_segments, int(self._frames[member]), None, int(self._rst_time[member, 1 - client]),
+        return next(self._attempts(np.array([member])))
+
+    def _attempts(self, members: I64) -> Iterator[Attempt]:
+        flow, client = self._flow, self._client[members]
+        columns = (
+            self._kind[members], flow["first_seen"][members], flow["capture"][members], flow["stream"][members], self._port[members],
+            self._rsts[members, 1 - client], self._rsts[members, client], self._frames[members], self._rst_time[members, 1 - client],
         )  # fmt: skip
+        ends = zip(self._clients.names(members), self._servers.names(members), strict=True)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for (mine, theirs), (kind, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time) in zip(
+            ends, rows, strict=True
+        ):
+            h = self._prototypes[kind]
+            yield Attempt(
+                first_seen, capture, stream, mine, theirs, port, h.stage, h.outcome, h.aborted_by, None, h.client_hello, h.server_hello,
+                server_rsts, client_rsts, h.client_hello_segments, frames, None, rst_time,
+            )  # fmt: skip
 
     def note_captures(self, context: Context) -> None:
         """How many flows each capture has, and from when to when."""
         flow = self._flow
-        for capture in np.unique(flow["capture"]).tolist():
+        for capture in sorted(set(flow["capture"].tolist())):  # np.unique would load numpy.ma for it
             here = flow["capture"] == capture
             context.note_flows(
                 capture,
@@ -114,17 +126,17 @@ class Learned:
                 int(np.count_nonzero(flow["syn_ack_frame"][here])),
             )
 
-    def single(self) -> Iterator[tuple[int, Learned, int]]:
-        """(number, itself, member) of those that are learned one by one: the latest of a client, server or name, the first of their half
-        second, and those that may show a chain for the first time."""
+    def single(self) -> Iterator[tuple[int, Learned, tuple[int, Attempt]]]:
+        """(number, itself, (member, what is remembered of it)) of those that are learned one by one: the latest of a client, server or
+        name, the first of their half second, and those that may show a chain for the first time."""
         members = np.flatnonzero(self._want() | self._shows_chain)
-        return zip(self.number[members].tolist(), repeat(self), members.tolist(), strict=False)
+        told = zip(members.tolist(), self._attempts(members), strict=True)
+        return zip(self.number[members].tolist(), repeat(self), told, strict=False)
 
     def remember_randoms(self, context: Context, end: int) -> None:
         """Have the ClientHellos remembered of the members up to there."""
-        if end > self._told:
-            context.remember_randoms(self._randoms[self._told : end], self, self._told)
-            self._told = end
+        context.remember_randoms(self._randoms[self.told : end], self, self.told)
+        self.told = end
 
     def learn_chain(self, context: Context, member: int) -> None:
         """Let one teach its certificates, where it is the first of its kind."""
@@ -147,22 +159,23 @@ class Learned:
         took = np.maximum(0, c["syn_ack_time"] - c["syn_time"])
         keys = (self._kind, self._servers.ids, self._port, ttl)
         order = np.lexsort(keys)
-        new = np.zeros(len(order), np.bool_)
+        new = np.ones(len(order), np.bool_)
+        new[1:] = False
         for key in keys:
             new[1:] |= key[order][1:] != key[order][:-1]
-        for members in np.split(order, np.flatnonzero(new)):
-            first = members[0]
-            spans = took[members][both[members]]
-            spans = spans[spans > 0]
-            yield Group(
-                self._prototypes[self._kind[first]],
-                (self._servers.name(first), int(self._port[first])),
-                int(ttl[first]),
-                len(members),
-                self._clients.different(members),
-                int(np.count_nonzero(both[members])),
-                int(spans.min(initial=0)) if not len(spans) else int(spans.min()),
-            )
+        begins = np.flatnonzero(new)
+        firsts = order[begins]
+        connected = np.add.reduceat(both[order].astype(np.int64), begins)
+        never = np.iinfo(np.int64).max
+        fastest = np.minimum.reduceat(np.where(both & (took > 0), took, never)[order], begins)
+        fastest[fastest == never] = 0
+        ends = np.append(begins[1:], len(order))
+        columns = (begins, ends, self._kind[firsts], self._port[firsts], ttl[firsts], connected, fastest)
+        servers = self._servers.names(firsts)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for server, (begin, end, kind, port, hops, connects, least) in zip(servers, rows, strict=True):
+            clients = self._clients.different(order[begin:end])
+            yield Group(self._prototypes[kind], (server, port), hops, end - begin, clients, connects, least)
 
     def _want(self) -> Bools:
         names = [h.client_hello.server_name if h.client_hello is not None else None for h in self._prototypes]
@@ -187,20 +200,23 @@ class _Addresses:
         self._high = np.where(is_source, c["source_high"], c["destination_high"])
         self._low = np.where(is_source, c["source_low"], c["destination_low"])
         self._version = c["ip_version"]
-        if not self._high.any() and (self._version == self._version[0]).all():
-            ids = np.unique(self._low, return_inverse=True)[1]
+        if (self._version == 4).all():
+            ids = self._low
         else:
             halves = np.stack([self._high, self._low, self._version.astype(np.uint64)], axis=1)
             ids = np.unique(halves, axis=0, return_inverse=True)[1]
         self.ids: I64 = ids.reshape(-1).astype(np.int64)
 
-    def name(self, member: int) -> str:
-        return name_address(int(self._high[member]), int(self._low[member]), int(self._version[member]))
+    def names(self, members: I64) -> list[str]:
+        """The addresses of these members."""
+        high, low, version = (column[members].tolist() for column in (self._high, self._low, self._version))
+        return list(map(name_address, high, low, version))
 
     def different(self, members: I64) -> list[str]:
-        """The addresses of these members, each once, in the order they come."""
-        _, first = np.unique(self.ids[members], return_index=True)
-        return [self.name(member) for member in members[np.sort(first)].tolist()]
+        """The same, each once, in the order they come."""
+        ids = self.ids[members].tolist()
+        first = dict(zip(reversed(ids), reversed(range(len(ids))), strict=True))
+        return self.names(members[[first[each] for each in dict.fromkeys(ids)]])
 
 
 def _rank(keys: I64) -> tuple[I64, I64]:
