@@ -43,6 +43,7 @@ PLACEHOLDERS = (
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?\Z", re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}\Z", re.ASCII)
 _PROTOCOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,31}\Z", re.ASCII)
+_OF_OFFER = ("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag")
 _NAMES = 24  # of one kind: a command has to stay readable
 _STREAM = "\0"  # for the number of the stream: no value and no template holds one
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -76,8 +77,8 @@ def command_values(handshake: Handshake) -> dict[str, str]:
     return {**_values_of(*_told(handshake)), "stream": str(int(handshake.flow.stream))}
 
 
-def _told(handshake: Handshake) -> tuple[Any, ...]:
-    """What the commands depend on, but for the number of the stream."""
+def _told(handshake: Handshake, *, whole: bool = True) -> tuple[Any, ...]:
+    """What the commands depend on, but for the number of the stream; with ``whole`` what the client offered, which is long."""
     flow, hello = handshake.flow, handshake.client_hello
     version = handshake.selected_version or (hello.max_version if hello is not None else 0)
     via = handshake.dialogue.via if handshake.dialogue is not None else ""
@@ -85,6 +86,8 @@ def _told(handshake: Handshake) -> tuple[Any, ...]:
     ends = flow.server_address, flow.server_port, flow.client_address, version, via, target
     if hello is None:
         return *ends, None, None
+    if not whole:
+        return *ends, hello.server_name, None
     offer = hello.cipher_suites, hello.max_version, hello.named_groups, hello.signature_schemes, hello.alpn
     return *ends, hello.server_name, offer
 
@@ -112,7 +115,7 @@ def _values_of(
         "version_flag": f"-{_FLAGS[version]}" if version in _FLAGS else "",
         "curl_version": f"--tlsv{_CURL[version]} --tls-max {_CURL[version]}" if version in _CURL else "",
         "resolve": f"--resolve {plain}:{port}:{bracketed}" if plain else "",
-        **(_flags_of(*offer) if offer is not None else dict.fromkeys(("cipher_flag", "groups_flag", "sigalgs_flag", "alpn_flag"), "")),
+        **(_flags_of(*offer) if offer is not None else dict.fromkeys(_OF_OFFER, "")),
         "client": client if _ADDRESS.match(client) else "CLIENT",
         "proxy": f"{bracketed}:{port}",
         "target": "HOST:443",
@@ -164,12 +167,18 @@ def fill_commands(templates: Iterable[str], handshake: Handshake, extra: dict[st
     A placeholder nobody knows stays as it is; a placeholder that is empty takes its space with it.
     """
     if not extra:
-        stream = str(int(handshake.flow.stream))
-        return [command.replace(_STREAM, stream) for command in _fill(tuple(templates), _told(handshake))]
+        stream, templates = str(int(handshake.flow.stream)), tuple(templates)
+        told = _told(handshake, whole=_shows_offer(templates))
+        return [command.replace(_STREAM, stream) for command in _fill(templates, told)]
     values = command_values(handshake)
     for key, value in extra.items():
         values[key] = shlex.quote(value)
     return [_filled(template, values) for template in templates]
+
+
+@lru_cache(maxsize=256)
+def _shows_offer(templates: tuple[str, ...]) -> bool:
+    return any(f"{{{name}}}" in template for template in templates for name in _OF_OFFER)
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from analyzer.diagnosis import words
-from analyzer.dialogues import name_protocol
 from analyzer.model.handshake import Handshake
 
 __all__ = ["BANNER_FIRST", "HAS_STARTTLS", "IMPLICIT", "first_line", "greeting_text", "protocol_text", "spoken_by", "tells_of_tls"]
@@ -41,7 +40,11 @@ _REFUSALS = (
 
 def spoken_by(data: bytes, from_client: bool) -> str | None:
     """Id of the protocol of a side's first bytes, as ``name_protocol`` has it."""
-    return name_protocol(data, from_client) if data else None
+    if not data:
+        return None
+    from analyzer.dialogues import name_protocol  # a run in which nobody spoke in clear does without all those protocols
+
+    return name_protocol(data, from_client)
 
 
 def protocol_text(protocol: str | None) -> str:

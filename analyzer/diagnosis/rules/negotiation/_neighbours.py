@@ -24,7 +24,7 @@ from analyzer.registries.versions import effective_version
 __all__ = ["Neighbours", "differences", "find_neighbours", "names_a_host"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Neighbours:
     """Attempts that were answered with a ServerHello, and what the server chose in them. Counts are of handshakes."""
 
