@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from analyzer.diagnosis import words
@@ -69,7 +69,7 @@ class ChainRule(RefusalRule):
     looks_further: ClassVar[frozenset[int]] = frozenset()
     """Alerts beside which it may find something in a chain without its fault."""
 
-    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Collection[str]] | None:
         if alert is None:
             return weigh_chain
         named = self.named_by is not None and alert.description == self.named_by[0]

@@ -10,7 +10,7 @@ kept in ``bugs`` and the run goes on.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -45,7 +45,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _Shown = tuple[tuple[str, Confidence, bool], ...]
 """Cause and confidence of findings, and whether each may be why."""
-_Look = Callable[[Handshake, Context], Container[str]]
+_Look = Callable[[Handshake, Context], Collection[str]]
 
 
 class Bug(NamedTuple):
@@ -63,10 +63,13 @@ class _Sieved:
     def __init__(self, rules: Iterable[Rule], stage: str, alert: Alert | None) -> None:
         self.rules = tuple(rules)
         self.own: list[tuple[int, Rule]] = []
-        self.shared: dict[_Look, list[tuple[int, Rule]]] = {}
+        self.shared: dict[_Look, dict[str, tuple[int, Rule]]] = {}
         for place, rule in enumerate(self.rules):
             look = rule.candidates(stage, alert)
-            (self.own if look is None else self.shared.setdefault(look, [])).append((place, rule))
+            if look is None:
+                self.own.append((place, rule))
+            else:
+                self.shared.setdefault(look, {})[rule.cause] = (place, rule)
 
 
 class Diagnosis:
@@ -176,11 +179,10 @@ class Diagnosis:
             try:
                 causes = self.context.once(look, handshake)
             except Exception:  # all of them fail with it
-                for _, rule in sharing:
-                    self._note_bug(rule.cause, handshake)
+                for cause in sharing:
+                    self._note_bug(cause, handshake)
                 continue
-            if causes:
-                named += [each for each in sharing if each[1].cause in causes]
+            named += [sharing[cause] for cause in causes if cause in sharing]
         return named
 
     def judge_all(self, handshakes: Iterable[Handshake]) -> None:

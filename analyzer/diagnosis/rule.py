@@ -29,7 +29,7 @@ handshake's own values, quoted; a name that is not a plain host name never reach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
@@ -117,7 +117,7 @@ class Rule:
             return False
         return self.alert_from_client is None or alert.from_client == self.alert_from_client
 
-    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Collection[str]] | None:
         """The look that this rule shares with others: it names, by cause, those of them that may find something in a handshake of this
         stage with this closing alert. None: the rule has to examine each handshake itself."""
         return None

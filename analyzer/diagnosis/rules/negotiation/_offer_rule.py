@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from analyzer.diagnosis import words
@@ -33,7 +33,7 @@ class OfferRule(Rule):
     def hears(self, alert: Alert | None) -> bool:
         return may_blame(self.cause, alert) or any(self.may_prove(stage, alert) for stage in self.stages)
 
-    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Collection[str]] | None:
         return None if self.may_prove(stage, alert) else blamed
 
     def may_prove(self, stage: str, alert: Alert | None) -> bool:

@@ -22,7 +22,7 @@ Confirm:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
@@ -40,7 +40,7 @@ class InternalError(AlertRule):
     alerts = frozenset({40, 80})
     meaning = "it failed inside, and only its own log says why"
 
-    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Container[str]] | None:
+    def candidates(self, stage: str, alert: Alert | None) -> Callable[[Handshake, Context], Collection[str]] | None:
         return blamed if alert is not None and alert.description == 40 else None
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
