@@ -117,7 +117,8 @@ def silent_refusal(handshake: Handshake, context: Context) -> Refusal | None:
 
 
 def _find_departure(handshake: Handshake, context: Context) -> Departure | None:
-    if not handshake.flow.client_rst_frame and handshake.is_whole and context.is_so(_takes_leave_second, handshake):
+    known = handshake.alike and context.is_so(_takes_leave_second, handshake)
+    if known and not handshake.flow.client_rst_frame and handshake.is_whole:
         return None  # the server took leave first: told without looking at the messages of each
     return find_departure(handshake)
 
