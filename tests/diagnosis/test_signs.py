@@ -95,38 +95,9 @@ def altered(rng: random.Random) -> Iterator[tuple[Handshake, Context]]:
         "client_certificate_requested": (True, None), "client_certificate_sent": (True, False, None), "renegotiations": (0, 1),
         "stage": tuple(Stage.RANK), "outcome": ("failed", "failed", "unfinished", "no-handshake"), "server_certificates": ((),),
     }  # fmt: skip
-    spoken = [
-        0,
-        10,
-        20,
-        22,
-        40,
-        41,
-        42,
-        43,
-        44,
-        45,
-        46,
-        47,
-        48,
-        49,
-        50,
-        51,
-        70,
-        71,
-        80,
-        86,
-        90,
-        100,
-        109,
-        110,
-        112,
-        113,
-        115,
-        116,
-        120,
-        121,
-    ]
+    spoken = (
+        0, 10, 20, 22, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 90, 100, 109, 110, 112, 113, 115, 116, 120, 121,
+    )  # fmt: skip
     for captures in families().values():
         for handshake, context in (pair for capture in captures[:FEW] for pair in settled(capture)):
             for _ in range(8):
