@@ -77,13 +77,17 @@ def build_path(certificates: tuple[Certificate, ...]) -> tuple[int, ...]:
         above = [
             place
             for place, candidate in enumerate(certificates)
-            if place not in path
-            and candidate.subject_der == current.issuer_der
-            and not (current.authority_key_id and candidate.subject_key_id and current.authority_key_id != candidate.subject_key_id)
+            if place not in path and candidate.subject_der == current.issuer_der and not _other_key(current, candidate)
         ]
         if not above:
             return tuple(path)
         path.append(above[0])
+
+
+def _other_key(certificate: Certificate, authority: Certificate) -> bool:
+    """Whether the key identifiers say that this authority's key did not sign the certificate."""
+    wanted, has = certificate.authority_key_id, authority.subject_key_id
+    return bool(wanted and has and wanted != has)
 
 
 def judge_chain(
@@ -339,7 +343,13 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
         return
     issuer = words.shown(top.issuer, 60)
     above = known_issuer(top.issuer_der) if known_issuer is not None else None
-    if above is not None and not above.self_issued:
+    if above is not None and (_other_key(top, above) or (above.key_bits <= _MEASURED_KEYS and not _signed(top, above))):
+        above = None  # an authority of the same name, renewed or not, did not sign this
+    namesake = next((c for c in judged.certificates[1:] if c.subject_der == top.issuer_der and _other_key(top, c)), None)
+    if namesake is not None and not namesake.self_issued:
+        says = f"The server sent a {_named(namesake)} with another key than the one that signed its certificate, and not that one"
+        _add(judged, "cert-missing-intermediate", path[-1], says, False)
+    elif above is not None and not above.self_issued:
         says = f"The server did not send {_named(above)}, which signed its certificate; other handshakes of this capture carry it"
         _add(judged, "cert-missing-intermediate", path[-1], says)
     elif above is None and len(path) == 1 and (top.ca_issuers or _sounds_intermediate(top.issuer)):
@@ -347,7 +357,8 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
         _add(judged, "cert-missing-intermediate", 0, says, bool(top.ca_issuers))
     else:
         says = f"The chain leads to an issuer the trust store does not hold ({issuer})"
-        _add(judged, "cert-unknown-ca", path[-1], says, store.given)
+        # of a leaf alone it cannot be told whether its issuer is a root that is not trusted, or an intermediate that was not sent
+        _add(judged, "cert-unknown-ca", path[-1], says, store.given and len(path) > 1)
 
 
 def _sounds_intermediate(issuer: str) -> bool:

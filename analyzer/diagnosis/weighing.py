@@ -24,6 +24,10 @@ TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermed
 """Soft problems that most clients refuse, and that say one thing: not trusted."""
 
 
+_ANOTHER_WAY = frozenset({"cert-expired", "cert-not-yet-valid"})
+"""Faults of an authority's certificate that another certificate of the same authority does not have."""
+
+
 class Weighed(NamedTuple):
     """A problem of the chain and how sure it is that the client meant it."""
 
@@ -108,6 +112,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     fitting = [problem for problem in hard if description in FITTING_ALERTS.get(problem.cause, ())]
     if fitting:
         alone = len(fitting) == 1
+        if alone and fitting[0].place and fitting[0].cause in _ANOTHER_WAY:
+            # a client that holds a newer authority of that name does not look at this one; who has no root for it says the same
+            alone = not any(problem.cause in TRUST and description in FITTING_ALERTS.get(problem.cause, ()) for problem in problems)
         return [
             (
                 problem,
