@@ -56,7 +56,7 @@ def find_departure(handshake: Handshake) -> Departure | None:
     first = min((end for end in mine if end[1]), default=(0, 0))
     server_first = min((end for end in other if end[1]), default=(0, 0))
     left = first[1]
-    if not left or (server_first[1] and server_first < first) or quiet_before_close(handshake) > AT_ONCE:
+    if not left or quiet_before_close(handshake) > AT_ONCE:
         return None
     if flow.truncated or has_holes(handshake):
         return None  # what it said may be among what the capture lacks
@@ -65,6 +65,10 @@ def find_departure(handshake: Handshake) -> Departure | None:
     done = handshake.client_finished_frame
     if not done:
         return None  # it cannot be told from the data: a certificate and its Finished in one record, padded ones
+    if server_first[1] and server_first < first:
+        left = _said_goodbye(handshake, done)
+        if not 0 < left < server_first[1]:
+            return None  # else the server's close is the answer to a goodbye, quicker than the client's own
     goodbye = past = False
     for message in handshake.messages:
         if message.kind == "heartbeat":
@@ -85,6 +89,14 @@ def find_departure(handshake: Handshake) -> Departure | None:
     if handshake.client_application_records > (goodbye and handshake.is_tls13):
         return None
     return Departure(left, goodbye, _judges_late(hello, goodbye))
+
+
+def _said_goodbye(handshake: Handshake, done: int) -> int:
+    """Frame of the client's alert after its Finished; 0 without one."""
+    for message in handshake.messages:
+        if message.from_client and message.frame >= done and (message.kind == "alert" or is_alert_sized(message, handshake)):
+            return message.frame
+    return 0
 
 
 def _judges_late(hello: ClientHello, goodbye: bool) -> bool:
@@ -140,8 +152,10 @@ def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     departure = departure_of(handshake, context)
     if departure is None or not departure.judges_late:
         return None
-    if any(attempt.outcome == "completed" and not attempt.left_at_once for attempt in context.attempts(handshake, _RACE)):
-        return None
+    name = handshake.client_hello.server_name if handshake.client_hello is not None else None
+    for attempt in context.attempts(handshake, _RACE):
+        if attempt.outcome == "completed" and not attempt.left_at_once and attempt.server_name == name:
+            return None  # it lost a race; one for another name of the same server ran in none
     how = "with close_notify" if departure.goodbye else "without close_notify"
     return Refusal(
         "goodbye" if departure.goodbye else "close",

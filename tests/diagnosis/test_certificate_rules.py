@@ -210,6 +210,37 @@ def test_intermediate_known_from_elsewhere_is_missing_here(judge, authority, mak
     assert (finding.cause, finding.confidence) == ("cert-missing-intermediate", "certain")
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_intermediate_of_the_right_name_and_another_key_is_not_the_one_missing(elsewhere, judge, authority, make_authority, make_handshake):
+    """An authority was renewed with a new key, and the server got the wrong one of the two."""
+    signer, renewed = make_authority("Middle", authority), make_authority("Middle", authority)
+    neighbours = []
+    if elsewhere:
+        whole = [signer.make("whole.example"), signer.certificate]
+        neighbours = [make_handshake(Stage.ESTABLISHED, name="whole.example", chain=whole, stream=1)]
+    finding = judge(make_handshake(chain=[signer.make(), renewed.certificate], client_alert=48), *neighbours)
+    assert (finding.cause, finding.confidence) == ("cert-missing-intermediate", "likely")
+    assert "another key" in finding.summary
+
+
+def test_authority_of_the_same_name_elsewhere_is_not_the_issuer(judge, authority, make_authority, make_handshake):
+    signer, namesake = make_authority("Middle", authority), make_authority("Middle", authority)
+    whole = make_handshake(Stage.ESTABLISHED, name="whole.example", chain=[namesake.make("whole.example"), namesake.certificate], stream=1)
+    finding = judge(make_handshake(chain=[signer.make()], client_alert=48), whole)
+    assert finding.confidence != "certain"
+    assert "other handshakes" not in finding.summary
+
+
+@pytest.mark.parametrize(("alert", "confidence"), [(42, "likely"), (45, "certain")])
+def test_expired_intermediate_under_a_general_alert_may_have_been_passed_by(
+    alert, confidence, judge, authority, make_authority, make_handshake
+):
+    """A client that holds the authority's newer certificate does not look at the old one: it may refuse the unknown root."""
+    middle = make_authority("Middle", make_authority("Stranger"), ends=-2)
+    finding = judge(make_handshake(chain=[middle.make(), middle.certificate], client_alert=alert))
+    assert (finding.cause, finding.confidence) == ("cert-expired", confidence)
+
+
 def test_intermediate_that_expired_is_named(judge, authority, make_authority, make_handshake):
     middle = make_authority("Middle", authority, ends=-2)
     finding = judge(make_handshake(chain=[middle.make(), middle.certificate], client_alert=45))
@@ -383,6 +414,22 @@ def test_client_that_offers_http_and_asks_nothing_is_suspected_but_not_beside_an
     winner = make_handshake(Stage.ESTABLISHED, stream=1)
     assert judge(again, winner) is None
     assert again.outcome == "completed"
+
+
+def test_who_leaves_after_a_handshake_for_another_name_did_not_lose_a_race(judge, make_handshake):
+    handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304), goodbye=True)
+    handshake.client_hello.alpn = ("h2", "http/1.1")
+    assert judge(handshake, make_handshake(Stage.ESTABLISHED, name="other.example", stream=1)).cause == "client-silent-reject"
+
+
+def test_server_that_closes_first_upon_a_goodbye_did_not_take_leave(judge, make_handshake):
+    for said in (True, False):
+        handshake = _leave(make_handshake(Stage.FINISHED, version=0x0304), goodbye=said)
+        handshake.client_hello.alpn = ("h2", "http/1.1")
+        flow = handshake.flow
+        flow.client_fin_frame, flow.server_fin_frame, flow.server_fin_time = 12, 11, flow.client_fin_time - 1
+        judge(handshake)
+        assert handshake.outcome == ("failed" if said else "completed")
 
 
 @pytest.mark.parametrize(("alpn", "extensions", "later", "goodbye", "outcome"), [
