@@ -116,6 +116,15 @@ def test_client_with_a_certificate_of_another_issuer_sends_none(judge, authority
     assert (finding.cause, finding.confidence) == ("client-cert-not-in-ca-list", "likely")
 
 
+def test_openssl_sends_its_certificate_whatever_the_list(judge, authority, make_handshake):
+    elsewhere = _asked(make_handshake, [authority.make("client", uses=CLIENT)], stream=1)
+    elsewhere.stage = Stage.ESTABLISHED
+    request = CertificateRequest(certificate_authorities=(b"0\x00",))
+    handshake = _asked(make_handshake, (), server_alert=40, certificate_request=request)
+    handshake.client_hello.ec_point_formats, handshake.client_hello.encrypt_then_mac = (0, 1, 2), True
+    assert judge(handshake, elsewhere).cause == "client-cert-missing"
+
+
 def test_proof_that_does_not_fit(judge, authority, make_handshake):
     handshake = _asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=51)
     handshake.messages.insert(-1, handshake.messages[0]._replace(kind="certificate_verify", frame=9))

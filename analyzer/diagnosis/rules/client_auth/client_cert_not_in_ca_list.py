@@ -25,7 +25,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.client_chain import CLIENT_GENERAL, sent_evidence
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
-from analyzer.diagnosis.refusals import refusal_by_server
+from analyzer.diagnosis.refusals import is_openssl, refusal_by_server
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -44,6 +44,8 @@ class ClientCertNotInCaList(Rule):
         request = handshake.certificate_request
         if refusal is None or request is None or not request.certificate_authorities or handshake.client_certificate_sent is not False:
             return None
+        if is_openssl(handshake.client_hello):
+            return None  # it sends the one certificate it was given, whatever the list
         issuers = context.chains.client_issuers(handshake.flow.client_address)
         if not issuers or issuers & set(request.certificate_authorities):
             return None
