@@ -239,6 +239,13 @@ def test_nothing_behind_the_end_of_tls(wire):
     assert judged(wire) == ("lb-no-backend", "possible", "failed", "server")
 
 
+def test_reset_at_the_first_data_after_a_pause_says_nothing_of_what_is_behind(wire):
+    """A device on the way, or the server, had forgotten the idle connection."""
+    complete(wire.connect()).client(data(200), 4_000, acknowledged=False).reset(False, wait=0.1)
+    (handshake,) = wire.read()
+    assert (handshake.outcome, handshake.finding) == ("completed", None)
+
+
 def test_answer_that_the_capture_lacks_is_no_missing_server(wire):
     talk = complete(wire.connect()).client(data(200)).server(data(900))
     answer = wire.packets[-2]

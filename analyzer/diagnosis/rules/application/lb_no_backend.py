@@ -35,12 +35,14 @@ from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (
     AT_ONCE,
     CLOSES_AFTER_HELLO,
+    LONG_SILENCE,
     CloseEvent,
     close_text,
     closed_unread,
     first_close,
     nothing_from_server,
     saw_connect,
+    silence,
 )
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -130,6 +132,8 @@ class LbNoBackend(Rule):
         asked = next((m for m in handshake.messages if m.from_client and m.kind == "application_data"), None)
         if asked is None or not 0 <= close.time - asked.timestamp <= AT_ONCE:
             return None
+        if silence(handshake, asked.timestamp - 1) > LONG_SILENCE:
+            return None  # what had been idle may have been forgotten on the way, or timed out
         return self._closed_behind(handshake, close, asked.frame)
 
     def _closed_behind(self, handshake: Handshake, close: CloseEvent, asked: int) -> Finding:
