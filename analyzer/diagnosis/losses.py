@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analyzer.diagnosis.context import Context
 
 __all__ = [
+    "TIMESTAMPS",
     "Delivery",
     "closed_before_reading",
     "closed_unheard",
@@ -25,12 +26,13 @@ __all__ = [
     "is_orphan_reset",
     "path_mss",
     "read_delivery",
+    "resets_what_it_has",
     "vantage_of",
 ]
 
 _FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
 _CONTROL = _SYN | _FIN
-_TIMESTAMPS = 12
+TIMESTAMPS = 12
 """Bytes that the timestamps option takes off each segment (RFC 7323 with padding)."""
 _NEAR = 8
 """A host answers this many times faster than the network between it and the other one."""
@@ -191,7 +193,7 @@ def path_mss(handshake: Handshake) -> int:
     if not both:
         return 0
     stamped = any(s.options & TcpOption.TIMESTAMPS and not s.flags & _CONTROL for s in handshake.segments)
-    return min(both) - (_TIMESTAMPS if stamped else 0)
+    return min(both) - (TIMESTAMPS if stamped else 0)
 
 
 def data_after(segments: tuple[Segment, ...], frame: int, from_client: bool) -> list[Segment]:
@@ -246,3 +248,11 @@ def is_orphan_reset(handshake: Handshake, from_client: bool) -> bool:
     if not frame or (fin and fin < frame):
         return False
     return any(s.frame == frame and not s.flags & TcpFlag.ACK for s in handshake.segments)
+
+
+def resets_what_it_has(handshake: Handshake) -> bool:
+    """Whether the client's reset is that of a host which holds the connection: such a one acknowledges the SYN-ACK, and where the
+    program closes at once (HAProxy's check does) it is the only packet that does. A host that knows nothing of the connection
+    resets without an acknowledgment (RFC 9293 section 3.5.2): a scanner's, which wrote the SYN itself."""
+    frame = handshake.flow.client_rst_frame
+    return any(s.frame == frame and s.flags & TcpFlag.ACK and s.acknowledgment == 1 for s in handshake.segments)

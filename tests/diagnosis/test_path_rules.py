@@ -108,6 +108,28 @@ def test_a_full_segment_repeated_in_vain_seen_at_the_server():
     assert found(h).confidence == "likely"
 
 
+def holes(mss, survived, server):
+    """Seen at the client: the server's full segments vanish, a shorter one of its second write arrives."""
+    talk = Talk(mss=mss, server=server).connect().greet()
+    talk.server(0.04)
+    talk.server(0.001, "PA", survived, sequence=1 + 2 * (mss - 12))
+    talk.client(0.0001, acknowledgment=1, options=0x18)
+    talk.client(12, "FA", acknowledgment=1)
+    talk.server(0.04)
+    return talk.handshake(client_mss=mss, server_mss=mss)
+
+
+@pytest.mark.parametrize(("mss", "server"), [(1440, "2001:db8::2"), (1460, "198.51.100.2")])
+def test_full_segments_that_vanish_beside_one_nearly_as_long(mss, server):
+    h = judge(holes(mss, 1240, server))
+    assert verdict(h) == ("pmtu-blackhole-server-flight", "failed", "unknown")
+    assert "Packets of 1500 bytes" in found(h).summary
+
+
+def test_a_full_segment_that_arrived_clears_the_path():
+    assert cause(judge(holes(1440, 1428, "2001:db8::2"))) != "pmtu-blackhole-server-flight"
+
+
 def test_a_client_that_is_gone_did_not_get_a_short_flight_either():
     talk = Talk().connect().greet()
     flight = talk.server(0.04, "PA", 1200)

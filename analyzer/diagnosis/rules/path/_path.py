@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
-from analyzer.diagnosis.losses import path_mss
+from analyzer.diagnosis.losses import TIMESTAMPS, path_mss
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
+from analyzer.model.tcp import TcpOption
 
 __all__ = [
-    "CLOSES", "GUESSES", "POST_QUANTUM", "full_segment", "is_post_quantum", "large_flights_pass", "lost_evidence", "same_path",
-    "too_big_evidence",
+    "CLOSES", "GUESSES", "POST_QUANTUM", "full_segment", "is_post_quantum", "large_flights_pass", "lost_evidence", "packet_length",
+    "same_path", "too_big_evidence",
 ]  # fmt: skip
 
 CLOSES = (
@@ -39,6 +40,12 @@ def full_segment(handshake: Handshake, length: int) -> bool:
     """Whether a payload is as long as the path is said to carry, or long enough not to fit through a tunnel."""
     mss = path_mss(handshake)
     return length >= _LARGE or bool(mss and length >= mss - 40 and length >= 900)
+
+
+def packet_length(handshake: Handshake, payload: int) -> int:
+    """Bytes of the IP packet that carries so much payload: with TCP's header, its timestamps where they are used, and IP's."""
+    stamped = any(s.length and s.options & TcpOption.TIMESTAMPS for s in handshake.segments)
+    return payload + (60 if ":" in handshake.flow.server_address else 40) + (TIMESTAMPS if stamped else 0)
 
 
 def is_post_quantum(handshake: Handshake) -> bool:

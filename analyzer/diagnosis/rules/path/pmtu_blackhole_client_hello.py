@@ -30,7 +30,15 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries, path_mss
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, is_post_quantum, lost_evidence, too_big_evidence
+from analyzer.diagnosis.rules.path._path import (
+    CLOSES,
+    GUESSES,
+    full_segment,
+    is_post_quantum,
+    lost_evidence,
+    packet_length,
+    too_big_evidence,
+)
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
@@ -72,7 +80,7 @@ class PmtuBlackholeClientHello(Rule):
             evidence.append(Evidence(handshake.client_hello_frame or None, "the hello offers a post-quantum key share"))
         if not too_big and not shorter_passed and not smaller and context.server(handshake).largest_hello >= first.length:
             return None  # others' large hellos pass
-        size = first.length + 40
+        size = packet_length(handshake, first.length)
         summary = f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: the large ClientHello is lost every time."
         sure: Confidence = "certain" if too_big else "likely" if shorter_passed or smaller else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
@@ -97,8 +105,9 @@ class PmtuBlackholeClientHello(Rule):
         told = next((s for s in handshake.segments if not s.from_client and s.timestamp >= short.timestamp and s.acknowledgment == 1), None)
         if told is not None:
             evidence.append(Evidence(told.frame, "the server acknowledges nothing and asks for the first"))
+        size = packet_length(handshake, min(hole[1] - 1, path_mss(handshake) or hole[1]))
         summary = (
-            f"Packets of {min(hole[1] - 1, path_mss(handshake) or hole[1]) + 40} bytes do not pass to {words.server_text(handshake)}: "
+            f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: "
             "of the client's first words only the short end arrives."
         )
         return self.found("likely" if told is not None else "possible", summary, evidence, outcome="failed", aborted_by="unknown")

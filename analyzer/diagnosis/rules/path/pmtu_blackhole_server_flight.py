@@ -33,7 +33,15 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, data_after, deliveries, path_mss
 from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
-from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, full_segment, large_flights_pass, lost_evidence, too_big_evidence
+from analyzer.diagnosis.rules.path._path import (
+    CLOSES,
+    GUESSES,
+    full_segment,
+    large_flights_pass,
+    lost_evidence,
+    packet_length,
+    too_big_evidence,
+)
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.tcp import TcpFlag, TcpOption
@@ -92,13 +100,14 @@ class PmtuBlackholeServerFlight(Rule):
         missing = received.vanished
         if not missing or not full_segment(handshake, missing):
             return None
-        if any(full_segment(handshake, s.length) and not s.from_client for s in handshake.segments):
+        mss = path_mss(handshake)
+        whole_ones = bool(mss) and missing >= mss
+        if any((s.length >= mss if whole_ones else full_segment(handshake, s.length)) and not s.from_client for s in handshake.segments):
             return None  # others of that size came through
         begun = next((s.timestamp for s in handshake.segments if not s.from_client and s.acknowledgment >= handshake.client_hello_end), 0)
         waited = handshake.flow.last_seen - begun
         if not begun or waited < _LONG or large_flights_pass(handshake, context) is not None:
             return None
-        mss = path_mss(handshake)
         whole = f", {words.count_text(missing // mss, 'full segment')} of {mss}" if mss and missing % mss == 0 else ""
         evidence = [Evidence(handshake.client_hello_frame or None, "the ClientHello, which was acknowledged")]
         if received.hole is not None:
@@ -116,9 +125,8 @@ class PmtuBlackholeServerFlight(Rule):
         return self._found(handshake, min(missing, mss) if mss else missing, False, not sure, evidence)
 
     def _found(self, handshake: Handshake, length: int, certain: bool, unsure: bool, evidence: list[Evidence]) -> Finding:
-        summary = (
-            f"Packets of {length + 40} bytes from {words.server_text(handshake)} do not pass: its certificate flight is lost every time."
-        )
+        size = packet_length(handshake, length)
+        summary = f"Packets of {size} bytes from {words.server_text(handshake)} do not pass: its certificate flight is lost every time."
         sure: Confidence = "certain" if certain else "possible" if unsure else "likely"
         return self.found(sure, summary, [*evidence, *handshake.closing_evidence], outcome="failed", aborted_by="unknown")
 
