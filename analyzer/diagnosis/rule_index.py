@@ -14,7 +14,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "client-hello-no-answer": ("application", "cause", 0x0060, "f", -0x1, 0x0000000, 0x00000, -0x1),
     "client-never-speaks": ("application", "cause", 0x0004, "fn", -0x1, 0x0000000, 0x00000, -0x1),
     "client-timeout": ("application", "cause", 0x07e1, "fn", 0x1, 0x0000000, 0x00000, -0x1),
-    "connect-close-probe": ("application", "cause", 0x0004, "fn", -0x1, 0x0000000, 0x00000, -0x1),
+    "connect-close-probe": ("application", "cause", 0x0005, "fn", -0x1, 0x0000000, 0x00000, -0x1),
     "happy-eyeballs-loser": ("application", "cause", 0x0065, "fn", -0x1, 0x0000000, 0x00000, -0x1),
     "http2-inadequate-security": ("application", "cause", 0x1800, "cf", -0x1, 0x0000000, 0x01000, -0x1),
     "http-on-tls-port": ("application", "cause", 0x0018, "fu", -0x1, 0x0000000, 0x00000, -0x1),

@@ -118,6 +118,27 @@ def test_a_scanner_of_many_hosts_is_not_refused_by_each():
     assert verdict(judge(*scans)) == ("port-scan", "no-handshake", "server")
 
 
+def check(number, server="198.51.100.2", begin=0.0):
+    """HAProxy's check: the only packet that acknowledges the SYN-ACK is the reset."""
+    talk = Talk(frame=1 + number * 10, server=server, client_port=40000 + number, begin=begin)
+    talk.client(flags="S")
+    talk.server(0.001, "SA")
+    talk.client(0.0001, "RA")
+    return talk.handshake()
+
+
+def test_a_check_that_resets_what_it_opened_is_a_probe():
+    h = judge(check(0), *(check(n, begin=2 * n) for n in range(1, 5)))
+    assert verdict(h) == ("connect-close-probe", "no-handshake", "client")
+    assert any("4 more times" in evidence.says for evidence in found(h).evidence)
+
+
+def test_a_balancer_that_checks_many_servers_again_and_again_is_no_scanner():
+    checks = [check(20 * turn + host, f"198.51.100.{host + 10}", begin=2 * turn) for turn in range(4) for host in range(10)]
+    judge(*checks)
+    assert {cause(h) for h in checks} == {"connect-close-probe"}
+
+
 def test_a_client_that_finds_a_few_ports_closed_is_no_scanner():
     tries = []
     for host in range(2):

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import resets_what_it_has
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import LONG_SILENCE, close_text, first_close, saw_connect
 from analyzer.model.finding import Evidence, Finding
@@ -34,7 +35,7 @@ class ConnectCloseProbe(Rule):
     """No byte from the client, and its close came first and soon."""
 
     cause = "connect-close-probe"
-    stages = frozenset({Stage.CONNECTED})
+    stages = frozenset({Stage.SYN, Stage.CONNECTED})
     outcomes = frozenset({"failed", "no-handshake"})
     explains = ("decode-error", "unexpected-message")
 
@@ -45,6 +46,8 @@ class ConnectCloseProbe(Rule):
             return None
         if handshake.aborted_by == "middlebox":
             return None  # a reset in the client's name
+        if handshake.stage == Stage.SYN and not resets_what_it_has(handshake):
+            return None
         if any(s.frame == close.frame and s.sequence > 1 for s in handshake.segments):
             return None  # bytes of the client were lost to the capture
         stayed = close.time - (flow.syn_ack_time or flow.first_seen)
@@ -56,7 +59,10 @@ class ConnectCloseProbe(Rule):
             for alert in handshake.alerts
             if not alert.from_client
         ][:1]
-        same = sum(1 for attempt in context.attempts(handshake, 3_600_000_000_000) if attempt.stage == Stage.CONNECTED)
+        same = sum(
+            attempt.stage == handshake.stage and (attempt.stage == Stage.CONNECTED or attempt.client_rsts > 0)
+            for attempt in context.attempts(handshake, 3_600_000_000_000)
+        )
         if same:
             evidence.append(Evidence(None, f"this client did the same {words.count_text(same, 'more time')} within an hour"))
         where = words.server_text(handshake)

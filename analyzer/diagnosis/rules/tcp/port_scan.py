@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import resets_what_it_has
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
@@ -31,6 +32,8 @@ _ZMAP = 54_321
 _MINUTE = 60 * 10**9
 _MANY, _SOME = 8, 4
 _PATIENT = 900_000_000
+_RETURNS = 2
+"""Connections to the same open port within a minute besides this one: who knows that it is open and comes back checks its health."""
 
 
 class PortScan(Rule):
@@ -48,13 +51,17 @@ class PortScan(Rule):
         syn = next((s for s in handshake.segments if s.frame == flow.syn_frame), None)
         if syn is None:
             return None
-        targets, talked = {(flow.server_address, flow.server_port)}, 0
+        targets, talked, returns = {(flow.server_address, flow.server_port)}, 0, 0
         for attempt in context.attempts(handshake, _MINUTE, same_server=False):
             if attempt.hello is not None:
                 talked += 1
             elif attempt.outcome == "no-handshake":
-                targets.add((attempt.server_address, attempt.server_port))
-        half_open = bool(flow.syn_ack_frame and flow.client_rst_frame and not flow.ack_frame)
+                there = (attempt.server_address, attempt.server_port)
+                targets.add(there)
+                returns += there == (flow.server_address, flow.server_port) and (
+                    attempt.stage == Stage.CONNECTED or attempt.client_rsts > 0
+                )
+        half_open = bool(flow.syn_ack_frame and flow.client_rst_frame and not flow.ack_frame) and not resets_what_it_has(handshake)
         half_open = half_open and flow.syn_ack_time - flow.syn_time < _PATIENT  # else it is a client that had given up
         tool = _tool_of(syn)
         evidence = [Evidence(flow.syn_frame, f"the SYN {tool}" if tool else "the SYN")]
@@ -65,7 +72,7 @@ class PortScan(Rule):
                 Evidence(None, f"{words.count_text(len(targets), 'port')} or hosts tried within a minute, and no byte sent to any")
             )
         strength = (half_open and not flow.client_fin_frame) + bool(tool) + 2 * (len(targets) >= _MANY) + (len(targets) >= _SOME)
-        if strength < 2 or talked > len(targets):
+        if strength < 2 or talked > len(targets) or (returns >= _RETURNS and not half_open and not tool):
             return None
         summary = f"{flow.client_address} scans: it never meant to speak TLS to {words.server_text(handshake)}."
         return self.found("likely", summary, evidence, outcome="no-handshake")
