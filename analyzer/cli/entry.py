@@ -39,6 +39,9 @@ def main() -> None:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _stop)
     sys.argv[0] = "handshake"
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by who started us (``>&-``): what would go there is not wanted
+            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
     try:
         if not _run_plain(sys.argv[1:]):
             from analyzer.cli.app import app

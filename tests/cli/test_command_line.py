@@ -227,6 +227,12 @@ def test_what_cannot_be_read_is_one(handshake: Handshake, tmp_path: Path) -> Non
         assert "\x1b" not in one_error(handshake("analyze", *arguments), 1)
 
 
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), (">&- 2>&-", 0)])
+def test_output_that_is_closed_is_not_wanted(expired: Path, closed: str, status: int) -> None:
+    done = subprocess.run(["sh", "-c", f"{sys.executable} -m analyzer analyze {expired} {closed}"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (status, b"")
+
+
 @pytest.mark.parametrize("option", ["--ca-file", "--keylog"])
 @pytest.mark.parametrize("name", ["missing", "folder"])
 def test_keys_and_roots_that_cannot_be_read_are_one(handshake: Handshake, expired: Path, tmp_path: Path, option: str, name: str) -> None:
