@@ -67,8 +67,8 @@ def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.S
     verdict = "they agree" if not differing else f"{differing:,} disagreement{'s' if differing > 1 else ''}"
     look = "red" if differing else "green"
     say(
-        f"{files:,} capture{'s' if files != 1 else ''}, {handshakes:,} attempts, {messages:,} messages read the same as by "
-        f"tshark {version}: {style.paint(verdict, look)}"
+        f"{files:,} capture{'s' if files != 1 else ''}, {handshakes:,} attempt{'s' if handshakes != 1 else ''}, "
+        f"{messages:,} message{'s' if messages != 1 else ''} read the same as by tshark {version}: {style.paint(verdict, look)}"
     )
     if differing or broken:
         raise SystemExit(FAILED)
