@@ -90,6 +90,11 @@ class Socks5Talk(Talk):
     def _answer(self, side: Side, head: bytes) -> bool:
         if len(head) < 2:
             return False
+        if self._method is None and head[0] != 5:  # RFC 1928 section 3: the version comes first
+            self.say(False, side.peek(600).partition(b"\n")[0].rstrip(b"\r"), decisive=True)
+            self.dialogue.state = "broken"
+            self.give_up()
+            return False
         if self._method is None:
             side.take(2)
             self._method = head[1]

@@ -226,6 +226,15 @@ def test_socks4_rejected(wire):
     assert verdict(handshake) == ("socks-failure", "certain", "failed", "server")
 
 
+@pytest.mark.parametrize("port", [443, 1080])
+def test_server_that_answers_socks_in_another_protocol(wire, port):
+    talk(wire, port, b"", SOCKS[0], b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n").close(False)
+    (handshake,) = wire.read()
+    assert verdict(handshake) == ("socks-failure", "certain", "failed", "server")
+    assert "no SOCKS proxy" in handshake.finding.summary
+    assert any("HTTP/1.1 400" in evidence.says for evidence in handshake.finding.evidence)
+
+
 def test_socks_never_answered(wire):
     talk(wire, 1080, b"", SOCKS[0]).close(True, wait=5_000)
     (handshake,) = wire.read()

@@ -7,7 +7,17 @@ import re
 from analyzer.diagnosis import words
 from analyzer.model.handshake import Handshake
 
-__all__ = ["BANNER_FIRST", "HAS_STARTTLS", "IMPLICIT", "first_line", "greeting_text", "protocol_text", "spoken_by", "tells_of_tls"]
+__all__ = [
+    "BANNER_FIRST",
+    "HAS_STARTTLS",
+    "IMPLICIT",
+    "dialogue_text",
+    "first_line",
+    "greeting_text",
+    "protocol_text",
+    "spoken_by",
+    "tells_of_tls",
+]
 
 _NAMES = {
     "http": "HTTP", "http2": "HTTP/2", "ssh": "SSH", "smtp": "SMTP", "ftp": "FTP", "pop3": "POP3", "imap": "IMAP", "nntp": "NNTP",
@@ -50,6 +60,12 @@ def spoken_by(data: bytes, from_client: bool) -> str | None:
 def protocol_text(protocol: str | None) -> str:
     """'HTTP', 'SSH' ...; 'something that is not TLS' for None."""
     return _NAMES.get(protocol, protocol) if protocol is not None else "something that is not TLS"
+
+
+def dialogue_text(via: str) -> str:
+    """The protocol of a dialogue: 'SMTP' of smtp-starttls, 'PostgreSQL' of postgresql."""
+    protocol = via.split("-", 1)[0]
+    return _NAMES.get("mssql" if protocol == "tds" else protocol, protocol.upper())
 
 
 def greeting_text(data: bytes, port: int) -> str:

@@ -24,7 +24,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
-from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
+from analyzer.diagnosis.rules.application._plain import dialogue_text, first_line, protocol_text, spoken_by
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Dialogue, Handshake, Stage
 from analyzer.registries.ports import TLS_PORTS
@@ -72,7 +72,7 @@ class NonTlsClientBytes(Rule):
         alerted = any(not alert.from_client for alert in handshake.alerts)
         if not alerted and (handshake.flow.server_port not in TLS_PORTS or not answer):
             return None
-        spoken = dialogue.via.split("-")[0].upper()
+        spoken = dialogue_text(dialogue.via)
         summary = f"The client spoke {spoken} in the clear to the TLS port of {words.server_text(handshake)}."
         evidence = [first_words(handshake), *answer]
         return self.found("certain" if alerted else "likely", summary, evidence, outcome="failed", aborted_by="server")
@@ -82,7 +82,7 @@ class NonTlsClientBytes(Rule):
         if dialogue.state != "not-asked" or handshake.client_hello is not None or handshake.alerts:
             return None
         line = next(line for line in dialogue.lines if not line[1])
-        spoken = dialogue.via.split("-")[0].upper()
+        spoken = dialogue_text(dialogue.via)
         summary = f"Both sides spoke {spoken} on {words.server_text(handshake)}, and nobody asked for TLS."
         if not any(from_client for _, from_client, _ in dialogue.lines):
             summary = f"{words.server_text(handshake)} spoke {spoken}, and the client said nothing and asked for no TLS."

@@ -54,6 +54,11 @@ class SocksFailure(Rule):
             why = _reason(dialogue.code)
             summary = f"{proxy} did not open the connection{target}: {why}."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
+        said = next((line for line in dialogue.lines if not line[1]), None)
+        if dialogue.state == "broken" and said is not None and len(dialogue.lines) == 2 and handshake.client_hello is None:
+            evidence.append(Evidence(said[0], f'the server answered: "{words.shown(said[2], 60)}"'))
+            summary = f"{words.server_text(handshake)} is no SOCKS proxy: it answered in another protocol."
+            return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
         close = first_close(handshake)
         if dialogue.state not in ("asked", "broken") or handshake.outcome != "failed" or handshake.client_hello is not None:
             return None
