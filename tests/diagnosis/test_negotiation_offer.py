@@ -176,6 +176,13 @@ class TestGroups:
         assert finding.cause == "no-common-group"
         assert any("used secp256r1" in e.says for e in finding.evidence)
 
+    def test_suites_of_tls13_tell_nothing_of_those_before_it(self):
+        """A neighbour got TLS 1.3 with another group: of the two lists of suites the older was not seen at work."""
+        neighbour = served(hello(), answer(0x0304, key_share_group=0x0017, key_share_length=65), stream=90)
+        finding = judge(attempt(hello(0x0303, named_groups=(0x001D,)), alert=40), neighbour)
+        assert (finding.cause, finding.confidence) == ("no-common-group", "possible")
+        assert not any("not offered here" in e.says for e in finding.evidence)
+
     def test_not_the_group_when_the_server_used_it(self):
         finding = judge(attempt(only_tls13(named_groups=(0x001D,)), alert=40), served(hello(), answer(0x0304)))
         assert finding.cause != "no-common-group"

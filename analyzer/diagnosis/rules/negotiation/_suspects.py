@@ -259,8 +259,10 @@ def _judge_suites(hello: ClientHello, neighbours: Neighbours) -> Suspect | None:
         few = {1: 60, 2: 50, 3: 40, 4: 40}.get(sound + tolerated, 14 if tolerated > 1 else 20)
         weight = few - 22 if few > 30 and set(older) & UNIVERSAL_SUITES else few
     learned = ""
-    if neighbours and not neighbours.suites & set(suites):
-        learned = f"{neighbours.count_text} got {words.suites_text(sorted(neighbours.suites))}, which is not offered here"
+    # the suites of TLS 1.3 and those before it are two lists at the server too: what it took of one tells nothing of the other
+    got = {code for code in neighbours.suites if (0x0304 in versions if code >> 8 == 0x13 else min(versions) < 0x0304)}
+    if got and not neighbours.suites & set(suites):
+        learned = f"{neighbours.count_text} got {words.suites_text(sorted(got))}, which is not offered here"
         weight = min(95, max(weight + 25, 70)) if neighbours.here else min(90, max(weight + 10, 50))
     return Suspect("no-common-cipher", weight, says, learned)
 
