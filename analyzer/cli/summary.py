@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from analyzer.cli.style import Style, cut, lay_out, wrap
+from analyzer.cli.style import Style, counted, cut, lay_out, wrap
 from analyzer.export.escape import for_terminal
 from analyzer.export.values import iso_time
 
@@ -73,10 +73,6 @@ def explain_command(capture: str, stream: int | str) -> str | None:
     if capture in ("-", "<stdin>", "stdin"):
         return None
     return for_terminal(f"handshake explain {shlex.quote(capture)} {stream}")
-
-
-def _number(value: int, one: str, many: str | None = None) -> str:
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
 def _size(value: int) -> str:
@@ -152,8 +148,8 @@ class Summary:
             parts.append(f"{totals.unfinished:,} unfinished")
         if totals.no_handshake:
             parts.append(f"{totals.no_handshake:,} without a handshake")
-        yield self._style.paint(f"{_number(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
-            f"  ({_number(totals.frames, 'frame')}, {_size(totals.bytes)}, {_number(totals.flows, 'connection')})"
+        yield self._style.paint(f"{counted(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
+            f"  ({counted(totals.frames, 'frame')}, {_size(totals.bytes)}, {counted(totals.flows, 'connection')})"
         )
         if self._filtered:
             yield f"Shown: {self._shown:,} of {totals.handshakes:,}."

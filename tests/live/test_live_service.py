@@ -31,7 +31,7 @@ def test_a_signal_ends_it_in_order(sniff: Start, connect: Client, number: signal
     assert watching.stop(number) == 0
     failure, totals, frames = watching.lines[:3]
     assert f"{SERVER}" in failure or "server.test" in failure
-    assert "1 handshakes" in totals
+    assert "1 handshake in" in totals
     assert "1 failed" in totals
     assert "no frame lost" in frames
 
