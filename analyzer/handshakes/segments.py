@@ -71,6 +71,11 @@ class Kept(list[npt.NDArray[Any]]):
 class KeptSegments(partial[tuple[Segment, ...]]):
     """``read_segments`` of what was kept, for when somebody asks."""
 
+    def copies(self) -> KeptSegments:
+        """The same, and no slices of what was kept of whole batches."""
+        kept, client, limit = self.args
+        return KeptSegments(read_segments, kept.copies(), client, limit)
+
     def is_whole(self) -> bool:
         """Whether the rows alone show that nothing is missing (``are_whole``)."""
         kept, _, limit = self.args

@@ -19,6 +19,7 @@ from analyzer.diagnosis import closing
 from analyzer.errors import SourceError
 from analyzer.flows import FlowTable
 from analyzer.handshakes.herds import Herd
+from analyzer.handshakes.segments import KeptSegments
 from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch, IcmpError
 from analyzer.model.handshake import Handshake
@@ -33,7 +34,7 @@ _IDLE = 600.0  # seconds of capture time after which a flow in a file is taken t
 _LINGER = 2.0  # ... after its FINs or RST
 _PIPE_IDLE = 60.0
 _PIPE_LINGER = 0.2
-_MANY = 32_768  # flows held, closed ones too; with more, those closed for long are forgotten when nobody asks for flows
+_MANY = 24_576  # flows held, closed ones too; with more (at 32,768 the table doubles), those closed for long are forgotten
 _CLOSED_LONG = 30.0
 _COMPLAINTS = 4  # bad lines of a key log that are named
 
@@ -219,8 +220,12 @@ def settled(handshakes: list[Handshake]) -> list[Handshake]:
     """The same, with it said how each ended, as far as it shows by itself. Segments are let go where nobody will ask for them."""
     for handshake in handshakes:
         closing.settle(handshake)
-        if handshake.outcome == "completed" and not closing.left_at_once(handshake):
+        if handshake.outcome != "completed":
+            continue
+        if not closing.left_at_once(handshake):
             handshake.read_segments = None
+        elif isinstance(handshake.read_segments, KeptSegments):
+            handshake.read_segments = handshake.read_segments.copies()  # it may be held until the end, and what it is a slice of with it
     return handshakes
 
 
