@@ -14,7 +14,8 @@ from analyzer.schema.columns import Column
 
 __all__ = ["arrow_schema", "open_stream"]
 
-_GROUP_ROWS = 8_192
+_GROUP_ROWS, _BATCH_ROWS = 8_192, 1_024
+"""Rows of a row group, and of the columns that wait for one: as Python objects they weigh many times as much."""
 
 
 def _arrow() -> Any:
@@ -78,6 +79,7 @@ class _Parquet:
         self._schema = arrow_schema(columns)
         self._columns = [(column.name, _VALUES[column.dtype]) for column in columns]
         self._values: list[list[object]] = [[] for _ in columns]
+        self._batches: list[Any] = []
         self._stream = stream
         self._file = self._arrow.parquet.ParquetWriter(stream, self._schema, compression="zstd")
 
@@ -86,24 +88,32 @@ class _Parquet:
         for (name, convert), values in zip(self._columns, self._values, strict=True):
             value = find(name)
             values.append(None if value is None else convert(value))
-        if len(self._values[0]) >= _GROUP_ROWS:
+        if len(self._values[0]) >= _BATCH_ROWS:
+            self._add_batch()
+        if len(self._batches) * _BATCH_ROWS >= _GROUP_ROWS:
             self._write_group()
 
     def write_all(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self.write(row)
 
-    def _write_group(self) -> None:
+    def _add_batch(self) -> None:
         arrays = [self._arrow.array(values, field.type) for values, field in zip(self._values, self._schema, strict=True)]
         for values in self._values:
             values.clear()
-        self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def _write_group(self) -> None:
+        self._file.write_table(self._arrow.Table.from_batches(self._batches, schema=self._schema), row_group_size=_GROUP_ROWS)
+        self._batches.clear()
 
     def flush(self) -> None:
         """Nothing: a parquet file can be read only when it is closed."""
 
     def close(self, commit: bool = True) -> None:
         if commit and self._values[0]:
+            self._add_batch()
+        if commit and self._batches:
             self._write_group()
         self._file.close()
         self._stream.flush()
