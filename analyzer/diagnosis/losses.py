@@ -27,6 +27,7 @@ __all__ = [
     "path_mss",
     "read_delivery",
     "resets_what_it_has",
+    "traces_route",
     "vantage_of",
 ]
 
@@ -34,6 +35,8 @@ _FIN, _SYN, _RST = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST
 _CONTROL = _SYN | _FIN
 TIMESTAMPS = 12
 """Bytes that the timestamps option takes off each segment (RFC 7323 with padding)."""
+_COUNTED = 32
+"""TTL below which a packet was written to end on the way: systems begin with 64 or more, and the longest ways have some 30 hops."""
 _NEAR = 8
 """A host answers this many times faster than the network between it and the other one."""
 
@@ -256,3 +259,10 @@ def resets_what_it_has(handshake: Handshake) -> bool:
     resets without an acknowledgment (RFC 9293 section 3.5.2): a scanner's, which wrote the SYN itself."""
     frame = handshake.flow.client_rst_frame
     return any(s.frame == frame and s.flags & TcpFlag.ACK and s.acknowledgment == 1 for s in handshake.segments)
+
+
+def traces_route(handshake: Handshake) -> bool:
+    """Whether the client counts hops (traceroute -T, tcptraceroute): its packets ended on the way, and began with a TTL of no system."""
+    expired = any((error.version, error.type, error.code) in ((4, 11, 0), (6, 3, 0)) for error in handshake.icmp)
+    begun = max((s.ttl for s in handshake.segments if s.from_client), default=0)
+    return expired and 0 < begun < _COUNTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from packet_building import Talk, cause, found, judge, noted, verdict
 
@@ -438,3 +440,88 @@ def test_bytes_that_came_twice_and_differ():
     alert = clean.alert(51, 0.001, from_client=True)
     clean.client(0.0001, "FA")
     assert cause(judge(clean.handshake(alerts=[alert]))) != "data-corruption"
+
+
+def told_too_big(*again: int, mtu: int = 1300):
+    """A server whose first segment is too big for the path and that is told so, and what it sent after that."""
+    talk = Talk(rtt=0.0001)
+    talk.client(flags="S")
+    talk.server(0.0001, "SA")
+    talk.client(0.04)
+    talk.greet()
+    talk.server(0.001, "PA", 1448)
+    talk.unreachable(4, after=0.01)
+    talk.icmp[-1] = replace(talk.icmp[-1], mtu=mtu, source_port=443, destination_port=40000)
+    for length in again:
+        talk.say(False, 0.3, "PA", length, sequence=1, retransmission=True)
+    return talk
+
+
+def test_a_server_that_was_told_of_a_narrow_path_is_about_to_send_less():
+    h = judge(told_too_big().handshake(stage="server-hello"))
+    assert (cause(h), h.outcome) == ("cap-ended-early", "unfinished")
+
+
+def test_smaller_packets_after_icmp_are_no_black_hole():
+    h = judge(told_too_big(1248, 1248).handshake(stage="server-hello"), seconds_more=0.1)
+    assert cause(h) != "pmtu-blackhole-server-flight"
+
+
+def test_packets_as_long_as_before_show_that_the_server_does_not_hear_icmp():
+    talk = told_too_big(1448, 1448)
+    talk.client(5, "FA", acknowledgment=1)
+    h = judge(talk.handshake(stage="server-hello"))
+    assert (cause(h), found(h).confidence) == ("pmtu-blackhole-server-flight", "certain")
+
+
+def test_icmp_about_packets_of_the_other_side_is_nothing_to_the_server():
+    talk = told_too_big(1248, 1448)
+    talk.icmp[-1] = replace(talk.icmp[-1], source_port=40000, destination_port=443)
+    talk.client(5, "FA", acknowledgment=1)
+    h = judge(talk.handshake(stage="server-hello"))
+    assert cause(h) != "pmtu-blackhole-server-flight" or found(h).confidence != "certain"
+
+
+def test_who_counts_the_hops_meets_no_routing_loop():
+    talk = Talk(client_ttl=3)
+    talk.client(flags="S")
+    talk.unreachable(0, kind=11, after=0.01)
+    h = judge(talk.handshake(stage="refused"))
+    assert verdict(h) == ("port-scan", "no-handshake", "none")
+
+
+def test_a_packet_that_began_as_others_do_and_died_on_the_way_went_round():
+    talk = Talk()
+    talk.client(flags="S")
+    talk.unreachable(0, kind=11, after=0.01)
+    assert cause(judge(talk.handshake(stage="refused"))) == "icmp-unreachable"
+
+
+@pytest.mark.parametrize(
+    "where", ["/login.asp", "http://198.51.100.2/login.asp", "http://server.example/auth", "https://sso.server.example/login"]
+)
+def test_a_server_that_sends_to_its_own_login_page_is_no_portal(where):
+    assert cause(redirected(where)) == "tls-on-plaintext-port"
+
+
+@pytest.mark.parametrize("where", ["http://[::", "//", "http://portal.example/login"])
+def test_a_portal_sends_elsewhere_and_any_location_can_be_read(where):
+    assert cause(redirected(where)) in ("captive-portal", "tls-on-plaintext-port")
+
+
+def redirected(where: str):
+    return judge(answered(f"HTTP/1.1 302 Found\r\nLocation: {where}\r\n\r\n".encode()))
+
+
+def answered(page: bytes, syn_ack: int = 52, ttl: int = 52):
+    talk = Talk(server_ttl=syn_ack).connect().greet()
+    talk.server(0.04, "A", ttl=ttl)
+    said = talk.server(0.01, "PA", len(page), ttl=ttl)
+    talk.server(0.01, "FA", ttl=ttl)
+    return talk.handshake(stage="server-not-tls", server_bytes=page, server_bytes_frame=said.frame)
+
+
+@pytest.mark.parametrize(("syn_ack", "ttl"), [(245, 52), (60, 57), (57, 61)])
+def test_a_balancer_that_wrote_the_syn_ack_makes_no_device_of_the_server_behind_it(syn_ack, ttl):
+    h = judge(answered(b"HTTP/1.1 400 Bad Request\r\n\r\n", syn_ack, ttl))
+    assert cause(h) == "tls-on-plaintext-port"

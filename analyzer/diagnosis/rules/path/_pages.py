@@ -15,6 +15,8 @@ _LOCATION = re.compile(rb"^location:[ \t]*([^\r\n]{1,200})", re.IGNORECASE | re.
 _PORTAL = re.compile(rb"login|log-in|logon|sign-?in|portal|hotspot|captive|guest|wifi|wlan|welcome|splash|auth", re.IGNORECASE)
 _BLOCK = re.compile(rb"block|denied|forbidden|policy|restrict|filter|categor|prohibit|not allowed|banned|illegal|webfilter", re.IGNORECASE)
 _JUMP = 3
+_HOST_TTL, _HOPS = 128, 24
+"""Initial TTL of servers: network gear begins above it; more hops than lie between a proxy and its server."""
 
 
 class Page(NamedTuple):
@@ -50,4 +52,8 @@ def other_sender(handshake: Handshake) -> tuple[Segment, str] | None:
     first = next((s for s in segments if not s.from_client and s.flags & TcpFlag.SYN), None)
     if answer is None or first is None or not first.ttl or abs(answer.ttl - first.ttl) < _JUMP:
         return None
+    if first.ttl > _HOST_TTL or 0 < first.ttl - answer.ttl < _HOPS:
+        return None  # a balancer or a SYN proxy wrote the SYN-ACK, and the server behind it answers
+    if any(s.ttl == answer.ttl and not s.length and s.frame < answer.frame for s in segments if not s.from_client):
+        return None  # so it acknowledged what it was sent
     return answer, f"its TTL is {answer.ttl}, that of the server's SYN-ACK {first.ttl}"

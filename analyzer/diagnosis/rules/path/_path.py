@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Attempt, Context
-from analyzer.diagnosis.losses import TIMESTAMPS, path_mss
+from analyzer.diagnosis.losses import TIMESTAMPS, Delivery, path_mss
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
-from analyzer.model.tcp import TcpOption
+from analyzer.model.tcp import IcmpError, TcpOption
 
 __all__ = [
-    "CLOSES", "GUESSES", "POST_QUANTUM", "full_segment", "is_post_quantum", "large_flights_pass", "lost_evidence", "packet_length",
-    "same_path", "too_big_evidence",
+    "CLOSES", "GUESSES", "POST_QUANTUM", "full_segment", "heeds_too_big", "is_post_quantum", "large_flights_pass", "lost_evidence",
+    "packet_length", "same_path", "too_big_evidence",
 ]  # fmt: skip
 
 CLOSES = (
@@ -70,13 +70,41 @@ def large_flights_pass(handshake: Handshake, context: Context) -> Attempt | None
     return None
 
 
-def too_big_evidence(handshake: Handshake) -> list[Evidence]:
-    """ICMP errors that say a packet of this connection was too big (RFC 792 code 4, RFC 4443 type 2)."""
+def _too_big(handshake: Handshake, from_client: bool) -> list[IcmpError]:
+    """ICMP errors that say a packet of one side was too big (RFC 792 code 4, RFC 4443 type 2)."""
+    flow = handshake.flow
+    other = flow.server_port if from_client else flow.client_port
+    return [
+        error for error in handshake.icmp
+        if ((error.version == 4 and (error.type, error.code) == (3, 4)) or (error.version == 6 and error.type == 2))
+        and (error.source_port != other or flow.client_port == flow.server_port)
+    ]  # fmt: skip
+
+
+def too_big_evidence(handshake: Handshake, from_client: bool) -> list[Evidence]:
+    """What ICMP says about the packets of one side that were too big."""
     return [
         Evidence(error.frame, f"{error.reporter} says that a packet is too big" + (f" for its {error.mtu} bytes" if error.mtu else ""))
-        for error in handshake.icmp
-        if (error.version == 4 and (error.type, error.code) == (3, 4)) or (error.version == 6 and error.type == 2)
+        for error in _too_big(handshake, from_client)
     ]
+
+
+def heeds_too_big(handshake: Handshake, delivery: Delivery) -> bool | None:
+    """Whether the sender sent the lost bytes in smaller packets once ICMP had said that they were too big: True as it should be, and
+    nothing is wrong with the path; False when it went on with the large ones; None where it sent neither, or nobody said so.
+
+    A segment longer than the connection allows is cut later by the sender's network card: it tells nothing.
+    """
+    errors = _too_big(handshake, delivery.from_client)
+    if not errors or not delivery.tries:
+        return None
+    largest, said = packet_length(handshake, delivery.tries[0].length), errors[0].timestamp
+    allowed = min((error.mtu for error in errors if error.mtu), default=largest - 1)
+    again = [s.length for s in delivery.tries[1:] if s.timestamp >= said]
+    if any(packet_length(handshake, length) <= allowed for length in again):
+        return True
+    mss = path_mss(handshake)
+    return False if any(not mss or length <= mss for length in again) else None
 
 
 def lost_evidence(frame: int | None, what: str, times: int, span: int) -> Evidence:

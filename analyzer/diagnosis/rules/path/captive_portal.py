@@ -19,6 +19,7 @@ Confirm:
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from analyzer.diagnosis import words
@@ -32,6 +33,7 @@ from analyzer.model.handshake import Handshake, Stage
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REQUIRED = 511
+_HOST = re.compile(r"(?:https?:)?//(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]+)", re.IGNORECASE)
 
 
 class CaptivePortal(Rule):
@@ -57,11 +59,10 @@ class CaptivePortal(Rule):
         page = read_page(handshake)
         if page is None or not (page.status == _REQUIRED or (page.status in _REDIRECTS and page.location)):
             return None
-        own = hello.server_name and hello.server_name.lower() in page.location.lower().split("?")[0]
-        if page.status != _REQUIRED and own and not page.portal:
-            return None  # a server that sends plain HTTP to its own https address
         others = {a.server_address for a in context.attempts(handshake, same_server=False) if a.stage == Stage.SERVER_NOT_TLS}
         others.discard(handshake.flow.server_address)
+        if page.status != _REQUIRED and not others and _is_own(page.location, handshake):
+            return None  # a server that speaks plain HTTP, and sends to its own login page or its own https address
         evidence = [hello_evidence(handshake, "the ClientHello")]
         where = f" to {words.shown(page.location)}" if page.location else ""
         evidence.append(Evidence(handshake.server_bytes_frame, f"answered by HTTP status {page.status}{where}, in plain text"))
@@ -70,3 +71,14 @@ class CaptivePortal(Rule):
         summary = f"A captive portal answered in the place of {words.server_text(handshake)} with a redirect{where}."
         sure: Confidence = "likely" if page.status == _REQUIRED or page.portal or others else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox")
+
+
+def _is_own(location: str, handshake: Handshake) -> bool:
+    """Whether a redirect leads to the server itself, or to a neighbour of the name it was asked for: a portal sends elsewhere."""
+    found = _HOST.match(location)
+    host = found[1].strip("[]").lower().rstrip(".") if found is not None else ""
+    hello = handshake.client_hello
+    name = (hello.server_name or "").lower().rstrip(".") if hello is not None else ""
+    if host in ("", name, handshake.flow.server_address):
+        return True
+    return bool(name) and host.split(".")[-2:] == name.split(".")[-2:] and not host.replace(".", "").isdigit()

@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import traces_route
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.path._path import CLOSES
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
@@ -53,7 +54,7 @@ class IcmpUnreachable(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         told = [(error, text) for error in handshake.icmp if (text := _text(error))]
-        if not told:
+        if not told or traces_route(handshake):
             return None
         error, text = told[0]
         flow = handshake.flow

@@ -34,6 +34,7 @@ from analyzer.diagnosis.rules.path._path import (
     CLOSES,
     GUESSES,
     full_segment,
+    heeds_too_big,
     is_post_quantum,
     lost_evidence,
     packet_length,
@@ -56,15 +57,17 @@ class PmtuBlackholeClientHello(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         sent, _ = deliveries(handshake, context)
-        too_big = too_big_evidence(handshake)
+        too_big = too_big_evidence(handshake, True)
         if handshake.stage != Stage.CLIENT_HELLO_UNACKED:
             return self._behind(handshake, context, sent)
         if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox") or not sent.tries:
             return None
-        if handshake.outcome == "unfinished" and not too_big:
-            return None
+        heeds = heeds_too_big(handshake, sent) if too_big else None
+        if heeds or (handshake.outcome == "unfinished" and (heeds is None or sent.repeats < 2)):
+            return None  # the client has been told, and sends smaller packets or is about to
+        deaf = heeds is False
         first = sent.tries[0]
-        if not full_segment(handshake, first.length) or (sent.repeats < 2 and not too_big):
+        if not full_segment(handshake, first.length) or (sent.repeats < 2 and not deaf):
             return None
         smaller = self._smaller(handshake, context, first.length)
         shorter_passed = sent.selective and any(s.length < first.length for s in sent.waiting[1:])
@@ -72,17 +75,19 @@ class PmtuBlackholeClientHello(Rule):
             lost_evidence(first.frame, f"a segment of {first.length} bytes of the ClientHello", len(sent.tries), sent.span),
             *too_big,
         ]
+        if deaf:
+            evidence.append(Evidence(sent.tries[-1].frame, "the client sends packets as long as before"))
         if shorter_passed:
             echo = sent.echoes[0]
             evidence.append(Evidence(echo.frame, "the server acknowledges a shorter, later part (SACK) and not the full segment"))
         evidence += smaller
         if is_post_quantum(handshake):
             evidence.append(Evidence(handshake.client_hello_frame or None, "the hello offers a post-quantum key share"))
-        if not too_big and not shorter_passed and not smaller and context.server(handshake).largest_hello >= first.length:
+        if not deaf and not shorter_passed and not smaller and context.server(handshake).largest_hello >= first.length:
             return None  # others' large hellos pass
-        size = packet_length(handshake, first.length)
+        size = packet_length(handshake, min(first.length, path_mss(handshake) or first.length))
         summary = f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: the large ClientHello is lost every time."
-        sure: Confidence = "certain" if too_big else "likely" if shorter_passed or smaller else "possible"
+        sure: Confidence = "certain" if deaf else "likely" if shorter_passed or smaller else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _behind(self, handshake: Handshake, context: Context, sent: Delivery) -> Finding | None:

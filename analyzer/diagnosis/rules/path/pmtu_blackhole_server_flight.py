@@ -37,6 +37,7 @@ from analyzer.diagnosis.rules.path._path import (
     CLOSES,
     GUESSES,
     full_segment,
+    heeds_too_big,
     large_flights_pass,
     lost_evidence,
     packet_length,
@@ -63,24 +64,27 @@ class PmtuBlackholeServerFlight(Rule):
         if handshake.closing_alert is not None or handshake.aborted_by in ("server", "middlebox"):
             return None
         sent, received = deliveries(handshake, context)
-        too_big = too_big_evidence(handshake)
-        if handshake.outcome == "unfinished" and not too_big:
-            return None
+        too_big = too_big_evidence(handshake, False)
+        heeds = heeds_too_big(handshake, received) if too_big else None
+        if heeds or (handshake.outcome == "unfinished" and (heeds is None or received.repeats < 2)):
+            return None  # the server has been told, and sends smaller packets or is about to
         if sent.acknowledged < handshake.client_hello_end or received.unseen or handshake.flow.one_way:
             return None
-        return self._at_server(handshake, context, received, too_big) or self._at_client(handshake, context, received)
+        return self._at_server(handshake, context, received, too_big, heeds is False) or self._at_client(handshake, context, received)
 
-    def _at_server(self, handshake: Handshake, context: Context, received: Delivery, too_big: list[Evidence]) -> Finding | None:
+    def _at_server(self, handshake: Handshake, context: Context, received: Delivery, too_big: list[Evidence], deaf: bool) -> Finding | None:
         """The full segment is seen, again and again."""
-        if not received.tries or (received.repeats < 2 and not too_big):
+        if not received.tries or (received.repeats < 2 and not deaf):
             return None
         first = received.tries[0]
         alive = [s for s in received.echoes if s.timestamp > first.timestamp]
-        if not full_segment(handshake, first.length) or (received.span < _LONG and not too_big):
+        if not full_segment(handshake, first.length) or (received.span < _LONG and not deaf):
             return None
         what = f"a segment of {first.length} bytes of the server's flight"
         evidence = [lost_evidence(first.frame, what, len(received.tries), received.span), *too_big]
-        if not received.selective and not too_big and _short_ones_vanish(handshake, received, alive):
+        if deaf:
+            evidence.append(Evidence(received.tries[-1].frame, "the server sends packets as long as before"))
+        if not received.selective and not deaf and _short_ones_vanish(handshake, received, alive):
             return None
         if received.selective:
             evidence.append(
@@ -88,12 +92,14 @@ class PmtuBlackholeServerFlight(Rule):
             )
         elif alive:
             evidence.append(Evidence(alive[-1].frame, "the client still sends, and has not got it"))
-        if large_flights_pass(handshake, context) is not None and not too_big:
+        if large_flights_pass(handshake, context) is not None and not deaf:
             return None
-        if not alive and not too_big and first.length < path_mss(handshake):
+        if not alive and not deaf and first.length < path_mss(handshake):
             return None  # the client is gone: the length need not be why
-        sure = "certain" if too_big else "likely" if received.selective or alive else "possible"
-        return self._found(handshake, first.length, sure == "certain", sure == "possible", evidence)
+        sure = "certain" if deaf else "likely" if received.selective or alive else "possible"
+        return self._found(
+            handshake, min(first.length, path_mss(handshake) or first.length), sure == "certain", sure == "possible", evidence
+        )
 
     def _at_client(self, handshake: Handshake, context: Context, received: Delivery) -> Finding | None:
         """The full segments are missing: a hole before a short one, or numbers that went on."""

@@ -3,6 +3,7 @@
 Seen:
     One address that tries many ports or hosts and speaks to none; or a connection half opened: the SYN-ACK is answered by an RST,
     and the SYN has none of the options every real client sends (window 1024 and no more than an MSS: nmap, masscan; IP-ID 54321: ZMap).
+    Or SYNs with TTLs that count the hops, each answered by an ICMP "time exceeded": traceroute -T, tcptraceroute.
 
 Means:
     Somebody looks for open ports. No handshake was meant, so none failed.
@@ -21,7 +22,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import resets_what_it_has
+from analyzer.diagnosis.losses import resets_what_it_has, traces_route
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
@@ -63,6 +64,8 @@ class PortScan(Rule):
                 )
         half_open = bool(flow.syn_ack_frame and flow.client_rst_frame and not flow.ack_frame) and not resets_what_it_has(handshake)
         half_open = half_open and flow.syn_ack_time - flow.syn_time < _PATIENT  # else it is a client that had given up
+        if traces_route(handshake):
+            return self._traced(handshake, syn)
         tool = _tool_of(syn)
         evidence = [Evidence(flow.syn_frame, f"the SYN {tool}" if tool else "the SYN")]
         if half_open:
@@ -76,6 +79,15 @@ class PortScan(Rule):
             return None
         summary = f"{flow.client_address} scans: it never meant to speak TLS to {words.server_text(handshake)}."
         return self.found("likely", summary, evidence, outcome="no-handshake")
+
+    def _traced(self, handshake: Handshake, syn: Segment) -> Finding:
+        """traceroute with SYNs: each probe ends where it should."""
+        evidence = [
+            Evidence(syn.frame, f"the SYN has a TTL of {syn.ttl}, which no operating system begins with"),
+            *(Evidence(error.frame, f"ICMP from {error.reporter}: its time ran out there") for error in handshake.icmp[:1]),
+        ]
+        summary = f"{handshake.flow.client_address} traces the route to {words.server_text(handshake)}: it never meant to speak TLS."
+        return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
 
 
 def _tool_of(syn: Segment) -> str:
