@@ -132,3 +132,16 @@ PLAINTEXT_PORTS: dict[int, str] = {
     8088: "http-alt",
     11211: "memcache",
 }
+
+# Ports where the server speaks first, and in what.
+GREETS: dict[int, str] = {
+    21: "FTP",
+    25: "SMTP",
+    110: "POP3",
+    119: "NNTP",
+    143: "IMAP",
+    587: "SMTP",
+    2525: "SMTP",
+    3306: "MySQL",
+    4190: "ManageSieve",
+}

@@ -175,3 +175,55 @@ def test_a_reset_has_a_window_of_zero_and_shuts_nothing():
     h = judge(talk.handshake())
     assert "zero-window-stall" not in {cause(h), *noted(h)}
     assert h.flow.server_rst_time - h.flow.syn_time > 40 * MS
+
+
+def test_a_server_that_waits_for_data_repeats_its_syn_ack_to_who_says_nothing():
+    talk = Talk().connect()
+    for pause in (1, 2, 4):
+        talk.server(pause, "SA", sequence=0, acknowledgment=1)
+        talk.client(0.0001)
+    assert cause(judge(talk.handshake(), seconds_more=1)) != "tcp-accept-queue-full"
+
+
+def test_a_filter_that_lets_syns_through_looks_like_a_full_queue():
+    def in_vain(**how):
+        talk = Talk(rtt=0.0001, **how).connect().greet()
+        for pause in (1, 2):
+            talk.server(pause, "SA", sequence=0, acknowledgment=1)
+            talk.repeat(talk.hello_segment(), 0.1)
+        return talk.handshake()
+
+    assert found(judge(in_vain())).confidence == "possible"
+    unanswered = Talk(frame=100, client_port=40001)
+    for pause in (0, 1, 2):
+        unanswered.client(pause, "S", sequence=0)
+    h = judge(in_vain(), unanswered.handshake())
+    assert (cause(h), found(h).confidence) == ("tcp-accept-queue-full", "likely")
+
+
+def test_a_guard_tests_clients_with_an_ack_of_no_connection():
+    def answered(ttl):
+        talk = Talk()
+        talk.client(flags="S")
+        talk.server(0.01, "A", acknowledgment=900_000_000, ttl=ttl)
+        talk.client(0.001, "R", sequence=900_000_000)
+        talk.client(1, "S", sequence=0)
+        talk.server(0.04, "SA")
+        talk.client(0.001)
+        talk.client(0.5, "FA")
+        return found(judge(talk.handshake()))
+
+    assert (answered(250).cause, answered(250).confidence) == ("tuple-reuse", "likely")
+    assert answered(52).confidence == "certain"
+
+
+def test_a_window_shut_by_who_has_closed_stalls_nobody():
+    talk = Talk().connect().greet()
+    talk.server(0.04)
+    talk.server(0.01, "FA")
+    talk.client(0.001)
+    fin = talk.client(2, "FA")
+    for _ in range(3):
+        talk.server(0.04, "A", window=0)
+        talk.client(1.2, "FA", sequence=fin.sequence)
+    assert cause(judge(talk.handshake())) == "server-fin-after-hello"

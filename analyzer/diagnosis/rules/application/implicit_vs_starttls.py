@@ -33,13 +33,10 @@ from analyzer.diagnosis.rules.application._closes import LONG_SILENCE, close_tex
 from analyzer.diagnosis.rules.application._plain import BANNER_FIRST, HAS_STARTTLS, IMPLICIT, first_line, greeting_text, spoken_by
 from analyzer.model.finding import AbortedBy, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.registries.ports import GREETS
 
 _CLIENT_FIRST = {389: "LDAP", 3268: "LDAP", 5432: "PostgreSQL", 1433: "TDS (SQL Server)", 3389: "RDP", 5222: "XMPP"}
 """Ports of protocols that ask for TLS and whose server closes on a ClientHello without a word."""
-
-
-_GREETS = {21: "FTP", 25: "SMTP", 110: "POP3", 119: "NNTP", 143: "IMAP", 587: "SMTP", 2525: "SMTP", 3306: "MySQL", 4190: "ManageSieve"}
-"""Ports where the server speaks first."""
 
 
 class ImplicitVsStarttls(Rule):
@@ -83,7 +80,7 @@ class ImplicitVsStarttls(Rule):
         flow = handshake.flow
         spoken = BANNER_FIRST.get(flow.server_port)
         if spoken is None and any(attempt.via is None for attempt in context.server(handshake).accepted):
-            spoken = _GREETS.get(flow.server_port)  # where it should greet, this server takes TLS at once
+            spoken = GREETS.get(flow.server_port)  # where it should greet, this server takes TLS at once
         if spoken is None or flow.client_bytes or not saw_connect(handshake) or not flow.ack_frame:
             return None
         close = first_close(handshake)

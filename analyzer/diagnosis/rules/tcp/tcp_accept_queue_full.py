@@ -24,14 +24,16 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import deliveries, vantage_of
+from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.rule import Rule
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.tcp import TcpFlag
+from analyzer.registries.ports import GREETS
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
 _AT_ONCE = 10 * 10**9
+_NOT_HEARD = frozenset({Stage.SYN, Stage.REFUSED, Stage.CONNECTED, Stage.CLIENT_HELLO_UNACKED, Stage.CLIENT_NOT_TLS, Stage.DIALOGUE})
 
 
 class TcpAcceptQueueFull(Rule):
@@ -64,15 +66,25 @@ class TcpAcceptQueueFull(Rule):
         ]
         if flow.client_bytes:
             evidence.append(Evidence(handshake.client_hello_first_frame or None, f"the client sent {flow.client_bytes} bytes in vain"))
+        elif flow.server_port not in GREETS:
+            return None  # Linux with TCP_DEFER_ACCEPT repeats its SYN-ACK to a client that says nothing
+        passed = self._passed(handshake, context)
+        if passed is not None:
+            evidence.append(passed)
         summary = f"{words.server_text(handshake)} does not accept: it repeats its SYN-ACK although the client has acknowledged it."
-        sure: Confidence = (
-            "certain"
-            if len(again) > 1 and vantage_of(handshake) == "server"
-            else "likely"
-            if len(again) > 1 or flow.client_bytes
-            else "possible"
-        )
+        # a filter before the server that lets no more than SYNs pass, the host's own included, looks the same
+        sure: Confidence = "likely" if passed is not None else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
+
+    def _passed(self, handshake: Handshake, context: Context) -> Evidence | None:
+        """What shows that it is not the path: other data of the client that the server took, or SYNs that a full queue dropped."""
+        for attempt in context.attempts(handshake, _AT_ONCE):
+            if attempt.server_port == handshake.flow.server_port and attempt.stage not in _NOT_HEARD:
+                return Evidence(None, f"in stream {attempt.stream} the server took what the same client said, so the path carries it")
+        unanswered = context.server(handshake).syn_unanswered
+        if unanswered:
+            return Evidence(None, f"{words.count_text(unanswered, 'SYN')} of other connections unanswered: a full queue drops them too")
+        return None
 
     def _beside_others(self, handshake: Handshake, context: Context) -> Finding | None:
         """The same hello of the same client was taken by the kernel a moment before, and never answered by the program."""

@@ -27,6 +27,7 @@ from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.tcp import TcpFlag
 
 _QUIET = TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST
+_CLOSES = TcpFlag.FIN | TcpFlag.RST
 _LONG = 1_000_000_000
 
 
@@ -71,6 +72,8 @@ def _closed_window(handshake: Handshake, from_client: bool) -> Segment | None:
     """The segment with which a side shut its window for good."""
     shut = None
     for s in handshake.segments:
+        if s.flags & _CLOSES:
+            break  # who has closed, or was told so, may as well shut its window
         if s.from_client != from_client or s.duplicate or s.flags & _QUIET or not s.flags & TcpFlag.ACK:
             continue
         if s.window:
