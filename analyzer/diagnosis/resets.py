@@ -40,6 +40,7 @@ _FAR = 4_096
 _TRAIN_NS = 1_000 * _MS
 _JUDGED = 16
 """Resets of a connection that are judged, each against all its segments: a flood of them costs no more."""
+_SEVERAL = 3
 _SLOW_ENOUGH = 10 * _MS
 """Round trips below this are too short to tell who was faster."""
 
@@ -160,7 +161,7 @@ def judge_segments(
                 *(() if foreign else _ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments)),
                 *(() if foreign else _header_signs(s, own)),
                 *_time_signs(s, segments[:at], flow, fastest, connects),
-                *_alive_signs(s, segments[:at], segments[at + 1 :]),
+                *_alive_signs(s, segments[:at], segments[at + 1 :], own),
                 *_number_signs(s, segments, at, flow),
                 *_option_signs(s, own, segments),
             ]
@@ -266,10 +267,11 @@ def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int,
     if not 0 <= after < trip // 3:
         return []
     says = f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}"
-    return [Sign(_STRONG + (connects > 1 and cause == "what it acknowledges"), says)]
+    # the SYN alone may have waited, for a radio to wake or an address to be resolved: the shortest of several did not
+    return [Sign(_STRONG + (connects >= _SEVERAL and cause == "what it acknowledges"), says)]
 
 
-def _alive_signs(r: Segment, before: Sequence[Segment], after: Sequence[Segment]) -> list[Sign]:
+def _alive_signs(r: Segment, before: Sequence[Segment], after: Sequence[Segment], own: Sequence[Segment]) -> list[Sign]:
     """The sender goes on as if nothing had been: a host that resets has forgotten the connection.
 
     What lies behind its reset in the stream it had sent before: it only comes later in the file.
@@ -294,7 +296,9 @@ def _alive_signs(r: Segment, before: Sequence[Segment], after: Sequence[Segment]
         else:
             acks += 1
     if data:
-        return [Sign(_STRONG + (data > 1), f"the sender went on sending after it (frame {frame})")]
+        # of several hosts behind one address another one may have answered that has no such connection (a changed route)
+        orphan = not r.flags & TcpFlag.ACK and not r.ip_id and any(s.ttl == r.ttl for s in own)
+        return [Sign(_STRONG + (data > 1 and not orphan), f"the sender went on sending after it (frame {frame})")]
     if acks:
         return [Sign(_STRONG if acks > 1 else _WEAK, f"the sender still acknowledged after it (frame {frame})")]
     return []

@@ -363,3 +363,26 @@ def test_copies_of_a_reset_on_both_sides_of_a_router_are_no_forgery():
     talk.server(0.002)
     flow = talk.handshake().flow
     assert not any(reset.forged for reset in judge_segments(talk.handshake().segments, replace(flow, duplicates=5)))
+
+
+def late_syn(port, frame, begin):
+    """A radio that had to wake: the SYN took long, what came after it did not."""
+    talk = Talk(rtt=0.5, client_port=port, frame=frame, begin=begin).connect().greet()
+    talk.server(0.05, "RA")
+    return talk.handshake()
+
+
+def test_a_syn_that_took_long_twice_does_not_make_the_servers_reset_too_fast():
+    h = judge(late_syn(40001, 1, 0), late_syn(40002, 100, 20))
+    assert h.aborted_by != "middlebox"
+
+
+def test_another_host_behind_the_same_address_is_no_device_on_the_path():
+    talk = greeted()
+    talk.server(0.04)
+    talk.server(0.001, "PA", 1448)
+    talk.client(0.001, acknowledgment=1)
+    talk.server(0.01, "R", ip_id=0, options=0, window=0, sequence=1)
+    for pause in (0.2, 0.4):
+        talk.server(pause, "PA", 1448, sequence=1)
+    assert judge(talk.handshake(stage="server-hello")).aborted_by == "unknown"
