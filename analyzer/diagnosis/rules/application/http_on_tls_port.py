@@ -27,8 +27,9 @@ from analyzer.diagnosis.losses import read_delivery
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
 from analyzer.diagnosis.rules.application._plain import spoken_by, tells_of_tls
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.registries.ports import TLS_PORTS
 
 _REDIRECTS = (b" 301 ", b" 302 ", b" 307 ", b" 308 ")
 
@@ -66,4 +67,12 @@ class HttpOnTlsPort(Rule):
         if not answer and sent.repeats and sent.acknowledged <= 1 and not context.server(handshake).answered:
             evidence = [asked, Evidence(None, f"sent {words.count_text(len(sent.tries), 'time')} and never acknowledged")]
             return self.found("likely", f"{summary[:-1]}, and it never arrived.", evidence, outcome="failed", aborted_by=by)
-        return self.found("certain", summary, [asked, *answer], outcome="failed", aborted_by=by)
+        return self.found(self._confidence(handshake, context, answer), summary, [asked, *answer], outcome="failed", aborted_by=by)
+
+    def _confidence(self, handshake: Handshake, context: Context, answer: list[Evidence]) -> Confidence:
+        """What shows that the port is one of TLS: the server says so, or did TLS with others, or closed on one that is TLS's own."""
+        if context.server(handshake).answered or tells_of_tls(handshake) or handshake.server_bytes.startswith(b"HTTP/"):
+            return "certain"
+        if handshake.server_bytes:
+            return "possible"  # it speaks in clear itself, and something else
+        return "certain" if answer and handshake.flow.server_port in TLS_PORTS else "likely"
