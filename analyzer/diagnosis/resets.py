@@ -315,19 +315,28 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
             signs.append(Sign(_STRONG, "it acknowledges what was never sent"))
         return signs
     top = max(_end(s) for s in mine)
+    other_end = max(other_end, *(s.acknowledgment for s in mine))  # what its other packets acknowledge was sent, captured or not
     gaps = flow.client_gaps or flow.server_gaps
     natural = told | {top, *[s.sequence for s in mine if s.flags & TcpFlag.FIN]}
-    volley = [
-        s for s in segments
-        if s.flags & TcpFlag.RST and s.from_client == r.from_client and not s.duplicate and abs(s.timestamp - r.timestamp) <= _TRAIN_NS
-    ]  # fmt: skip
-    odd = sorted({s.sequence for s in volley} - natural)
-    if odd and len({s.sequence for s in volley}) > 1 and not gaps:
-        steps = sorted({s.sequence for s in volley})
+    volley = 0
+    sequences: set[int] = set()
+    unasked: set[int] = set()
+    answered: set[int] = set()
+    for s in segments:
+        if s.from_client != r.from_client:
+            answered.add(s.acknowledgment)  # what a host without the connection numbers its next reset by
+        elif s.flags & TcpFlag.RST and not s.duplicate and abs(s.timestamp - r.timestamp) <= _TRAIN_NS:
+            volley += 1
+            sequences.add(s.sequence)
+            if s.sequence not in answered:
+                unasked.add(s.sequence)
+    odd = sorted(unasked - natural)
+    if odd and len(sequences) > 1 and not gaps:
+        steps = sorted(sequences)
         step = {b - a for a, b in itertools.pairwise(steps)}
         even = len(step) == 1
         by = f" in steps of {step.pop()}" if even else ""
-        signs.append(Sign(_STRONG + (even and len(odd) > 1), f"{len(volley)} resets with other sequence numbers{by}"))
+        signs.append(Sign(_STRONG + (even and len(odd) > 1), f"{volley} resets with other sequence numbers{by}"))
     elif r.sequence not in natural and not gaps:
         if r.sequence < top:
             signs.append(Sign(_STRONG, f"its sequence number lies {top - r.sequence} bytes behind what the sender had sent"))

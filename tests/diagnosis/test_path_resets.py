@@ -386,3 +386,29 @@ def test_another_host_behind_the_same_address_is_no_device_on_the_path():
     for pause in (0.2, 0.4):
         talk.server(pause, "PA", 1448, sequence=1)
     assert judge(talk.handshake(stage="server-hello")).aborted_by == "unknown"
+
+
+def test_a_host_without_the_connection_resets_each_packet_by_its_own_number():
+    """Closed with unread data, and then every acknowledgment under way is answered with a bare reset; recorded at the server."""
+    talk = Talk(rtt=0.0001, server_ttl=64)
+    talk.client(flags="S")
+    talk.server(0.0001, "SA")
+    talk.client(0.04)
+    talk.greet()
+    for _ in range(2):
+        talk.server(0.0001, "PA", 1448)
+    talk.server(0.0001, "RA")
+    for number in (1449, 2897):
+        talk.client(0.04, "A", acknowledgment=number)
+        talk.server(0.0001, "R", sequence=number, ip_id=0, options=0, window=0)
+    h = judge(talk.handshake(stage="server-hello"))
+    assert h.aborted_by == "server"
+    assert all(reset.score < 0 for reset in signs(talk))
+
+
+def test_what_the_senders_other_packets_acknowledge_was_sent():
+    """The ClientHello is missing from the capture."""
+    talk = Talk().connect()
+    talk.server(0.04, "A", acknowledgment=518)
+    talk.server(0.001, "RA", acknowledgment=518)
+    assert all(reset.score < 0 for reset in signs(talk))
