@@ -525,3 +525,39 @@ def answered(page: bytes, syn_ack: int = 52, ttl: int = 52):
 def test_a_balancer_that_wrote_the_syn_ack_makes_no_device_of_the_server_behind_it(syn_ack, ttl):
     h = judge(answered(b"HTTP/1.1 400 Bad Request\r\n\r\n", syn_ack, ttl))
     assert cause(h) == "tls-on-plaintext-port"
+
+
+def test_a_long_hello_of_which_the_short_end_is_lost_too_met_no_narrow_path():
+    assert cause(judge(lost(Talk().connect().greet(length=1800, parts=2)).handshake())) == "client-hello-unacked"
+
+
+def test_one_name_lost_long_after_another_passed_may_have_met_a_broken_path():
+    late = lost(Talk(begin=300, frame=500).connect().greet("blocked.example")).handshake()
+    h = judge(late, beside())
+    assert (cause(h), found(h).confidence) == ("sni-filter-drop", "possible")
+
+
+@pytest.mark.parametrize("masked", ["USER XXXXXXXX", "EHLO XXXXXX", "AUTH PLAIN XXXXXXXXXXXX"])
+def test_what_people_mask_in_their_captures_is_no_overwritten_offer(masked):
+    talk = Talk(server_port=25).connect()
+    talk.client(0.01, "FA")
+    lines = [(4, False, "220 mail ESMTP"), (5, True, masked), (6, False, "250 8BITMIME")]
+    h = judge(talk.handshake(stage="dialogue", dialogue=Dialogue("smtp-starttls", "not-offered", lines=lines)))
+    assert cause(h) != "starttls-stripped"
+
+
+def test_another_word_that_was_overwritten_beside_an_offer_of_tls():
+    talk = Talk(server_port=25).connect()
+    talk.client(0.01, "FA")
+    lines = [(4, False, "220 mail ESMTP"), (5, True, "EHLO a"), (6, False, "250-XXXXXXXA"), (7, False, "250 STARTTLS")]
+    said = Dialogue("smtp-starttls", "refused", code="454", offered=("STARTTLS",), lines=lines)
+    assert cause(judge(talk.handshake(stage="dialogue", dialogue=said, outcome="failed"))) != "starttls-stripped"
+
+
+def test_a_keep_alive_with_a_byte_of_garbage_is_no_corruption():
+    talk = Talk().connect().greet().answer()
+    probe = talk.server(60, "A", 1, sequence=1200)
+    fault = Fault("overlap", False, probe.frame, "the same bytes twice")
+    refused = talk.alert(42, from_client=True)
+    h = judge(talk.handshake(stage="server-hello", faults=(fault,), alerts=(refused,)))
+    assert cause(h) != "data-corruption"

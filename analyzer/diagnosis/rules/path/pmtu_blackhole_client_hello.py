@@ -38,10 +38,12 @@ from analyzer.diagnosis.rules.path._path import (
     is_post_quantum,
     lost_evidence,
     packet_length,
+    same_path,
     too_big_evidence,
 )
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
+from analyzer.model.tcp import TcpFlag, TcpOption
 
 _LONG = 1_500_000_000
 """ns in which a lost segment would have been repaired several times over."""
@@ -70,6 +72,9 @@ class PmtuBlackholeClientHello(Rule):
         if not full_segment(handshake, first.length) or (sent.repeats < 2 and not deaf):
             return None
         smaller = self._smaller(handshake, context, first.length)
+        all_lost = not sent.selective and not deaf and _short_end_vanishes(handshake, sent)
+        if all_lost and not smaller:
+            return None
         shorter_passed = sent.selective and any(s.length < first.length for s in sent.waiting[1:])
         evidence = [
             lost_evidence(first.frame, f"a segment of {first.length} bytes of the ClientHello", len(sent.tries), sent.span),
@@ -87,7 +92,7 @@ class PmtuBlackholeClientHello(Rule):
             return None  # others' large hellos pass
         size = packet_length(handshake, min(first.length, path_mss(handshake) or first.length))
         summary = f"Packets of {size} bytes do not pass to {words.server_text(handshake)}: the large ClientHello is lost every time."
-        sure: Confidence = "certain" if deaf else "likely" if shorter_passed or smaller else "possible"
+        sure: Confidence = "certain" if deaf else "likely" if shorter_passed or (smaller and not all_lost) else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _behind(self, handshake: Handshake, context: Context, sent: Delivery) -> Finding | None:
@@ -118,7 +123,13 @@ class PmtuBlackholeClientHello(Rule):
         return self.found("likely" if told is not None else "possible", summary, evidence, outcome="failed", aborted_by="unknown")
 
     def _smaller(self, handshake: Handshake, context: Context, length: int) -> list[Evidence]:
-        for attempt in context.server(handshake).accepted:
-            if attempt.hello is not None and attempt.hello.length < length - 100 and attempt.hello_segments <= 1:
+        for attempt in same_path(handshake, context):
+            if attempt.accepted and attempt.hello is not None and attempt.hello.length < length - 100 and attempt.hello_segments <= 1:
                 return [Evidence(None, f"a ClientHello of {attempt.hello.length} bytes (stream {attempt.stream}) was answered")]
         return []
+
+
+def _short_end_vanishes(handshake: Handshake, sent: Delivery) -> bool:
+    """The short end of the hello was lost like the full segments: else a server that can would have said so at once (SACK)."""
+    able = {s.from_client for s in handshake.segments if s.flags & TcpFlag.SYN and s.options & TcpOption.SACK_PERMITTED}
+    return len(able) == 2 and any(not full_segment(handshake, s.length) for s in sent.waiting)

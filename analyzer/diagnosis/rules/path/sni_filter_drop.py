@@ -26,8 +26,8 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import Delivery, deliveries
 from analyzer.diagnosis.rule import NO_ALERT, Rule
-from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES, lost_evidence, same_path
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _SHORT = 1_000
@@ -35,6 +35,8 @@ _SHORT = 1_000
 
 
 _SOON = 500_000_000
+_NEAR = 10 * 10**9
+"""ns: what passed further away in time may have met another path."""
 
 
 class SniFilterDrop(Rule):
@@ -64,7 +66,9 @@ class SniFilterDrop(Rule):
             summary = (
                 f"A device on the path to {words.server_text(handshake)} drops hellos that ask for {words.shown(name)}: other names pass."
             )
-            return self.found("likely", summary, evidence, outcome="failed", aborted_by="unknown")
+            # one hello lost alone, with none that passed about the same time, may have met a path that was down for everyone
+            sure: Confidence = "likely" if others > 1 or _about_then(handshake, context, sent, name) else "possible"
+            return self.found(sure, summary, evidence, outcome="failed", aborted_by="unknown")
         through = _others_pass(handshake, sent)
         if through is not None and hello.length < _SHORT and sent.repeats > 2:
             summary = (
@@ -84,6 +88,15 @@ class SniFilterDrop(Rule):
             asked = f"for {words.shown(other.server_name)}" if other.server_name else "without a name"
             return Evidence(None, f"a ClientHello {asked} (stream {attempt.stream}) reached the same server and was answered")
         return None
+
+
+def _about_then(handshake: Handshake, context: Context, sent: Delivery, name: str) -> bool:
+    """Whether another name passed to the same server while this hello was sent in vain, or just before or after it."""
+    begin, end = sent.tries[0].timestamp - _NEAR, sent.tries[-1].timestamp + _NEAR
+    return any(
+        attempt.accepted and begin <= attempt.time <= end and (attempt.server_name or "").lower() != name.lower()
+        for attempt in same_path(handshake, context)
+    )
 
 
 def _others_pass(handshake: Handshake, sent: Delivery) -> Evidence | None:

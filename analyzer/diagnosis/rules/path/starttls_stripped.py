@@ -27,10 +27,13 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.diagnosis.rules.application._dialogue import lists_tls
+from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
-_MASKED = re.compile(r"(?<![A-Za-z])X{5,}[A-Z]?(?![A-Za-z])")
+_MASKED = re.compile(r"(?:\d{3}[- ])?\s*(X{5,}[A-Z]?)\s*")
+_LENGTH = len("STARTTLS")
+"""A mask is as long as what it covers, and other words are masked too (CHUNKING, PIPELINING)."""
 
 
 class StarttlsStripped(Rule):
@@ -47,14 +50,16 @@ class StarttlsStripped(Rule):
         dialogue = handshake.dialogue
         if dialogue is None or dialogue.state == "agreed":
             return None
+        listed = lists_tls(dialogue)
         for frame, from_client, text in dialogue.lines:
-            found = _MASKED.search(text)
-            if found is not None:
+            found = _MASKED.fullmatch(text)  # what people mask stands behind a command: names and passwords
+            if found is not None and (from_client or not listed):
+                sure: Confidence = "certain" if len(found[1]) == _LENGTH else "likely"
                 place = "the client's command" if from_client else "the server's list of capabilities"
-                evidence = [Evidence(frame, f"{place} holds {found[0]!r}: {words.shown(text.strip())}")]
+                evidence = [Evidence(frame, f"{place} holds {found[1]!r}: {words.shown(text.strip())}")]
                 evidence += handshake.closing_evidence[:1]
                 summary = f"A device on the path overwrote STARTTLS in the dialogue with {words.server_text(handshake)}."
-                return self.found("certain", summary, evidence, outcome="failed", aborted_by="middlebox")
+                return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox")
         if dialogue.state == "not-offered" and dialogue.via.endswith(("starttls", "stls", "auth-tls")):
             profile = context.server(handshake)
             if profile.completed and profile.clients - {handshake.flow.client_address}:
