@@ -354,3 +354,10 @@ def test_close_unheard_beside_others_that_are_answered_blames_no_name_and_no_ver
     talk.close(False, wait=19, answered=False)
     found = wire.read()
     assert verdict(found[1]) == ("server-fin-after-hello", "possible", "failed", "server")
+
+
+def test_a_hello_that_crossed_the_servers_close_of_an_idle_connection(wire):
+    talk = wire.connect()
+    wire.pause(60)
+    talk.packet(False, 0x11).client(hello(), acknowledged=False).reset(False, ack=False)
+    assert judged(wire)[:2] == ("server-fin-after-hello", "possible")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from conversations import Wire, alert, hello, verdict
+from conversations import Conversation, Wire, alert, hello, verdict
 
 from analyzer.diagnosis.rules.application._dialogue import remedy_for
 from analyzer.model.handshake import Dialogue
@@ -257,3 +257,9 @@ def test_the_remedy_is_for_servers_of_the_protocol(via: str, has: str, lacks: st
     assert lacks not in remedy
     assert remedy.endswith("read the start of their log.")
     assert remedy_for("starttls-refused", Dialogue("irc-starttls", "refused")) == ""
+
+
+@pytest.mark.parametrize("port", [25, 587])
+def test_the_consent_to_tls_is_no_greeting_where_the_capture_starts_with_it(wire, port):
+    Conversation(wire, port=port).server(b"220 2.0.0 Ready to start TLS\r\n").client(hello()).close(False)
+    assert verdict(wire.read()[0])[0] != "implicit-vs-starttls"

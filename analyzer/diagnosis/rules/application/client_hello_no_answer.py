@@ -28,6 +28,7 @@ from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (
     AT_ONCE,
     close_text,
+    closed_unread,
     first_close,
     nothing_from_server,
     round_seconds,
@@ -60,6 +61,8 @@ class ClientHelloNoAnswer(Rule):
             return None
         if close is not None and stopped_within_hello(handshake):
             return None  # nobody could answer what never became whole
+        if close is not None and closed_unread(handshake, close):
+            return None  # it closed a connection that was idle, and the hello crossed that
         end = close.time if close is not None else context.capture(handshake).last_seen
         quiet = silence(handshake, end)
         trip = round_trip(handshake) or 0

@@ -62,8 +62,9 @@ class ImplicitVsStarttls(Rule):
         return self._client_first(handshake, context)
 
     def _banner(self, handshake: Handshake) -> Finding | None:
-        if handshake.dialogue is not None or handshake.flow.server_gaps:
-            return None
+        flow = handshake.flow
+        if handshake.dialogue is not None or flow.server_gaps or not (flow.syn_frame or flow.syn_ack_frame):
+            return None  # the first words captured may be the consent to TLS
         protocol = spoken_by(handshake.server_bytes, False)
         if protocol not in HAS_STARTTLS:
             return None
@@ -71,7 +72,6 @@ class ImplicitVsStarttls(Rule):
         evidence = [hello_evidence(handshake, "the ClientHello"), Evidence(handshake.server_bytes_frame, says)]
         spoken = greeting_text(handshake.server_bytes, handshake.flow.server_port)
         summary = f"The client began with TLS, and {words.server_text(handshake)} speaks {spoken} in the clear until it is asked for TLS."
-        flow = handshake.flow
         alone = handshake.aborted_by == "client" and not flow.server_fin_frame and not flow.server_rst_frame
         by: AbortedBy = "client" if alone else "server"
         return self.found("certain", summary, evidence, outcome="failed", aborted_by=by)
