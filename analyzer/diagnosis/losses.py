@@ -7,6 +7,7 @@ bytes never captured and never acknowledged were lost before they came to where 
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TIMESTAMPS",
     "Delivery",
+    "clocks_disagree",
     "closed_before_reading",
     "closed_unheard",
     "data_after",
@@ -266,3 +268,33 @@ def traces_route(handshake: Handshake) -> bool:
     expired = any((error.version, error.type, error.code) in ((4, 11, 0), (6, 3, 0)) for error in handshake.icmp)
     begun = max((s.ttl for s in handshake.segments if s.from_client), default=0)
     return expired and 0 < begun < _COUNTED
+
+
+def clocks_disagree(segments: tuple[Segment, ...]) -> bool:
+    """Whether the times of the two directions do not fit together: packets acknowledge what, by its time, was sent after them.
+
+    Each direction was recorded with a clock of its own (two ports of a tap, two hosts). One shift of one of them then puts all in
+    order; a byte that came late for another reason (its first copy was not captured) does not let itself be explained that way.
+    """
+    early = {True: 0, False: 0}
+    most = {
+        True: -(1 << 62),
+        False: -(1 << 62),
+    }  # ns by which a side's packets came before what they acknowledge, the most; negative: after
+    for side in (True, False):
+        ends: list[int] = []
+        times: list[int] = []
+        for s in sorted((s for s in segments if s.from_client != side and not s.flags & _RST), key=lambda s: s.timestamp):
+            end = s.sequence + s.length + bool(s.flags & _SYN) + bool(s.flags & _FIN)
+            if not ends or end > ends[-1]:
+                ends.append(end)
+                times.append(s.timestamp)
+        for s in segments:
+            if s.from_client != side or s.duplicate or s.acknowledgment < 1 or s.flags & _RST:
+                continue
+            at = bisect.bisect_left(ends, s.acknowledgment)
+            if at < len(ends):
+                lead = times[at] - s.timestamp
+                early[side] += lead > 0
+                most[side] = max(most[side], lead)
+    return any(early[side] > 1 and most[side] > 0 and most[side] + most[not side] <= 0 for side in (True, False))

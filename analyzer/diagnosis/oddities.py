@@ -13,6 +13,7 @@ from analyzer.diagnosis import departures
 from analyzer.diagnosis.answers import looks_rejected, may_reject
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import clocks_disagree
 from analyzer.model.handshake import Handshake
 
 __all__ = ["Oddity", "find_oddities", "find_signs"]
@@ -44,7 +45,8 @@ class Oddity:
     PACKED = 1 << 7
     """The run has longer segments than its connection may have; of a completed one, a message is longer than that."""
     DISORDER = 1 << 8
-    """Frames are not in the order of their times; of one that did not complete, those of the run."""
+    """Frames are not in the order of their times; of one that did not complete, those of the run, or its two
+    directions have clocks that disagree."""
     SLOW = 1 << 9
     """The ServerHello came late."""
     UNANSWERED = 1 << 10
@@ -121,6 +123,8 @@ def find_signs(handshake: Handshake, context: Context) -> int:
         odd |= Oddity.ONE_WAY
     if flow.client_rsts or flow.server_rsts:
         odd |= Oddity.RESET
+    if handshake.outcome == "unfinished" and clocks_disagree(handshake.segments):
+        odd |= Oddity.DISORDER
     if handshake.dialogue is not None:
         odd |= Oddity.DIALOGUE
     if handshake.hello_retry is not None:

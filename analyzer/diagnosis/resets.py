@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import clocks_disagree
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Flow, Handshake, Segment
 from analyzer.model.tcp import TcpFlag, TcpOption
@@ -24,6 +25,8 @@ __all__ = ["Reset", "Sign", "ended_by_doubtful_reset", "forged_reset", "judge_re
 _MS = 1_000_000
 _JUMP = 3
 """Hops: a change of route within a connection is shorter, nearly always none."""
+_ELSEWHERE = 8
+"""The same between connections, which may take ways of their own."""
 _WEAK, _STRONG = 1, 2
 _FORGED, _SURE = 2, 4
 """Score from which a reset is called forged, and called so without doubt."""
@@ -152,17 +155,19 @@ def judge_segments(
 ) -> tuple[Reset, ...]:
     """The signs of the first resets. ``elsewhere``: TTLs of the server in the run; ``fastest``: its shortest of ``connects``
     connects, ns."""
-    judged = []
+    judged: list[Reset] = []
+    timed: bool | None = None  # whether what the two sides sent can be put in order
     for at, s in enumerate(segments):
         if s.flags & TcpFlag.RST and not s.duplicate:
             own = [o for o in segments if o.from_client == s.from_client and not o.flags & TcpFlag.RST and not o.duplicate]
             foreign = s.from_client and _is_half_open(s, own)  # the SYN was made by hand: its TTL and IP-ID tell nothing of the host
+            timed = not clocks_disagree(segments) if timed is None else timed
             signs = [
                 *(() if foreign else _ttl_signs(s, own, () if s.from_client else elsewhere, flow, segments)),
                 *(() if foreign else _header_signs(s, own)),
-                *_time_signs(s, segments[:at], flow, fastest, connects),
+                *(_time_signs(s, segments[:at], flow, fastest, connects) if timed else ()),
                 *_alive_signs(s, segments[:at], segments[at + 1 :], own),
-                *_number_signs(s, segments, at, flow),
+                *(_number_signs(s, segments, at, flow) if timed else ()),
                 *_option_signs(s, own, segments),
             ]
             judged.append(Reset(s, tuple(signs)))
@@ -194,7 +199,8 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     settled = known[-1] - known[0] < _JUMP and not gear
     if r.ttl in _FRESH and len(known) == 1 and own and known[0] not in _FRESH and not flow.duplicates:
         return [Sign(_STRONG, f"{says}: no router passed it on, as the sender's other packets were")]
-    return [Sign(_STRONG if jump >= _JUMP and settled else _WEAK, says)]
+    far = _JUMP if own else _ELSEWHERE
+    return [Sign(_STRONG if jump >= far and settled else _WEAK, says)]
 
 
 def _only_syns(own: Sequence[Segment]) -> bool:

@@ -239,6 +239,15 @@ EXPLAINS: dict[str, str] = {
         "rate-limit-close large-client-hello-intolerance tcp-accept-queue-full pmtu-blackhole-client-hello "
         "proxy-protocol-mismatch implicit-vs-starttls server-restart-mid-handshake large-cert-flight-rejected "
         "zero-window-stall cap-ended-early cap-drops cap-mid-stream cap-snaplen middlebox-rst-injection ",
+    "cap-reordered":
+        "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-closed-mid-handshake "
+        "client-hello-no-answer client-timeout server-slow lb-no-backend client-silent-reject client-hello-unacked "
+        "tcp-syn-unanswered tcp-synack-unacked client-never-speaks connect-close-probe non-tls-client-bytes "
+        "unclean-close refused-encrypted cert-rejected client-cert-rejected sni-unrecognized version-intolerance "
+        "tls-on-plaintext-port loss-slow-handshake tcp-syn-refused port-scan cert-pinning happy-eyeballs-loser "
+        "rate-limit-close large-client-hello-intolerance tcp-accept-queue-full pmtu-blackhole-client-hello "
+        "proxy-protocol-mismatch implicit-vs-starttls server-restart-mid-handshake large-cert-flight-rejected "
+        "zero-window-stall ",
     "cap-snaplen":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-closed-mid-handshake "
         "client-hello-no-answer client-timeout server-slow lb-no-backend client-silent-reject client-hello-unacked "

@@ -178,6 +178,13 @@ def snapped(pieces: list[Piece], snaplen: int) -> list[Piece]:
     return [replace(piece, data=piece.data[:snaplen]) for piece in pieces]
 
 
+def two_clocks(pieces: list[Piece], shift: int) -> list[Piece]:
+    """What clients sent recorded by a clock that goes ``shift`` ns ahead, and the whole put in order by these times."""
+    clients = {piece.source for piece in pieces if piece.flags & TcpFlag.SYN and not piece.flags & TcpFlag.ACK}
+    moved_on = (replace(piece, timestamp=piece.timestamp + shift) if piece.source in clients else piece for piece in pieces)
+    return sorted(moved_on, key=lambda piece: piece.timestamp)
+
+
 def thinned(pieces: list[Piece], share: float, chance: random.Random) -> list[Piece]:
     """Each frame lost with the same probability."""
     return [piece for piece in pieces if chance.random() >= share]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from damage import CAPTURES, losing, lossless, merged, moved, read_pieces, write_pcap
+from damage import CAPTURES, MS, losing, lossless, merged, moved, read_pieces, two_clocks, write_pcap
 from verdicts import complaints_about, ends_of, judge, label_of, truths_of, verdict_of
 
 SAMPLE = 9
@@ -74,6 +74,16 @@ def test_a_file_out_of_order_is_read_by_time(name):
     after = {ends_of(h.flow): verdict_of(h) for h in judge(write_pcap(shuffled)).judged}
     for ends, verdict in before.items():
         assert after[ends] == verdict or "cap-" in str(verdict.cause), name
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_clocks_that_disagree_make_nothing_surely_wrong(name):
+    """The two directions recorded at two ports of a tap: what came first cannot be told."""
+    pieces = read_pieces(CAPTURES / name / "capture.pcapng")
+    truths = truths_of(label_of(CAPTURES / name), judge(write_pcap(pieces)).judged)
+    for shift in (30 * MS, -30 * MS):
+        complaints = complaints_about(truths, judge(write_pcap(two_clocks(pieces, shift))))
+        assert not complaints, f"{name}, {shift}: {complaints[0].detail}"
 
 
 def test_neighbours_of_other_servers_prove_nothing_here():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packet_building import BEGIN, Talk, judge, verdict
 
-from analyzer.diagnosis.losses import path_mss, read_delivery, vantage_of
+from analyzer.diagnosis.losses import clocks_disagree, path_mss, read_delivery, vantage_of
 from analyzer.diagnosis.silence import missing_side, shows_failure, stuck
 
 SECOND = 10**9
@@ -242,3 +243,41 @@ def test_a_large_hello_met_by_silence_while_small_ones_are_answered():
     small = Talk(client_port=40001, begin=2).connect().greet().answer()
     h = judge(large.handshake(), small.completed())
     assert verdict(h) == ("large-client-hello-intolerance", "failed", "client")
+
+
+# -- clocks -------------------------------------------------------------------------------------------
+
+
+def shifted(talk, seconds):
+    """The client's packets by another clock, and all in order of these times."""
+    moved = [s._replace(timestamp=s.timestamp + int(seconds * SECOND)) if s.from_client else s for s in talk.segments]
+    return tuple(sorted(moved, key=lambda s: s.timestamp))
+
+
+def some_talk():
+    talk = Talk().connect().greet().answer()
+    talk.client(0.001)
+    talk.client(0.001, "PA", 80)
+    talk.server(0.04, "FA")
+    talk.client(0.001, "FA")
+    return talk
+
+
+@pytest.mark.parametrize("seconds", [0.06, -0.06, 3, -3])
+def test_clocks_of_two_directions_that_do_not_agree(seconds):
+    assert clocks_disagree(shifted(some_talk(), seconds))
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.03])
+def test_a_shift_that_leaves_all_in_order_is_none(seconds):
+    assert not clocks_disagree(shifted(some_talk(), seconds))
+
+
+def test_a_byte_whose_first_copy_was_not_captured_shows_no_second_clock():
+    talk = Talk().connect().greet()
+    talk.server(0.04, "PA", 1000, sequence=1001)
+    talk.client(0.001, acknowledgment=2001)
+    talk.client(0.001, "PA", 80, acknowledgment=2001)
+    talk.server(0.3, "PA", 1000, sequence=1, retransmission=True)
+    talk.server(0.04)
+    assert not clocks_disagree(tuple(talk.segments))

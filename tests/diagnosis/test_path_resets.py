@@ -412,3 +412,12 @@ def test_what_the_senders_other_packets_acknowledge_was_sent():
     talk.server(0.04, "A", acknowledgment=518)
     talk.server(0.001, "RA", acknowledgment=518)
     assert all(reset.score < 0 for reset in signs(talk))
+
+
+def test_another_way_of_another_connection_makes_no_device():
+    """Balanced over several paths, connections of one server differ by a few hops."""
+    talk = Talk(server_ttl=52)
+    talk.client(flags="S")
+    talk.server(0.04, "RA", ttl=46, options=0, window=0, ip_id=0)
+    h = judge(talk.handshake(stage="refused"), Talk(frame=100, client_port=40001, server_ttl=52).connect().greet().completed())
+    assert verdict(h) == ("tcp-syn-refused", "failed", "server")

@@ -1,11 +1,12 @@
 """The capture's packets are not in the order of their times.
 
 Seen:
-    Times that go backwards from one frame to the next within a connection.
+    Times that go backwards from one frame to the next within a connection. Or acknowledgments that come before what they acknowledge:
+    the two directions were recorded with clocks of their own.
 
 Means:
-    Several interfaces or files were merged without sorting, or the recording host took packets from several queues. What came first is
-    told by the numbers of TCP, not by the place in the file.
+    Several interfaces or files were merged without sorting, or two ports of a tap have clocks that do not agree, or the recording host
+    took packets from several queues. What came first is told by the numbers of TCP, not by the place in the file.
 
 Remedy:
     Sort the file before it is read by tools that trust its order: reordercap; merge with mergecap, which sorts.
@@ -21,9 +22,10 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.losses import clocks_disagree
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.capture._missing import as_note
+from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
@@ -32,14 +34,17 @@ _JITTER = 1_000
 
 
 class CapReordered(Rule):
-    """A note, never why a handshake failed."""
+    """A note, or why it cannot be told how a handshake went; never why one failed."""
 
     cause = "cap-reordered"
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
     signs = needs = Oddity.DISORDER
     overturns = 0
+    explains = EVERYTHING_GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.outcome == "unfinished" and clocks_disagree(handshake.segments):
+            return self._two_clocks(handshake)
         if context.in_order:
             return None  # a connection that goes on in the next file has frames numbered anew
         if handshake.outcome == "completed":
@@ -51,6 +56,18 @@ class CapReordered(Rule):
                 return as_note(self.found("certain", "Frames of this connection are not in the order of their times.", evidence))
             before = max(before, s.timestamp)
         return None
+
+    def _two_clocks(self, handshake: Handshake) -> Finding:
+        """The two directions do not fit together."""
+        evidence = [
+            Evidence(None, "packets of one side acknowledge what, by its time, the other side sent later"),
+            *handshake.closing_evidence,
+        ]
+        summary = (
+            f"The two directions of the connection to {words.server_text(handshake)} were recorded with clocks that do not agree: what "
+            "came first, and so how the handshake ended, cannot be told."
+        )
+        return self.found("likely", summary, evidence, outcome="unfinished", aborted_by="unknown")
 
     def _completed(self, handshake: Handshake) -> Finding | None:
         """No segments are kept of what completed: the messages have frames and times too."""
