@@ -43,7 +43,7 @@ _FAR = 4_096
 _TRAIN_NS = 1_000 * _MS
 _JUDGED = 16
 """Resets of a connection that are judged, each against all its segments: a flood of them costs no more."""
-_SEVERAL = 3
+_SEVERAL = _COPIES = 3
 _SLOW_ENOUGH = 10 * _MS
 """Round trips below this are too short to tell who was faster."""
 
@@ -169,6 +169,7 @@ def judge_segments(
                 *_alive_signs(s, segments[:at], segments[at + 1 :], own),
                 *(_number_signs(s, segments, at, flow) if timed else ()),
                 *_option_signs(s, own, segments),
+                *_copy_signs(s, own, segments, flow),
             ]
             judged.append(Reset(s, tuple(signs)))
             if len(judged) == _JUDGED:
@@ -363,6 +364,18 @@ def _option_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment
     if len(used) == 2 and all(s.options & TcpOption.TIMESTAMPS for s in own):
         return [Sign(_WEAK, "no timestamps although both sides use them")]
     return []
+
+
+def _copy_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment], flow: Flow) -> list[Sign]:
+    """Recorded on all interfaces of a router, what passes through is there twice, and what it makes itself once."""
+    if not flow.duplicates:
+        return []
+    passed_on = {(s.from_client, s.ttl - 1) for s in segments if not s.duplicate}
+    copies = [s for s in segments if s.duplicate and (s.from_client, s.ttl) in passed_on]
+    mine = [s for s in copies if s.from_client == r.from_client]
+    if len(copies) < _COPIES or not own or len(mine) < len(own) or any(s.flags & TcpFlag.RST for s in mine):
+        return []
+    return [Sign(_STRONG, "it was recorded once and all else of its sender twice, as what is made where the capture was taken")]
 
 
 def _end(s: Segment) -> int:

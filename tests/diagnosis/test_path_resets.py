@@ -421,3 +421,27 @@ def test_another_way_of_another_connection_makes_no_device():
     talk.server(0.04, "RA", ttl=46, options=0, window=0, ip_id=0)
     h = judge(talk.handshake(stage="refused"), Talk(frame=100, client_port=40001, server_ttl=52).connect().greet().completed())
     assert verdict(h) == ("tcp-syn-refused", "failed", "server")
+
+
+def on_all_interfaces(copied: bool):
+    """A router records what passes twice, and what it sends itself once."""
+    talk = Talk(server_ttl=64, rtt=0.02)
+
+    def passes(from_client, after, flags, length=0):
+        segment = talk.say(from_client, after, flags, length)
+        talk.say(from_client, 0.00002, flags, length, sequence=segment.sequence, ttl=segment.ttl - 1, duplicate=True)
+
+    passes(True, 0, "S")
+    passes(False, 0.01, "SA")
+    passes(True, 0.01, "A")
+    talk.greet()
+    if copied:
+        passes(False, 0.01, "RA")
+    else:
+        talk.server(0.00003, "R", options=0, window=0, ip_id=0)
+    return judge(talk.handshake())
+
+
+def test_a_reset_that_a_router_sends_is_not_the_servers_for_sure():
+    assert on_all_interfaces(False).aborted_by != "server"
+    assert on_all_interfaces(True).aborted_by == "server"
