@@ -153,7 +153,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "tcp-syn-refused": ("tcp", "cause", 0x0002, "n", -0x1, 0x0000000, 0x00000, -0x1),
     "tcp-syn-unanswered": ("tcp", "cause", 0x0001, "n", -0x1, 0x0000000, 0x00000, -0x1),
     "tcp-synack-unacked": ("tcp", "cause", 0x0001, "n", -0x1, 0x0000000, 0x00000, -0x1),
-    "tuple-reuse": ("tcp", "cause", 0x0007, "n", -0x1, 0x0000000, 0x00000, -0x1),
+    "tuple-reuse": ("tcp", "cause", 0x0007, "fnu", -0x1, 0x0000000, 0x00000, -0x1),
     "zero-window-stall": ("tcp", "cause", 0x0fe0, "fu", 0x1, 0x0000000, 0x00000, -0x1),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from packet_building import MS, Talk, cause, found, judge, noted, verdict
 
+from analyzer.model.handshake import Message
+
 
 def neighbour(**how):
     return Talk(frame=500, client_port=41000, **how).connect().greet().completed()
@@ -227,3 +229,18 @@ def test_a_window_shut_by_who_has_closed_stalls_nobody():
         talk.server(0.04, "A", window=0)
         talk.client(1.2, "FA", sequence=fin.sequence)
     assert cause(judge(talk.handshake())) == "server-fin-after-hello"
+
+
+def test_an_older_connection_that_still_sends_its_data():
+    """The reset that ended it was lost; what it repeats comes to the new one's ports."""
+    talk = Talk()
+    talk.client(flags="S")
+    for _ in range(2):
+        talk.server(0.04, "A", acknowledgment=-2_777_818)
+        talk.client(0.001, "R", sequence=-2_777_818)
+        talk.server(0.1, "PA", 274, sequence=-273, acknowledgment=-2_777_818, retransmission=True)
+        talk.client(0.001, "R", sequence=-2_777_818)
+        talk.client(1, "S", sequence=0)
+    old = Message(5, talk.segments[3].timestamp, False, "new_session_ticket", 214, 5)
+    h = judge(talk.handshake(stage="connected", messages=[old]))
+    assert verdict(h) == ("tuple-reuse", "failed", "unknown")

@@ -38,7 +38,7 @@ class TupleReuse(Rule):
 
     cause = "tuple-reuse"
     stages = stages_from(Stage.SYN, Stage.CONNECTED)
-    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake"})
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"no-handshake", "failed", "unfinished"})  # the older one may still send its data
     explains = ("tcp-syn-unanswered", "tcp-syn-refused", "connect-close-probe", "client-never-speaks", "port-scan", "ddos-challenge-reset")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
