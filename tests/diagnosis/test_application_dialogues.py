@@ -263,3 +263,23 @@ def test_the_remedy_is_for_servers_of_the_protocol(via: str, has: str, lacks: st
 def test_the_consent_to_tls_is_no_greeting_where_the_capture_starts_with_it(wire, port):
     Conversation(wire, port=port).server(b"220 2.0.0 Ready to start TLS\r\n").client(hello()).close(False)
     assert verdict(wire.read()[0])[0] != "implicit-vs-starttls"
+
+
+CONNECT = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+
+def test_a_client_that_does_not_wait_says_nothing_of_the_proxy(wire):
+    wire.connect(port=3128).client(CONNECT).server(b"HTTP/1.1 200 OK\r\n\r\n").client(hello()).close(True)
+    wire.connect(port=3128).client(CONNECT).close(True)
+    wire.connect(port=1080).client(b"\5\1\0").close(True)
+    through, asked, socks = (verdict(handshake)[:2] for handshake in wire.read())
+    assert through[0] != "proxy-connect-timeout"
+    assert asked == ("proxy-connect-timeout", "possible")
+    assert socks == ("socks-failure", "possible")
+
+
+def test_a_client_that_waited_for_the_tunnel_in_vain(wire):
+    talk = wire.connect(port=3128).client(CONNECT).server(b"HTTP/1.1 200 OK\r\n\r\n").client(hello())
+    wire.pause(10)
+    talk.close(True)
+    assert verdict(wire.read()[0])[:2] == ("proxy-connect-timeout", "likely")

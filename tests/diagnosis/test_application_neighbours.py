@@ -206,3 +206,13 @@ def test_recorded(name):
         assert (cause, by) != (want, expected["aborted_by"]), "no longer unknowable: take it off the list"
         return
     assert (cause, outcome, by) == (want, expected["outcome"], expected["aborted_by"])
+
+
+def test_refusals_of_one_client_while_others_are_served_are_no_restart(wire):
+    """A ban: this client is refused from then on."""
+    wire.connect().client(hello()).server(server_hello()).reset(False, wait=100)
+    wire.pause(0.3)
+    wire.connect(client="192.0.2.8").client(hello()).server(server_hello())
+    wire.pause(0.3)
+    refused(wire, client="192.0.2.1")
+    assert causes(wire)[0] == "server-closed-mid-handshake"

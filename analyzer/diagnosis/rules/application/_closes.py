@@ -15,6 +15,7 @@ from analyzer.model.tcp import TcpFlag
 
 __all__ = [
     "AT_ONCE", "CLOSES_AFTER_HELLO", "LONG_SILENCE", "CloseEvent", "ResetLook", "close_text", "closed_unread", "first_close", "last_word",
+    "left_early",
     "look_at_reset", "nothing_from_server", "round_seconds", "saw_connect", "silence",
 ]  # fmt: skip
 
@@ -74,6 +75,11 @@ def last_word(handshake: Handshake, before: int) -> int:
 def silence(handshake: Handshake, end: int) -> int:
     """ns between the last new byte and ``end``."""
     return max(0, end - last_word(handshake, end))
+
+
+def left_early(handshake: Handshake, close: CloseEvent) -> bool:
+    """Whether the client closed before anybody could say that no answer came: it waited for none."""
+    return close.from_client and silence(handshake, close.time) < AT_ONCE
 
 
 def round_seconds(handshake: Handshake, end: int) -> int | None:

@@ -26,7 +26,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import CLOSES_AFTER_HELLO, close_text, first_close
+from analyzer.diagnosis.rules.application._closes import CLOSES_AFTER_HELLO, close_text, first_close, left_early
 from analyzer.diagnosis.rules.application._dialogue import DIALOGUE_STAGES, answered_line, asked_line
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Dialogue, Handshake, Stage
@@ -58,7 +58,7 @@ class ProxyConnectTimeout(Rule):
         evidence.append(close_text(close) if close is not None else Evidence(None, "nobody closed"))
         target = words.shown(dialogue.target or "the server", 60)
         summary = f"The proxy {words.server_text(handshake)} never answered the request for a tunnel to {target}."
-        return self.found("likely", summary, evidence)
+        return self.found("possible" if close is not None and left_early(handshake, close) else "likely", summary, evidence)
 
     def _closed(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         close = first_close(handshake)
@@ -74,6 +74,8 @@ class ProxyConnectTimeout(Rule):
         target = words.shown(dialogue.target or "the server", 60)
         proxy = f"The proxy {words.server_text(handshake)}"
         if close.from_client:
+            if left_early(handshake, close):
+                return None  # it did not wait for an answer
             summary = f"{proxy} opened the tunnel to {target}, and no answer to the ClientHello came through it."
         else:
             when = "after the ClientHello" if handshake.client_hello is not None else "before any byte"

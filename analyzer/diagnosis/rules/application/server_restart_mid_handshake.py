@@ -49,6 +49,8 @@ class ServerRestartMidHandshake(Rule):
         profile = context.server(handshake)
         others = [a for a in (*profile.refused, *profile.accepted) if not _is_same(a, handshake)]
         refused = [a for a in others if a.stage == Stage.REFUSED and 0 <= a.time - close.time <= _WHILE]
+        if refused and any(a.accepted and close.time < a.time < max(r.time for r in refused) for a in others):
+            refused = []  # it serves others meanwhile: a ban or a limit
         fallen = [a for a in others if a.server_rst_time and close.kind == "rst" and abs(a.server_rst_time - close.time) <= _INSTANT]
         fallen = [a for a in fallen if a.time < close.time - _INSTANT and a.stage != Stage.REFUSED]
         begun = min([a.time for a in fallen], default=close.time)

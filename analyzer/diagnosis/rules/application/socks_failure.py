@@ -24,9 +24,9 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import close_text, first_close
+from analyzer.diagnosis.rules.application._closes import close_text, first_close, left_early
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
-from analyzer.model.finding import Evidence, Finding
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.registries.ports import STARTTLS_PORTS, TLS_PORTS
 
@@ -69,7 +69,8 @@ class SocksFailure(Rule):
             return None
         if close is not None:
             evidence.append(close_text(close))
-        return self.found("likely", f"{proxy} did not answer the request for a connection{target}.", evidence)
+        sure: Confidence = "possible" if close is not None and left_early(handshake, close) else "likely"
+        return self.found(sure, f"{proxy} did not answer the request for a connection{target}.", evidence)
 
 
 def _reason(code: str) -> str:
