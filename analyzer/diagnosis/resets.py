@@ -313,7 +313,8 @@ def _alive_signs(r: Segment, before: Sequence[Segment], after: Sequence[Segment]
 
 def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) -> list[Sign]:
     """Sequence and acknowledgment against both streams: hosts reset where they stand, or where they are told they stand."""
-    told = {s.acknowledgment for s in segments[:at] if s.from_client != r.from_client and s.acknowledgment >= 0}
+    # an acknowledgment of an older connection on the same ports lies anywhere, before the beginning of this one too
+    told = {s.acknowledgment for s in segments[:at] if s.from_client != r.from_client and s.flags & TcpFlag.ACK}
     mine = [s for s in segments[:at] if s.from_client == r.from_client and not s.flags & TcpFlag.RST]
     other_end = max((_end(s) for s in segments[:at] if s.from_client != r.from_client and not s.flags & TcpFlag.RST), default=0)
     signs: list[Sign] = []
@@ -373,7 +374,10 @@ def _copy_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment],
     passed_on = {(s.from_client, s.ttl - 1) for s in segments if not s.duplicate}
     copies = [s for s in segments if s.duplicate and (s.from_client, s.ttl) in passed_on]
     mine = [s for s in copies if s.from_client == r.from_client]
-    if len(copies) < _COPIES or not own or len(mine) < len(own) or any(s.flags & TcpFlag.RST for s in mine):
+    if len(copies) < _COPIES or not own or len(mine) < len(own):
+        return []
+    # a reset without an IP-ID is not known for a copy
+    if any(s.flags & TcpFlag.RST and s.from_client == r.from_client and s.sequence == r.sequence and s.frame != r.frame for s in segments):
         return []
     return [Sign(_STRONG, "it was recorded once and all else of its sender twice, as what is made where the capture was taken")]
 

@@ -436,7 +436,8 @@ def on_all_interfaces(copied: bool):
     passes(True, 0.01, "A")
     talk.greet()
     if copied:
-        passes(False, 0.01, "RA")
+        talk.server(0.01, "R", sequence=1, ip_id=0, options=0, window=0)
+        talk.server(0.00002, "R", sequence=1, ip_id=0, options=0, window=0, ttl=63)
     else:
         talk.server(0.00003, "R", options=0, window=0, ip_id=0)
     return judge(talk.handshake())
@@ -445,3 +446,11 @@ def on_all_interfaces(copied: bool):
 def test_a_reset_that_a_router_sends_is_not_the_servers_for_sure():
     assert on_all_interfaces(False).aborted_by != "server"
     assert on_all_interfaces(True).aborted_by == "server"
+
+
+def test_a_reset_for_an_older_connection_is_numbered_as_that_one_was():
+    talk = Talk()
+    talk.client(flags="S")
+    talk.server(0.04, "A", acknowledgment=-6_536_675)
+    talk.client(0.001, "R", sequence=-6_536_675, ip_id=0, options=0, window=0)
+    assert all(reset.score < 0 for reset in signs(talk))
