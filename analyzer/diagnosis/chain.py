@@ -268,8 +268,6 @@ def _check_strength(judged: ChainJudgement) -> None:
 
 def _check_constraints(judged: ChainJudgement) -> None:
     below = 0
-    if judged.leaf.is_ca and not judged.leaf.self_issued:
-        _add(judged, "cert-chain-constraint", 0, "The server's certificate is one of an authority (CA:TRUE), which strict clients refuse")
     for place in judged.path:
         certificate = judged.certificates[place]
         if certificate.unknown_critical:
@@ -293,6 +291,9 @@ def _check_constraints(judged: ChainJudgement) -> None:
         elif not _name_permitted(certificate, judged.leaf):
             _add(judged, "cert-chain-constraint", place, f"{_named(certificate)} may not sign for this name (name constraints)")
         below += not certificate.self_issued
+    if judged.leaf.is_ca and not judged.leaf.self_issued:  # OpenSSL, Go and Java take it
+        says = "The server's certificate is one of an authority (CA:TRUE), which strict clients refuse"
+        _add(judged, "cert-chain-constraint", 0, says, False)
 
 
 def _name_permitted(authority: Certificate, leaf: Certificate) -> bool:
@@ -352,18 +353,22 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
     elif above is not None and not above.self_issued:
         says = f"The server did not send {_named(above)}, which signed its certificate; other handshakes of this capture carry it"
         _add(judged, "cert-missing-intermediate", path[-1], says)
-    elif above is None and len(path) == 1 and (top.ca_issuers or _sounds_intermediate(top.issuer)):
+    elif above is None and len(path) == 1 and _wants_intermediate(top):
         says = f"The server sent its certificate and not the intermediate that signed it ({issuer})"
-        _add(judged, "cert-missing-intermediate", 0, says, bool(top.ca_issuers))
+        # no public root signs a server's certificate itself; a private one may, and says where it is fetched all the same
+        _add(judged, "cert-missing-intermediate", 0, says, bool(top.ca_issuers) and top.scts > 0)
     else:
         says = f"The chain leads to an issuer the trust store does not hold ({issuer})"
         # of a leaf alone it cannot be told whether its issuer is a root that is not trusted, or an intermediate that was not sent
         _add(judged, "cert-unknown-ca", path[-1], says, store.given and len(path) > 1)
 
 
-def _sounds_intermediate(issuer: str) -> bool:
-    """Whether an issuer calls itself an intermediate: no proof, only which of two readings is likelier."""
-    lower = issuer.lower()
+def _wants_intermediate(leaf: Certificate) -> bool:
+    """Whether the issuer of a leaf sent alone is more likely an intermediate than a root: by what it calls itself, and by where it is
+    to be fetched."""
+    lower = leaf.issuer.lower()
+    if leaf.ca_issuers and (leaf.scts or "root" not in lower):
+        return True
     return "root" not in lower and any(word in lower for word in ("intermediate", "issuing", "subordinate", "sub ca", "subca"))
 
 

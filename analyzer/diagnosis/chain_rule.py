@@ -8,7 +8,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.oddities import Oddity
-from analyzer.diagnosis.refusals import Refusal, is_openssl
+from analyzer.diagnosis.refusals import Refusal
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, SERVER_UNSEEN, Rule
 from analyzer.diagnosis.weighing import Weighed, refusal_of, refusal_text, weigh_chain
 from analyzer.model.finding import Confidence, Evidence, Finding, Outcome
@@ -64,8 +64,8 @@ class ChainRule(RefusalRule):
     """The alert that names the fault even when the chain is hidden, and how surely."""
     named_says: ClassVar[str] = ""
     """The sentence for it, without its full stop."""
-    ambiguous: ClassVar[str] = ""
-    """What else the alert may mean from other clients than OpenSSL's; with it the alert alone is no more than likely."""
+    says_as_well: ClassVar[str] = ""
+    """What else the alert may mean."""
     looks_further: ClassVar[frozenset[int]] = frozenset()
     """Alerts beside which it may find something in a chain without its fault."""
 
@@ -92,7 +92,6 @@ class ChainRule(RefusalRule):
             return None
         summary = f"{self.named_says}: the client says so with {words.alert_name(description)}; the chain itself is hidden."
         evidence = list(refusal.evidence)
-        if self.ambiguous and not is_openssl(handshake.client_hello):
-            confidence = "likely"
-            evidence.append(Evidence(None, self.ambiguous))
+        if self.says_as_well:
+            evidence.append(Evidence(None, self.says_as_well))
         return self.found(confidence, summary, evidence)

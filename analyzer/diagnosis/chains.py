@@ -140,7 +140,8 @@ class Chains:
 
     def staple(self, handshake: Handshake) -> Staple | None:
         """The stapled OCSP response; None where there is none."""
-        return read_staple(handshake.ocsp_response) if handshake.ocsp_response else None
+        chain = handshake.server_certificates
+        return read_staple(handshake.ocsp_response, chain[0].serial if chain else 0) if handshake.ocsp_response else None
 
     def sites_of_issuer(self, certificate: Certificate) -> int:
         """How many unrelated sites the issuer of a certificate signed for, as this run saw."""

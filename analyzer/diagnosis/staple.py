@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
-__all__ = ["Staple", "read_staple"]
+from analyzer.model.hello import Certificate
+
+__all__ = ["Staple", "is_about", "read_staple"]
+
+_MOST = 64
+"""Certificates that a response may speak of, to be looked at."""
 
 
 class Staple(NamedTuple):
@@ -20,15 +27,22 @@ class Staple(NamedTuple):
     fault: str = ""
 
 
-def read_staple(der: bytes) -> Staple:
-    """Read an OCSPResponse; what cannot be read is 'not usable', with the reason."""
+def is_about(staple: Staple, chain: Sequence[Certificate]) -> bool:
+    """Whether a response is for the leaf of a chain, as far as serial numbers tell. After a renewal a server may staple an old one."""
+    return not chain or not chain[0].serial or not staple.serial or staple.serial == chain[0].serial
+
+
+def read_staple(der: bytes, serial: int = 0) -> Staple:
+    """Read an OCSPResponse, which may speak of several certificates: what it says of the one with this serial number, else of the
+    first. What cannot be read is 'not usable', with the reason."""
     from cryptography.x509 import ocsp
 
     try:
         response = ocsp.load_der_ocsp_response(der)
         if response.response_status != ocsp.OCSPResponseStatus.SUCCESSFUL:
             return Staple("not usable", fault=f"the responder answered {response.response_status.name.lower().replace('_', ' ')}")
-        single = next(iter(response.responses))
+        every = list(islice(response.responses, _MOST))
+        single = next((one for one in every if one.serial_number == serial), every[0])
         return Staple(
             single.certificate_status.name.lower(),
             _nanoseconds(single.this_update_utc),

@@ -25,7 +25,24 @@ TRUST = frozenset({"tls-interception", "cert-unknown-ca", "cert-missing-intermed
 
 
 _ANOTHER_WAY = frozenset({"cert-expired", "cert-not-yet-valid"})
-"""Faults of an authority's certificate that another certificate of the same authority does not have."""
+"""Faults of an authority's certificate that another certificate of the same authority does not have. In a leaf's own every client
+that looks minds them, whoever signed it."""
+
+_PASSED_BY = frozenset({"cert-no-san", "cert-weak-signature", "cert-weak-key", "cert-malformed"})
+"""Faults that many clients take: a general alert, which says no more than that something was wrong, does not prove them."""
+
+_OPENSSL_WORDS: dict[str, frozenset[int]] = {
+    "cert-expired": frozenset({45}),
+    "cert-self-signed": frozenset({48}),
+    "cert-bad-purpose": frozenset({43}),
+    "cert-no-san": frozenset(),
+}
+"""Where OpenSSL has one word for a fault, or passes it by: any other alert of it is for something else."""
+
+_OPENSSL_STRENGTH = frozenset({"cert-weak-signature", "cert-weak-key"})
+"""Faults that OpenSSL names by bad_certificate (42) at its security levels, as it does few others."""
+
+_BAD_CERTIFICATE, _DECODE_ERROR = 42, 50
 
 
 class Weighed(NamedTuple):
@@ -82,6 +99,7 @@ def _whole(handshake: Handshake) -> bool:
 
 def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> list[tuple[Problem, Confidence, bool]]:
     problems = judged.problems
+    answer: list[tuple[Problem, Confidence, bool]]
     if refusal is None:
         return [(problem, "possible", False) for problem in problems if problem.hard]
     hard = [problem for problem in problems if problem.hard]
@@ -98,40 +116,68 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     description = refusal.description
     owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]
     if owners:
-        first = next((problem for problem in owners if problem.hard), owners[0])
+        first = next((problem for problem in owners if problem.cause in TRUST), owners[0])
+        first = next((problem for problem in owners if problem.hard), first)
         first = next((problem for problem in owners if problem.cause == "tls-interception"), first)
+        # the chain is looked for before it is judged: who has no root for it says the same, and got no further
+        unknown = [problem for problem in owners if problem.cause in TRUST and problem is not first]
+        sure = first.hard and not unknown
         return [
             (
                 problem,
-                "certain" if problem is first and problem.hard else "likely" if problem is first else "possible",
-                problem is first,
+                "certain" if problem is first and sure else "likely" if problem is first else "possible",
+                problem in (first, *unknown),
             )
             for problem in problems
-            if problem is first or problem.hard
+            if problem is first or problem.hard or problem in unknown
         ]
     fitting = [problem for problem in hard if description in FITTING_ALERTS.get(problem.cause, ())]
     if fitting:
-        alone = len(fitting) == 1
-        if alone and fitting[0].place and fitting[0].cause in _ANOTHER_WAY:
-            # a client that holds a newer authority of that name does not look at this one; who has no root for it says the same
-            alone = not any(problem.cause in TRUST and description in FITTING_ALERTS.get(problem.cause, ()) for problem in problems)
-        return [
+        openssl = is_openssl(handshake.client_hello)
+        unknown = [p for p in problems if p.cause in TRUST and not p.hard and description in FITTING_ALERTS.get(p.cause, ())]
+        if openssl:
+            unknown = []  # it has a word of its own for that
+        sure = len(fitting) == 1 and _proves(judged, fitting[0], description, unknown, openssl)
+        answer = [
             (
                 problem,
-                "certain" if alone and problem in fitting else "likely" if problem is fitting[0] else "possible",
+                "certain" if sure and problem in fitting else "likely" if problem is fitting[0] else "possible",
                 problem in fitting,
             )
             for problem in hard
         ]
+        return answer if sure else answer + [(problem, "possible", True) for problem in unknown]
     if description in VAGUE_ALERTS and handshake.resumption is None:
         # what a check of the program's own refuses has no alert of its own: Erlang says 40 of a name, OpenSSL 40 or 80
         return [(problem, "likely" if len(hard) == 1 else "possible", True) for problem in hard]
     soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
     if is_openssl(handshake.client_hello):
         soft = [problem for problem in soft if problem.cause not in TRUST]
-    answer: list[tuple[Problem, Confidence, bool]] = [(problem, "possible", False) for problem in hard]
+    if description == _BAD_CERTIFICATE:  # said of an unknown issuer by those who take an authority's certificate for a server's
+        soft.sort(key=lambda problem: problem.cause == "cert-chain-constraint")
+    answer = [(problem, "possible", False) for problem in hard]
     answer += [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
     return answer
+
+
+def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unknown: list[Problem], openssl: bool) -> bool:
+    """Whether a general alert (bad_certificate, certificate_unknown) can only be for the one hard fault that it fits.
+
+    ``unknown`` are the faults that say "not trusted" and that the alert fits as well: a client that lacks the root says so first.
+    """
+    if openssl:
+        if description not in _OPENSSL_WORDS.get(fault.cause, (description,)):
+            return False
+        if fault.cause in _OPENSSL_STRENGTH:
+            return description == _BAD_CERTIFICATE
+    if fault.cause in _ANOTHER_WAY:
+        return fault.place == 0  # a client that holds a newer authority of that name does not look at this one
+    if fault.cause == "cert-malformed":
+        return description == _DECODE_ERROR or not judged.path
+    if fault.cause in _PASSED_BY or unknown:
+        return False
+    # a certificate that names no host is made for clients that look for another identity in it
+    return fault.cause != "cert-name-mismatch" or bool(judged.leaf.names) or not judged.leaf.has_san
 
 
 def refusal_of(handshake: Handshake, context: Context) -> Refusal | None:

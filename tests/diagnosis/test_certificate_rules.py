@@ -59,7 +59,7 @@ def _faulty_chains(authority, make_authority):
 
 ALERTS = {
     "cert-expired": 45, "cert-not-yet-valid": 42, "cert-self-signed": 48, "cert-unknown-ca": 48, "cert-name-mismatch": 42,
-    "cert-no-san": 42, "cert-weak-key": 42, "cert-bad-purpose": 43, "cert-critical-extension": 46, "cert-missing-intermediate": 48,
+    "cert-bad-purpose": 43, "cert-critical-extension": 46,
 }  # fmt: skip
 
 
@@ -72,6 +72,101 @@ def test_fault_with_the_alert_that_fits_is_certain(cause, judge, authority, make
     assert 7 in [item.frame for item in finding.evidence]
     assert finding.remedy
     assert any("198.51.100.2:443" in command for command in finding.confirm)
+
+
+@pytest.mark.parametrize(("cause", "alert"), [("cert-no-san", 42), ("cert-weak-key", 46), ("cert-missing-intermediate", 48)])
+def test_fault_that_many_pass_by_is_no_more_than_likely(cause, alert, judge, authority, make_authority, make_handshake):
+    """Java takes a common name and a short key, and a private root may have signed a leaf that says where its issuer is."""
+    chains, _ = _faulty_chains(authority, make_authority)
+    finding = judge(make_handshake(chain=chains[cause], client_alert=alert))
+    assert (finding.cause, finding.confidence) == (cause, "likely")
+
+
+def _as_openssl(handshake):
+    handshake.client_hello.ec_point_formats, handshake.client_hello.encrypt_then_mac = (0, 1, 2), True
+    return handshake
+
+
+@pytest.mark.parametrize(
+    ("cause", "alert", "confidence"),
+    [
+        ("cert-weak-key", 42, "certain"),
+        ("cert-weak-key", 46, "likely"),
+        ("cert-expired", 45, "certain"),
+        ("cert-expired", 42, "likely"),  # it says 45
+        ("cert-bad-purpose", 42, "likely"),  # it says 43
+        ("cert-no-san", 42, "likely"),  # it takes the common name
+        ("cert-name-mismatch", 42, "certain"),
+    ],
+)
+def test_openssl_has_its_own_words(cause, alert, confidence, judge, authority, make_authority, make_handshake):
+    chains, _ = _faulty_chains(authority, make_authority)
+    finding = judge(_as_openssl(make_handshake(chain=chains[cause], client_alert=alert)))
+    assert (finding.cause, finding.confidence) == (cause, confidence)
+
+
+@pytest.mark.parametrize(
+    ("made", "alert", "confidence"),
+    [
+        ({"names": ["elsewhere.example"]}, 46, "likely"),  # a Java program that compares no names says 46 of an unknown issuer
+        ({"uses": [ExtendedKeyUsageOID.CLIENT_AUTH]}, 42, "likely"),
+        ({"ends": -1}, 42, "certain"),  # whoever looks minds that, however little is known of the issuer
+    ],
+)
+def test_general_alert_over_a_fault_and_an_unknown_issuer(made, alert, confidence, judge, make_authority, make_handshake):
+    other = make_authority("Somebody Else")
+    finding = judge(make_handshake(chain=[other.make(**made)], client_alert=alert))
+    assert finding.confidence == confidence
+
+
+def test_openssl_says_otherwise_of_an_unknown_issuer(judge, make_authority, make_handshake):
+    other = make_authority("Somebody Else")
+    finding = judge(_as_openssl(make_handshake(chain=[other.make(names=["elsewhere.example"])], client_alert=42)))
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "certain")
+
+
+def test_certificate_that_names_no_host_is_not_refused_for_its_names_for_certain(judge, authority, make_handshake):
+    """SPIFFE: the client looks for an identity, whatever server_name says."""
+    identity = (x509.SubjectAlternativeName([x509.UniformResourceIdentifier("spiffe://example/ns/a")]), False)
+    finding = judge(make_handshake(chain=[authority.make(san=False, extra=[identity])], client_alert=42))
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
+
+
+def test_leaf_that_is_an_authority_does_not_stand_before_an_unknown_issuer(judge, make_authority, make_handshake):
+    """OpenSSL takes such a leaf: its unknown_ca is for the issuer."""
+    other = make_authority("Somebody Else")
+    leaf = other.make(authority=True, extra=[(x509.SubjectAlternativeName([x509.DNSName("server.example")]), False)])
+    finding = judge(_as_openssl(make_handshake(chain=[leaf], client_alert=48)))
+    assert (finding.cause, finding.confidence) == ("cert-unknown-ca", "likely")
+
+
+def test_broken_constraint_and_an_unknown_root_share_an_alert(judge, make_authority, make_handshake):
+    root = make_authority("Somebody Else")
+    narrow = make_authority("Narrow", root, path_length=0)
+    deep = make_authority("Deep", narrow)
+    finding = judge(make_handshake(chain=[deep.make(), deep.certificate, narrow.certificate], client_alert=48))
+    assert (finding.cause, finding.confidence) == ("cert-chain-constraint", "likely")
+
+
+def test_leaf_of_a_private_root_that_says_where_the_root_is(judge, make_authority, make_handshake):
+    where = x509.AccessDescription(x509.AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://a.example/r.crt"))
+    leaf = make_authority("Private Root").make(extra=[(x509.AuthorityInformationAccess([where]), False)])
+    assert judge(make_handshake(chain=[leaf], client_alert=48)).cause == "cert-unknown-ca"
+    leaf.scts = 2  # no public root signs servers' certificates
+    finding = judge(make_handshake(chain=[leaf], client_alert=48))
+    assert (finding.cause, finding.confidence) == ("cert-missing-intermediate", "certain")
+
+
+def test_expired_without_a_chain_to_see_may_be_a_revocation_list(judge, make_handshake):
+    """OpenSSL says certificate_expired of the client's own list too."""
+    finding = judge(_as_openssl(make_handshake(version=0x0304, client_alert=45)))
+    assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+
+
+def test_expired_authority_that_a_root_of_the_store_stands_for(judge, authority, make_authority, make_handshake):
+    old = make_authority("Old", authority, ends=-1)
+    finding = judge(make_handshake(chain=[old.make(), old.certificate], client_alert=46))
+    assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
 
 
 @pytest.mark.parametrize("cause", ["cert-expired", "cert-name-mismatch", "cert-self-signed", "cert-weak-key"])
@@ -267,8 +362,10 @@ def test_name_constraints_are_read(judge, authority, make_authority, make_handsh
 def test_sha1_signature_is_found(judge, authority, make_handshake):
     leaf = authority.make()
     leaf.signature_hash = "sha1"  # cryptography signs nothing with SHA-1 any more: what the reader would have said
-    finding = judge(make_handshake(chain=[leaf], client_alert=42))
+    finding = judge(_as_openssl(make_handshake(chain=[leaf], client_alert=42)))
     assert (finding.cause, finding.confidence) == ("cert-weak-signature", "certain")
+    finding = judge(make_handshake(chain=[leaf], client_alert=46))  # Java takes it
+    assert (finding.cause, finding.confidence) == ("cert-weak-signature", "likely")
 
 
 def _signed_exchange(key, hello, answer):
@@ -317,6 +414,41 @@ def test_stapled_response_is_judged_at_capture_time(status, this_update, next_up
     handshake.client_hello.status_request = True
     handshake.ocsp_response = _staple(authority, leaf, status, timedelta(days=this_update), timedelta(days=next_update))
     assert judge(handshake).cause == cause
+
+
+def _with_staple(make_handshake, leaf, staple, alert, **how):
+    handshake = make_handshake(chain=[leaf], client_alert=alert, ocsp_response=staple, **how)
+    handshake.client_hello.status_request = True
+    return handshake
+
+
+def test_staple_that_says_revoked_and_the_alert_for_bad_staples(judge, authority, make_handshake):
+    """Java names what a stapled response says of the certificate by the alert for bad responses."""
+    leaf = authority.make()
+    staple = _staple(authority, leaf, ocsp.OCSPCertStatus.REVOKED, timedelta(days=-1), timedelta(days=6))
+    finding = judge(_with_staple(make_handshake, leaf, staple, 113))
+    assert (finding.cause, finding.confidence) == ("cert-revoked", "certain")
+
+
+def test_staple_of_the_certificate_before_the_last_renewal(judge, authority, make_handshake):
+    """The old one was revoked; the one that is served is not."""
+    staple = _staple(authority, authority.make(), ocsp.OCSPCertStatus.REVOKED, timedelta(days=-1), timedelta(days=6))
+    for alert, confidence in ((113, "certain"), (42, "likely")):
+        finding = judge(_with_staple(make_handshake, authority.make(), staple, alert))
+        assert (finding.cause, finding.confidence) == ("ocsp-staple-bad", confidence)
+
+
+def test_staple_that_says_revoked_beside_another_fault(judge, authority, make_handshake):
+    leaf = authority.make(names=["elsewhere.example"])
+    staple = _staple(authority, leaf, ocsp.OCSPCertStatus.REVOKED, timedelta(days=-1), timedelta(days=6))
+    handshake = _with_staple(make_handshake, leaf, staple, 42)
+    judge(handshake)
+    assert ("cert-revoked", "likely") in [(finding.cause, finding.confidence) for finding in handshake.also]
+
+
+def test_alert_for_bad_staples_where_none_was_stapled(judge, authority, make_handshake):
+    finding = judge(_with_staple(make_handshake, authority.make(), None, 113))
+    assert (finding.cause, finding.confidence) == ("ocsp-staple-bad", "likely")
 
 
 def test_staple_that_is_garbage_is_bad_and_no_bug(judge, authority, make_handshake):

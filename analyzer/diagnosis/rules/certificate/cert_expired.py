@@ -30,6 +30,9 @@ class CertExpired(ChainRule):
     """The end of a certificate of the chain lies before the capture."""
 
     cause = "cert-expired"
-    named_by = (45, "certain")
+    named_by = (45, "likely")
     named_says = "The server's certificate has expired"
-    ambiguous = "NSS, wolfSSL and rustls say the same of a certificate that is not valid yet"
+    says_as_well = (
+        "NSS, wolfSSL and rustls say the same of a certificate that is not valid yet, OpenSSL of a revocation list that has expired, and "
+        "any client when its own clock is ahead"
+    )

@@ -25,10 +25,13 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
+from analyzer.diagnosis.staple import is_about
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
 _REVOKED = 44
+_BAD_STATUS = 113
+"""What Java says of a certificate that the stapled response calls revoked."""
 
 
 class CertRevoked(RefusalRule):
@@ -43,7 +46,7 @@ class CertRevoked(RefusalRule):
             return None
         staple = context.chains.staple(handshake)
         evidence = list(refusal.evidence)
-        revoked = staple is not None and staple.status == "revoked"
+        revoked = staple is not None and staple.status == "revoked" and is_about(staple, handshake.server_certificates)
         if staple is not None and revoked:
             says = f"the stapled OCSP response says revoked since {words.day_text(staple.revoked_at)}"
             evidence.insert(0, message_evidence(handshake, "certificate_status", False, says))
@@ -52,8 +55,11 @@ class CertRevoked(RefusalRule):
             return self.found("certain", f"{summary}: the client says so.", evidence)
         if not revoked:
             return None
-        fits = refusal.how == "alert" and refusal.description in FITTING_ALERTS[self.cause]
-        finding = self.found("certain" if fits else "likely", f"{summary}: its own stapled OCSP response says so.", evidence)
+        fits = refusal.how == "alert" and refusal.description in (*FITTING_ALERTS[self.cause], _BAD_STATUS)
+        judged = context.chain(handshake)
+        other = judged is not None and any(refusal.description in FITTING_ALERTS.get(problem.cause, ()) for problem in judged.problems)
+        sure = fits and (refusal.description == _BAD_STATUS or not other)
+        finding = self.found("certain" if sure else "likely", f"{summary}: its own stapled OCSP response says so.", evidence)
         if refusal.how == "alert" and not fits:
             finding.kind, finding.confidence = "also", "possible"
         return finding

@@ -21,6 +21,8 @@ Confirm:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.chains import time_of
@@ -28,9 +30,10 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import FITTING_ALERTS, Refusal
-from analyzer.diagnosis.staple import Staple
+from analyzer.diagnosis.staple import Staple, is_about
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import Certificate
 
 _BAD_STATUS = 113
 
@@ -47,14 +50,20 @@ class OcspStapleBad(RefusalRule):
         if refusal is None:
             return None
         staple = context.chains.staple(handshake)
-        fault = _fault(staple, time_of(handshake)) if staple is not None else None
+        fault = _fault(staple, time_of(handshake), handshake.server_certificates) if staple is not None else None
         evidence = list(refusal.evidence)
         if fault is not None:
             evidence.insert(0, message_evidence(handshake, "certificate_status", False, f"the stapled OCSP response {fault}"))
         if refusal.description == _BAD_STATUS:
+            if fault is None and staple is not None and staple.status == "revoked":
+                return None  # Java says so of what the response says
+            who = words.server_text(handshake)
+            if staple is None:
+                lacks = f"{who} stapled none" if handshake.server_certificates else "it is hidden whether there was one"
+                summary = f"The client wants a good OCSP response from {who}, says its alert: {lacks}."
+                return self.found("likely", summary, evidence)
             why = f"it {fault}" if fault else "the client says so"
-            summary = f"The OCSP response stapled by {words.server_text(handshake)} is bad: {why}."
-            return self.found("certain", summary, evidence)
+            return self.found("certain", f"The OCSP response stapled by {who} is bad: {why}.", evidence)
         if fault is None:
             return None
         summary = f"The OCSP response stapled by {words.server_text(handshake)} {fault}."
@@ -65,9 +74,11 @@ class OcspStapleBad(RefusalRule):
         return self.found("likely", summary, evidence)
 
 
-def _fault(staple: Staple, now: int) -> str | None:
+def _fault(staple: Staple, now: int, chain: Sequence[Certificate]) -> str | None:
     if staple.status == "not usable":
         return f"cannot be used: {staple.fault}"
+    if not is_about(staple, chain):
+        return "is for another certificate"
     if staple.next_update and staple.next_update < now:
         return f"ended on {words.day_text(staple.next_update)}, {words.span_text(now - staple.next_update)} before"
     if staple.this_update > now:
