@@ -13,7 +13,16 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import Certificate
 
-__all__ = ["CLIENT_GENERAL", "ClientFault", "client_faults", "refused_text", "sent_evidence", "server_refusal"]
+__all__ = [
+    "CLIENT_GENERAL",
+    "ClientFault",
+    "asked_for_issuer",
+    "client_faults",
+    "is_proved",
+    "refused_text",
+    "sent_evidence",
+    "server_refusal",
+]
 
 CLIENT_GENERAL = ("client-cert-rejected", "refused-encrypted", "server-closed-mid-handshake", "decrypt-error")
 """What every named fault of a client's certificate explains away."""
@@ -27,6 +36,8 @@ class ClientFault(NamedTuple):
     cause: str
     says: str
     """A plain sentence without its full stop."""
+    place: int = 0
+    """Index of the certificate among those sent."""
 
 
 def server_refusal(handshake: Handshake) -> Refusal | None:
@@ -47,14 +58,30 @@ def client_faults(handshake: Handshake) -> list[ClientFault]:
         named = f"{which} ({words.shown(certificate.common_name or certificate.subject, 60)})"
         if certificate.not_after < now:
             ago = words.span_text(now - certificate.not_after)
-            faults.append(ClientFault("client-cert-expired", f"{named} expired {ago} before, on {words.day_text(certificate.not_after)}"))
+            faults.append(
+                ClientFault("client-cert-expired", f"{named} expired {ago} before, on {words.day_text(certificate.not_after)}", place)
+            )
         elif certificate.not_before > now:
             when = words.day_text(certificate.not_before)
-            faults.append(ClientFault("client-cert-expired", f"{named} is not valid before {when}"))
+            faults.append(ClientFault("client-cert-expired", f"{named} is not valid before {when}", place))
     if certificates and _lacks_purpose(certificates[0]):
         says = "The client's certificate is not made for clients: its extended key usage lacks clientAuth"
         faults.append(ClientFault("client-cert-bad-purpose", says))
     return faults
+
+
+def asked_for_issuer(handshake: Handshake) -> bool | None:
+    """Whether the server listed an issuer of the client's certificates among those it takes; None where it listed none, or it is hidden."""
+    request, certificates = handshake.certificate_request, handshake.client_certificates
+    if request is None or not request.certificate_authorities or not certificates:
+        return None
+    return bool({certificate.issuer_der for certificate in certificates} & set(request.certificate_authorities))
+
+
+def is_proved(fault: ClientFault, faults: list[ClientFault], handshake: Handshake) -> bool:
+    """Whether a general alert (42, 46) can be for this fault only: the client's own certificate has no other, and the server knows
+    its issuer. Go and Java say the same of an unknown one."""
+    return len(faults) == 1 and fault.place == 0 and asked_for_issuer(handshake) is True
 
 
 def sent_evidence(handshake: Handshake, says: str) -> Evidence:

@@ -57,7 +57,6 @@ def test_not_asked_is_not_missing(judge, make_handshake):
 @pytest.mark.parametrize(
     ("made", "alert", "cause"),
     [
-        ({"uses": CLIENT}, 48, "client-cert-unknown-ca"),
         ({"uses": CLIENT, "ends": -1}, 45, "client-cert-expired"),
         ({"uses": CLIENT, "ends": -1}, 42, "client-cert-expired"),
         ({"uses": CLIENT, "begins": 2}, 46, "client-cert-expired"),
@@ -66,8 +65,64 @@ def test_not_asked_is_not_missing(judge, make_handshake):
     ],
 )
 def test_sent_and_refused_for_what_it_shows(made, alert, cause, judge, authority, make_handshake):
-    finding = judge(_asked(make_handshake, [authority.make("client", **made)], server_alert=alert))
+    certificate = authority.make("client", **made)
+    request = CertificateRequest(certificate_authorities=(certificate.issuer_der,))
+    finding = judge(_asked(make_handshake, [certificate], server_alert=alert, certificate_request=request))
     assert (finding.cause, finding.confidence) == (cause, "certain")
+
+
+@pytest.mark.parametrize(
+    ("made", "alert", "cause"),
+    [
+        ({"uses": CLIENT, "ends": -1}, 42, "client-cert-expired"),
+        ({"uses": CLIENT, "begins": 2}, 46, "client-cert-expired"),
+        ({}, 42, "client-cert-bad-purpose"),
+    ],
+)
+@pytest.mark.parametrize("listed", [(), (b"0\x00",)])
+def test_general_alert_proves_no_fault_of_one_whose_issuer_may_be_unknown(listed, made, alert, cause, judge, authority, make_handshake):
+    """Go says bad_certificate and Java certificate_unknown of both, and look for the issuer first."""
+    request = CertificateRequest(certificate_authorities=listed)
+    finding = judge(_asked(make_handshake, [authority.make("client", **made)], server_alert=alert, certificate_request=request))
+    assert (finding.cause, finding.confidence) == (cause, "likely")
+
+
+def test_expired_authority_of_a_client_may_be_passed_by(judge, make_authority, make_handshake):
+    old = make_authority("Old", make_authority("Above"), ends=-1)
+    leaf = old.make("client", uses=CLIENT)
+    request = CertificateRequest(certificate_authorities=(leaf.issuer_der,))
+    finding = judge(_asked(make_handshake, [leaf, old.certificate], server_alert=46, certificate_request=request))
+    assert (finding.cause, finding.confidence) == ("client-cert-expired", "likely")
+
+
+@pytest.mark.parametrize("asked", [True, False, None])
+def test_unknown_ca_is_proved_by_the_servers_own_list(asked, judge, authority, make_handshake):
+    """OpenSSL also says unknown_ca where it has no revocation list of a known authority, or may not look so deep."""
+    certificate = authority.make("client", uses=CLIENT)
+    listed = {True: (certificate.issuer_der,), False: (b"0\x00",), None: ()}[asked]
+    request = CertificateRequest(certificate_authorities=listed)
+    finding = judge(_asked(make_handshake, [certificate], server_alert=48, certificate_request=request))
+    assert (finding.cause, finding.confidence) == ("client-cert-unknown-ca", "certain" if asked is False else "likely")
+
+
+def test_expired_may_be_the_servers_revocation_list(judge, make_handshake):
+    """OpenSSL says certificate_expired of a list that has expired: of a hidden certificate nothing tells the two apart."""
+    handshake = _asked(make_handshake, None, version=0x0304, server_alert=45)
+    handshake.client_certificate_sent = True
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("client-cert-expired", "likely")
+    assert any("revocation list" in item.says for item in finding.evidence)
+
+
+def test_certificate_required_of_a_client_that_sent_one_is_not_missing(judge, authority, make_handshake):
+    finding = judge(_asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=116))
+    assert finding is None or (finding.cause, finding.confidence) != ("client-cert-missing", "certain")
+
+
+def test_access_denied_in_answer_to_the_hello(judge, make_handshake):
+    """rustls says so when it has no certificate for the name."""
+    finding = judge(make_handshake(Stage.CLIENT_HELLO, server_alert=49))
+    assert (finding.cause, finding.confidence) == ("access-denied", "likely")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +184,8 @@ def test_proof_that_does_not_fit(judge, authority, make_handshake):
     handshake = _asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=51)
     handshake.messages.insert(-1, handshake.messages[0]._replace(kind="certificate_verify", frame=9))
     finding = judge(handshake)
-    assert (finding.cause, finding.confidence) == ("client-cert-key-mismatch", "certain")
+    assert (finding.cause, finding.confidence) == ("client-cert-key-mismatch", "likely")
+    assert any("another key" in item.says for item in finding.evidence)  # OpenSSL says so too of an authority that was made anew
 
 
 def test_alert_of_the_client_is_no_refusal_by_the_server(judge, authority, make_handshake):

@@ -5,7 +5,8 @@ Seen:
 
 Means:
     By the book the chain was accepted and a policy said no: the name in the certificate is not on the list (mbedTLS callbacks, Java,
-    MQTT brokers, databases), or a filter on the way denies the connection. Some servers say it of a certificate that did not verify.
+    MQTT brokers, databases), or a filter on the way denies the connection. Some servers say it of a certificate that did not verify;
+    those on rustls, right after the ClientHello, when they have no certificate for the name.
 
 Remedy:
     Look at the access rules of the side that sent it, with the subject of the certificate. Envoy: match_typed_subject_alt_names
@@ -43,5 +44,8 @@ class AccessDenied(Rule):
         evidence = list(handshake.closing_evidence)
         if not alert.from_client and handshake.client_certificate_sent:
             evidence.append(Evidence(None, "some servers say so of a certificate that does not verify (lighttpd on GnuTLS)"))
+            return self.found("likely", summary, evidence)
+        if not alert.from_client and handshake.client_hello is not None and handshake.server_hello is None:
+            evidence.append(Evidence(None, "rustls says so when it has no certificate for the name, or none with a key the client takes"))
             return self.found("likely", summary, evidence)
         return self.found("certain", summary, evidence)

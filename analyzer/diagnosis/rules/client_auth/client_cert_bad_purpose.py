@@ -19,7 +19,7 @@ Confirm:
 
 from __future__ import annotations
 
-from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, refused_text, sent_evidence, server_refusal
+from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, is_proved, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.refusals import VAGUE_ALERTS
 from analyzer.diagnosis.rule import Rule, stages_from
@@ -51,7 +51,7 @@ class ClientCertBadPurpose(Rule):
             summary = f"The client's certificate is not made for clients, says the server: {refused_text(handshake, refusal)}."
             return self.found("likely" if not handshake.client_certificates else "possible", summary, evidence)
         confidence: Confidence = "likely"
-        if refusal.description == _UNSUPPORTED or (refusal.description in _FITTING and len(faults) == 1):
+        if refusal.description == _UNSUPPORTED or (refusal.description in _FITTING and is_proved(fault, faults, handshake)):
             confidence = "certain"
         evidence = [sent_evidence(handshake, fault.says), *refusal.evidence]
         return self.found(confidence, f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)

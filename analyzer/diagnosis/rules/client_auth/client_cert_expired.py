@@ -21,17 +21,18 @@ Confirm:
 
 from __future__ import annotations
 
-from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, refused_text, sent_evidence, server_refusal
+from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, is_proved, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.refusals import VAGUE_ALERTS
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _EXPIRED = 45
 _ACCESS_DENIED = 49
 """What lighttpd on GnuTLS says of any certificate that does not verify."""
 _FITTING = frozenset({_EXPIRED, 42, 46})
+_LIST_EXPIRED = "OpenSSL says the same when the server's own revocation list has expired: it then refuses every client"
 
 
 class ClientCertExpired(Rule):
@@ -46,14 +47,16 @@ class ClientCertExpired(Rule):
         refusal = server_refusal(handshake)
         if refusal is None:
             return None
-        fault = next((fault for fault in client_faults(handshake) if fault.cause == self.cause), None)
+        faults = client_faults(handshake)
+        fault = next((fault for fault in faults if fault.cause == self.cause), None)
         if fault is None:
             if refusal.description != _EXPIRED:
                 return None
             evidence = [sent_evidence(handshake, "the client sent a certificate"), *refusal.evidence]
+            evidence.append(Evidence(None, _LIST_EXPIRED))
             hidden = not handshake.client_certificates
             summary = f"The client's certificate has expired, says the server: {refused_text(handshake, refusal)}."
-            return self.found("certain" if hidden else "possible", summary, evidence)
+            return self.found("likely" if hidden else "possible", summary, evidence)
         evidence = [sent_evidence(handshake, fault.says), *refusal.evidence]
         if refusal.how == "alert":
             finding = self.found("certain", f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)
@@ -62,5 +65,7 @@ class ClientCertExpired(Rule):
                 return finding
             if refusal.description not in _FITTING:
                 finding.kind, finding.confidence = "also", "possible"
+            elif refusal.description != _EXPIRED and not is_proved(fault, faults, handshake):
+                finding.confidence = "likely"
             return finding
         return self.found("likely", f"{fault.says}; {refused_text(handshake, refusal)}.", evidence)

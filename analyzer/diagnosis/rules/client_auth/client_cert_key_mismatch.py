@@ -26,11 +26,15 @@ from analyzer.diagnosis.client_chain import CLIENT_GENERAL, refused_text, sent_e
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _DECRYPT_ERROR = 51
 _INTERNAL_ERROR = 80
+_SAYS_AS_WELL = (
+    "OpenSSL says so as well of a certificate that an authority of the right name signed with another key (it was made anew), "
+    "and of a Finished that does not verify"
+)
 
 
 class ClientCertKeyMismatch(Rule):
@@ -51,7 +55,8 @@ class ClientCertKeyMismatch(Rule):
                 return None
             evidence = [sent_evidence(handshake, "the client sent a certificate"), *refusal.evidence]
             summary = f"The client's signature does not fit its certificate: {refused_text(handshake, refusal)}."
-            return self.found("certain" if first_message(handshake, "certificate_verify", True) else "likely", summary, evidence)
+            evidence.append(Evidence(None, _SAYS_AS_WELL))
+            return self.found("likely", summary, evidence)
         asked = handshake.client_certificate_requested and handshake.client_certificate_sent is not False
         if alert.description != _INTERNAL_ERROR or not asked or first_message(handshake, "certificate_verify", True):
             return None

@@ -51,7 +51,7 @@ class ClientCertMissing(Rule):
         if refusal is None:
             return None
         summary = f"{words.server_text(handshake)} requires a client certificate and the client sent none."
-        if refusal.description == _REQUIRED:
+        if refusal.description == _REQUIRED and not handshake.client_certificate_sent:
             return self.found("certain", summary, refusal.evidence)
         if not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
             return None

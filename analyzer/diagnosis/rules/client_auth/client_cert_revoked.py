@@ -5,7 +5,7 @@ Seen:
 
 Means:
     The certificate is on the server's revocation list. If every client is refused at once, the list itself is out of
-    date: a server with an expired list refuses all (unknown_ca or certificate_unknown then).
+    date: a server with an expired list refuses all (certificate_expired from OpenSSL; unknown_ca where it has none).
 
 Remedy:
     Give the client a new certificate. Keep the server's list fresh: nginx: ssl_crl; Apache: SSLCARevocationFile; HAProxy:

@@ -23,14 +23,15 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.client_chain import CLIENT_GENERAL, client_faults, refused_text, sent_evidence, server_refusal
+from analyzer.diagnosis.client_chain import CLIENT_GENERAL, asked_for_issuer, client_faults, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _UNKNOWN_CA = 48
 _GENERAL = frozenset({42, 46})
+_SAYS_AS_WELL = "OpenSSL says so as well when it has no revocation list of that authority, or may not look so deep (verify depth)"
 
 
 class ClientCertUnknownCa(Rule):
@@ -49,12 +50,12 @@ class ClientCertUnknownCa(Rule):
         issuer = f" (issuer {words.shown(certificates[0].issuer)})" if certificates else ""
         evidence = [sent_evidence(handshake, f"the client sent a certificate{issuer}"), *refusal.evidence]
         summary = f"The issuer of the client's certificate{issuer} is not known to the server: {refused_text(handshake, refusal)}."
+        asked = asked_for_issuer(handshake)
         if refusal.description == _UNKNOWN_CA:
-            return self.found("certain", summary, evidence)
+            if asked is False:
+                return self.found("certain", summary, evidence)
+            evidence.append(Evidence(None, _SAYS_AS_WELL))
+            return self.found("likely", summary, evidence)
         if not certificates or client_faults(handshake) or (refusal.how == "alert" and refusal.description not in _GENERAL):
             return None
-        request = handshake.certificate_request
-        asked = request.certificate_authorities if request is not None else ()
-        if asked and not {certificate.issuer_der for certificate in certificates} & set(asked):
-            return self.found("likely", summary, evidence)
-        return self.found("possible", summary, evidence)
+        return self.found("likely" if asked is False else "possible", summary, evidence)
