@@ -108,6 +108,7 @@ class TestRetry:
 
     def test_second_hello_without_the_share(self):
         assert verdict(self._retry(hello(), alert=47)) == ("hrr-failure", "certain")
+        assert verdict(self._retry(hello(), alert=80)) == ("hrr-failure", "likely")  # for whatever else went wrong
 
     def test_second_hello_in_order_and_refused(self):
         assert verdict(self._retry(hello(key_shares=((0x0017, 65),)), alert=40)) == ("hrr-failure", "likely")
@@ -150,6 +151,12 @@ class TestKeyExchange:
         judged = attempt(hello(0x0303), answer(0x0303, 0x009E), exchange=ServerKeyExchange(dh_prime_bits=bits), alert=alert, by="client")
         judged.client_hello.cipher_suites = (0x009E,)
         assert verdict(judged) == ("dh-key-too-small", confidence)
+
+    def test_prime_that_many_take_and_another_fault(self):
+        """A check of the program's own says 40 of a certificate too."""
+        exchange, fields = ServerKeyExchange(dh_prime_bits=1024), {"chain": (DEFAULT,), "alert": 40, "by": "client"}
+        judged = attempt(hello(0x0303, cipher_suites=(0x009E,)), answer(0x0303, 0x009E), exchange=exchange, **fields)
+        assert verdict(judged) == ("dh-key-too-small", "likely")
 
     def test_short_prime_and_a_plain_close(self):
         judged = attempt(hello(0x0303), answer(0x0303, 0x009E), exchange=ServerKeyExchange(dh_prime_bits=512), by="client", close="fin")
@@ -231,6 +238,11 @@ class TestAnswersOutsideTheOffer:
         judged = attempt(hello(0x0303), answer(0x0303, extension_types=(0xFF01, 23, 15)), alert=alert, by="client")
         assert verdict(judged) == ("unsupported-extension", "certain")
 
+    def test_extension_nobody_asked_for_and_an_alert_for_anything(self):
+        """GnuTLS and others pass it by, and may say 40 of the key exchange."""
+        judged = attempt(hello(0x0303), answer(0x0303, extension_types=(0xFF01, 23, 15)), alert=40, by="client")
+        assert verdict(judged) == ("unsupported-extension", "likely")
+
     def test_answer_to_the_signalling_suite_is_asked_for(self):
         offer = hello(0x0303, extension_types=(0, 10, 11, 13, 16, 23, 35))
         assert verdict(attempt(offer, answer(), alert=47, by="client")) == ("illegal-parameter", "likely")
@@ -289,9 +301,10 @@ class TestGeneralAlerts:
 
 
 class TestOldAndOdd:
-    @pytest.mark.parametrize(("alert", "confidence"), [(70, "certain"), (40, "likely"), (50, "likely")])
+    @pytest.mark.parametrize(("alert", "confidence"), [(70, "likely"), (40, "likely"), (50, "likely")])
     def test_sslv2_hello(self, alert, confidence):
-        """nginx, HAProxy, Go, Node and Python say 70, OpenSSL, GnuTLS and Java 40, old ones 50."""
+        """nginx, HAProxy, Go, Node and Python say 70, OpenSSL, GnuTLS and Java 40, old ones 50. A server on OpenSSL reads it, and may
+        refuse the version it announces."""
         offer = hello(0x0301, sslv2=True, cipher_suites=(5, 4, 0x0700C0), extension_types=(), has_extensions=False)
         assert verdict(attempt(offer, alert=alert)) == ("sslv2-or-v3-hello", confidence)
 
@@ -410,6 +423,23 @@ class TestRenegotiation:
         judged.flow.client_gaps = 6
         judge(judged)
         assert (judged.outcome, judged.finding) == ("completed", None)
+
+    def test_refused_with_a_warning_and_gone_on(self):
+        judged = self._established(
+            (17, True, "encrypted_handshake", 242), (18, False, "alert", 26), (19, True, "application_data", 90)
+        )  # fmt: skip
+        judged.messages[-1] = judged.messages[-1]._replace(timestamp=judged.alerts[0].timestamp + 10**6)
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+        judged.alerts = [replace(alert, description=100, level=1, how="decrypted") for alert in judged.alerts]
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+        assert ("renegotiation-refused", "also") in [(finding.cause, finding.kind) for finding in judged.also]
+
+    def test_refused_with_a_warning_and_ended(self):
+        judged = self._established((17, True, "encrypted_handshake", 242), (18, False, "alert", 26), (19, True, "alert", 26))
+        judged.alerts = [replace(judged.alerts[0], description=100, level=1, how="decrypted")]
+        assert verdict(judged) == ("renegotiation-refused", "certain")
 
     def test_granted(self):
         judged = self._established((17, True, "encrypted_handshake", 242), (18, False, "encrypted_handshake", 90), (30, False, "alert", 26))

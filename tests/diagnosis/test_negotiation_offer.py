@@ -239,6 +239,19 @@ class TestNames:
     def test_112_as_a_warning_and_then_a_close(self):
         assert verdict(attempt(hello(), alert=112, level=1, close="fin")) == ("sni-unrecognized", "certain")
 
+    def test_112_as_a_warning_and_then_another_alert(self):
+        """Who refuses the name says so with the fatal one: OpenSSL warns, goes on and finds no suite."""
+        offer = hello(0x0303, cipher_suites=(0xCCA8,))
+        judged = attempt(offer, alert=112, level=1)
+        judged.alerts.extend(attempt(offer, alert=40).alerts)
+        judge(judged)
+        assert (judged.finding.cause, judged.finding.confidence) == ("no-common-cipher", "possible")
+        assert ("sni-unrecognized", "possible") in [(f.cause, f.confidence) for f in judged.also]
+
+    def test_112_for_a_name_that_the_server_knows(self):
+        """One node of several, or a reason of the program's own."""
+        assert verdict(attempt(hello(), alert=112), served(hello(), answer(0x0304))) == ("sni-unrecognized", "likely")
+
     def test_go_says_internal_error_without_a_name(self):
         assert verdict(attempt(hello(server_name=None), alert=80)) == ("sni-missing", "possible")
 
@@ -267,6 +280,7 @@ class TestAlpn:
     def test_120_is_certain_from_either_side(self):
         assert verdict(attempt(hello(), alert=120)) == ("alpn-mismatch", "certain")
         assert verdict(attempt(hello(), answer(), alert=120, by="client")) == ("alpn-mismatch", "certain")
+        assert verdict(attempt(hello(), alert=120), served(alpn="h2")) == ("alpn-mismatch", "likely")  # it speaks that
 
     def test_go_encrypts_it_right_after_its_server_hello(self):
         judged = attempt(hello(alpn=("h2",)), answer(0x0304), encrypted=(19,), alert=-1)

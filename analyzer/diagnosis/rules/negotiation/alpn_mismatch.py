@@ -28,7 +28,7 @@ from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 from analyzer.diagnosis.rules.negotiation._refused import encrypted_records
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _ALERT_LENGTHS = frozenset({19, 11})
@@ -56,6 +56,10 @@ class AlpnMismatch(OfferRule):
                 summary = f"The client needs an application protocol that {who} did not choose: it offers {offered}, got {chosen}."
             else:
                 summary = f"{who} speaks none of the application protocols that the client offers: {offered}."
+                spoken = [name for name in hello.alpn if context.server(handshake).alpn.get(name)]
+                if spoken:  # one node of several, another site, or its program's own reason
+                    seen = Evidence(None, f"the same server agreed on {words.list_text(spoken, 3)} in other handshakes")
+                    return self.found("likely", summary, [says, seen, *handshake.closing_evidence])
             return self.found("certain", summary, [says, *handshake.closing_evidence])
         if alert.description is None and not alert.from_client and hello.alpn and handshake.stage == Stage.SERVER_HELLO:
             lengths = encrypted_records(handshake, from_client=False)

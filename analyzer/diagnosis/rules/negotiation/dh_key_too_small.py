@@ -34,7 +34,8 @@ from analyzer.model.handshake import Handshake
 
 _MODERN = 2048
 _BROKEN = 1024
-_FITTING = frozenset({40, 47, 71})
+_HANDSHAKE_FAILURE = 40
+_FITTING = frozenset({_HANDSHAKE_FAILURE, 47, 71})
 _GENERAL = frozenset({42, 46})
 
 
@@ -69,6 +70,10 @@ class DhKeyTooSmall(Rule):
             if lacks_renegotiation_info(handshake) and refusal.description == 40:
                 return self.found("likely" if bits < _BROKEN else "possible", summary, evidence)
             sure = refusal.description in _FITTING
+            if refusal.description == _HANDSHAKE_FAILURE:
+                # also what a check of the program's own says of a certificate; and most clients take 1024 bits and more
+                judged = context.chain(handshake)
+                sure = bits < _BROKEN or judged is None or not any(problem.hard for problem in judged.problems)
             return self.found("certain" if sure else "likely", summary, evidence)
         if refusal.how == "close" and not handshake.client_ccs_frame:
             return self.found("likely" if bits < _BROKEN else "possible", summary, evidence)

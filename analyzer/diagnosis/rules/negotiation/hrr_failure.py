@@ -35,6 +35,8 @@ from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Segment, Stage
 from analyzer.model.hello import ClientHello, ServerHello
 
+_FOR_SUCH = frozenset({10, 40, 47, 50, 109})
+"""Alerts for a message that breaks the rules of the retry (RFC 8446 sections 4.1.2 to 4.1.4)."""
 _OFTEN = 2
 _LONG = 2_000_000_000
 """ns between the first and the last retransmission of a hello that is lost for good, not once."""
@@ -67,7 +69,8 @@ class HrrFailure(Rule):
         if fault:
             culprit, says = fault
             evidence.insert(1, Evidence(None, f"{culprit} {says}"))
-            sure = handshake.closing_alert is not None
+            closing = handshake.closing_alert
+            sure = closing is not None and closing.from_client == (culprit == "the server") and closing.description in _FOR_SUCH
             return self.found("certain" if sure else "likely", f"After {who} asked for a share of {group}, {culprit} {says}.", evidence)
         if second is None:
             if handshake.aborted_by != "client":

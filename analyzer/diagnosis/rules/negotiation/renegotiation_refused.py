@@ -56,6 +56,10 @@ class RenegotiationRefused(Rule):
             evidence = [Evidence(alert.frame, f"{who} sent {words.alert_text(alert)}"), *handshake.closing_evidence]
             side: AbortedBy = "client" if alert.from_client else "server"
             summary = f"{other.capitalize()} asked to renegotiate and {who} refused."
+            if handshake.outcome == "completed" and _went_on(handshake, alert):
+                finding = self.found("certain", f"{summary[:-1]}; the connection went on.", evidence)
+                finding.kind = "also"
+                return finding
             return self.found("certain", summary, evidence, outcome="failed", aborted_by=side)
         if has_holes(handshake):
             return None  # without the ChangeCipherSpec before it an encrypted Finished looks like a second handshake
@@ -74,7 +78,7 @@ class RenegotiationRefused(Rule):
     def _after_handshake(self, handshake: Handshake) -> Finding | None:
         """A handshake message of the client inside the established connection, and an alert in answer to it."""
         asked, answer = _renegotiation(handshake)
-        if asked is None or answer is None or answer.description == 0:
+        if asked is None or answer is None or answer.description == 0 or _went_on(handshake, answer):
             return None
         evidence = [
             Evidence(asked.frame, "a handshake message of the client in the established connection: it begins to renegotiate"),
@@ -83,6 +87,12 @@ class RenegotiationRefused(Rule):
         summary = "After the handshake the client began to renegotiate and the server refused."
         confidence: Confidence = "likely" if answer.description is None else "certain"
         return self.found(confidence, summary, evidence, outcome="failed", aborted_by="server")
+
+
+def _went_on(handshake: Handshake, refusal: Alert) -> bool:
+    """Whether the refused side sent data after the refusal: as a warning it ends nothing (RFC 5246 section 7.2.2)."""
+    later = handshake.messages[refusal.position + 1 :]
+    return any(m.kind == "application_data" and m.from_client != refusal.from_client and m.timestamp > refusal.timestamp for m in later)
 
 
 def _renegotiation(handshake: Handshake) -> tuple[Message | None, Alert | None]:

@@ -54,12 +54,20 @@ class SniUnrecognized(OfferRule):
         says = hello_evidence(handshake, f"asks for {name}")
         if closing_description(handshake, from_client=False) == 112:
             evidence = [says, *handshake.closing_evidence]
-            served = [other for other in context.server(handshake).names_served if other.lower() != name.lower()]
+            names = context.server(handshake).names_served
+            served = [other for other in names if other.lower() != name.lower()]
             if served:
                 evidence.insert(1, Evidence(None, f"the same server serves {words.list_text(served, 3)}"))
-            return self.found("certain", f"{words.server_text(handshake)} does not know the name {name}.", evidence)
-        if refused_hello(handshake) is not None and (warning := _warning(handshake)) is not None:
+            known = len(served) < len(names)  # one node of several, or it says so for a reason of the program's own
+            if known:
+                evidence.append(Evidence(None, f"it served {name} in other handshakes of this capture"))
+            return self.found("likely" if known else "certain", f"{words.server_text(handshake)} does not know the name {name}.", evidence)
+        refused = refused_hello(handshake)
+        if refused is not None and (warning := _warning(handshake)) is not None:
             evidence = [says, Evidence(warning.frame, f"the server sent {words.alert_text(warning)}"), *handshake.closing_evidence]
+            if refused.how == "alert":  # who refuses the name says so with the fatal one; who only warns goes on, and met something else
+                summary = f"{words.server_text(handshake)} warned that it does not know {name}, and refused the hello."
+                return self.found("possible", summary, evidence)
             return self.found("certain", f"{words.server_text(handshake)} does not know the name {name} and closed.", evidence)
         return self._warned(handshake, context, says, name)
 

@@ -50,7 +50,9 @@ class Sslv2OrV3Hello(Rule):
         alert = handshake.closing_alert
         if alert is not None and not alert.from_client and alert.description in (10, 40, 47, 50, 70, 71, 80):
             summary = f"{who} refuses SSL: the client sent {what}."
-            return self.found("certain" if alert.description == 70 else "likely", summary, evidence)
+            # a hello in SSLv2 format may announce TLS, and be refused for that version
+            sure = alert.description == 70 and hello.legacy_version <= 0x0300
+            return self.found("certain" if sure else "likely", summary, evidence)
         went_on = any(m.from_client and m.kind == "not_tls" for m in handshake.messages)  # Skype and others only look like SSL
         if alert is None and handshake.stage != Stage.CLIENT_HELLO_UNACKED and not went_on:
             return self.found("likely", f"{who} gave no answer to SSL: the client sent {what}.", evidence)

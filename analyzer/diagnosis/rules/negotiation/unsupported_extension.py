@@ -25,6 +25,9 @@ from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import Alert
 
+_UNSUPPORTED = 110
+_NAMED = frozenset({_UNSUPPORTED, 47, 10})
+"""Alerts for an extension that was not asked for (RFC 8446 section 4.2; Java says unexpected_message)."""
 _ANSWERED_UNASKED = frozenset({0xFF01, 44})
 
 
@@ -41,9 +44,12 @@ class UnsupportedExtension(AlertRule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         alert = handshake.closing_alert
-        if alert is not None and alert.description != 110 and not self.details(handshake, context):
+        if alert is not None and alert.description != _UNSUPPORTED and not self.details(handshake, context):
             return None
-        return super().examine(handshake, context)
+        finding = super().examine(handshake, context)
+        if finding is not None and alert is not None and alert.description not in _NAMED:
+            finding.confidence = "likely"  # a client may pass the extension by and mean something else
+        return finding
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert, hello, answer = handshake.closing_alert, handshake.client_hello, handshake.server_hello or handshake.hello_retry
