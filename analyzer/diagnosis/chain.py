@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.host_names import common_name_matches, covers_name
+from analyzer.diagnosis.host_names import common_name_matches, covers_name, is_address
 from analyzer.diagnosis.trust import TrustStore, is_signed_by, load_certificate
 from analyzer.model.hello import Certificate
 
@@ -24,6 +24,10 @@ _SERVER_AUTH = frozenset({"1.3.6.1.5.5.7.3.1", "2.5.29.37.0", "1.3.6.1.4.1.311.1
 _WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
 _MEASURED_KEYS = 8_192
 """Bits of the longest key whose signatures are checked: longer ones cost too much time."""
+_FIRST_DAY = 9_131 * _DAY
+"""The first day of 1995, when there was no TLS yet: ns since the epoch."""
+_TOO_FAR = 366 * _DAY
+"""ns: nobody issues a certificate for so long from now; a clock that lost its battery is years behind."""
 _LONGEST_LIFE = 398
 """Days: CA/Browser Forum Baseline Requirements since September 2020 (less from 2026 on)."""
 
@@ -189,19 +193,27 @@ def _signed(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def _check_dates(judged: ChainJudgement) -> None:
+    """Dates against the time of the capture, which is the clock of who captured: one that was never set proves nothing."""
+    if judged.time < _FIRST_DAY:
+        return
     for place in judged.path:
         certificate = judged.certificates[place]
-        if not certificate.not_after or (place and certificate.self_issued):
+        root = place > 0 and certificate.self_issued
+        which = "The root that the server sent" if root else _which(place)
+        if not certificate.not_after:
             continue
         if certificate.not_after < judged.time:
             ago = words.span_text(judged.time - certificate.not_after)
             when = words.day_text(certificate.not_after)
-            _add(judged, "cert-expired", place, f"{_which(place)} ({_named(certificate)}) expired {ago} before, on {when}")
-        elif certificate.not_before > judged.time:
-            ahead = words.span_text(certificate.not_before - judged.time)
+            # Java and GnuTLS do not look at a root's dates, and a client may hold a newer one
+            _add(judged, "cert-expired", place, f"{which} ({_named(certificate)}) expired {ago} before, on {when}", not root)
+        elif certificate.not_before > judged.time and not root:
+            ahead = certificate.not_before - judged.time
             when = words.day_text(certificate.not_before)
-            says = f"{_which(place)} ({_named(certificate)}) is not valid for another {ahead}, until {when}"
-            _add(judged, "cert-not-yet-valid", place, says)
+            says = f"{which} ({_named(certificate)}) is not valid for another {words.span_text(ahead)}, until {when}"
+            if ahead > _TOO_FAR:
+                says += ", unless the clock of the capture is wrong"
+            _add(judged, "cert-not-yet-valid", place, says, ahead <= _TOO_FAR)
 
 
 def _check_names(judged: ChainJudgement) -> None:
@@ -213,8 +225,10 @@ def _check_names(judged: ChainJudgement) -> None:
     judged.covers = covers_name(leaf, name)
     if judged.covers or leaf.fault:
         return
-    if not leaf.has_san and common_name_matches(leaf, name):
-        says = f"The server's certificate names {words.shown(name)} in its common name only and has no subjectAltName"
+    addresses_only = leaf.has_san and all(map(is_address, leaf.names)) and not is_address(name)  # the name still counts for Java, OpenSSL
+    if (not leaf.has_san or addresses_only) and common_name_matches(leaf, name):
+        has = "its subjectAltName holds no host" if leaf.has_san else "has no subjectAltName"
+        says = f"The server's certificate names {words.shown(name)} in its common name only and {has}"
         _add(judged, "cert-no-san", 0, says)
         return
     has = f"it is for {words.list_text(leaf.names, 3)}" if leaf.names else f"it has no names but the common name {_named(leaf)}"
@@ -282,6 +296,7 @@ def _check_constraints(judged: ChainJudgement) -> None:
                 "cert-chain-constraint",
                 place,
                 f"{_named(certificate)} signed a certificate and is no authority (CA:FALSE)",
+                not certificate.self_issued,  # a root of the first version says nothing of itself, and is trusted for being a root
             )
         elif certificate.key_usage is not None and "keyCertSign" not in certificate.key_usage:
             _add(judged, "cert-chain-constraint", place, f"{_named(certificate)} may not sign certificates (no keyCertSign)")

@@ -51,6 +51,9 @@ _LEAVING = frozenset({0, 90})
 _PASSING = frozenset({100, 112})
 """no_renegotiation and unrecognized_name end nothing as warnings."""
 
+_NO_CERTIFICATE = 41
+"""How a client of SSL 3.0 says that it has none to send (RFC 6101 section 5.4.2)."""
+
 _TLS12 = 0x0303
 _NOT_TLS13 = frozenset({"encrypted_handshake", "server_key_exchange", "server_hello_done", "client_key_exchange"})
 """Records and messages that TLS 1.3 has not got."""
@@ -231,7 +234,9 @@ def _ends(alert: Alert) -> bool:
     """Whether an alert in the middle of a handshake ends it."""
     if alert.description is None:
         return True  # an encrypted alert before the handshake was complete
-    return not (alert.level == 1 and alert.description in _PASSING)
+    if alert.level != 1:
+        return True
+    return alert.description not in _PASSING and not (alert.description == _NO_CERTIFICATE and alert.from_client)
 
 
 def _is_plain(alert: Alert | None) -> bool:

@@ -59,7 +59,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "cert-not-yet-valid": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
     "cert-pinning": ("certificate", "cause", 0x0e00, "fnu", 0x1100000000000, 0x0000000, 0x00000, -0x1),
     "cert-private-key-mismatch": ("certificate", "cause", 0x0e00, "fnu", -0x44d0000000001000004e00000000001, 0x0000000, 0x00000, -0x1),
-    "cert-rejected": ("certificate", "cause", 0x0e64, "fnu", 0x180000000400000005f80000000002, 0x0000000, 0x00000, -0x1),
+    "cert-rejected": ("certificate", "cause", 0x0e64, "fnu", 0x180000000400000005f00000000002, 0x0000000, 0x00000, -0x1),
     "cert-revoked": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x1000000, 0x10000, -0x1),
     "cert-self-signed": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
     "cert-unknown-ca": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),

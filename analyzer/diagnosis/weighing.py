@@ -153,8 +153,9 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
     if is_openssl(handshake.client_hello):
         soft = [problem for problem in soft if problem.cause not in TRUST]
-    if description == _BAD_CERTIFICATE:  # said of an unknown issuer by those who take an authority's certificate for a server's
-        soft.sort(key=lambda problem: problem.cause == "cert-chain-constraint")
+    # an expired root beside an unknown one is the smaller thing; those who say 42 of an unknown issuer take an authority's for a server's
+    last = {"cert-expired"} | ({"cert-chain-constraint"} if description == _BAD_CERTIFICATE else set())
+    soft.sort(key=lambda problem: problem.cause in last)
     answer = [(problem, "possible", False) for problem in hard]
     answer += [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
     return answer

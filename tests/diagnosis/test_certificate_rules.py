@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
@@ -128,7 +129,7 @@ def test_openssl_says_otherwise_of_an_unknown_issuer(judge, make_authority, make
 def test_certificate_that_names_no_host_is_not_refused_for_its_names_for_certain(judge, authority, make_handshake):
     """SPIFFE: the client looks for an identity, whatever server_name says."""
     identity = (x509.SubjectAlternativeName([x509.UniformResourceIdentifier("spiffe://example/ns/a")]), False)
-    finding = judge(make_handshake(chain=[authority.make(san=False, extra=[identity])], client_alert=42))
+    finding = judge(make_handshake(chain=[authority.make("workload", san=False, extra=[identity])], client_alert=42))
     assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "likely")
 
 
@@ -161,6 +162,42 @@ def test_expired_without_a_chain_to_see_may_be_a_revocation_list(judge, make_han
     """OpenSSL says certificate_expired of the client's own list too."""
     finding = judge(_as_openssl(make_handshake(version=0x0304, client_alert=45)))
     assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+
+
+def test_expired_root_that_was_sent(judge, make_authority, make_handshake):
+    """OpenSSL and Go look at a root's dates; Java does not, and says unknown of one it has not got."""
+    old = make_authority("Old Root", ends=-1)
+    leaf = old.make()
+    finding = judge(make_handshake(chain=[leaf, old.certificate], client_alert=45))
+    assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+    assert judge(make_handshake(chain=[leaf, old.certificate], client_alert=46)).cause == "cert-unknown-ca"
+
+
+def test_root_of_the_first_version_is_no_broken_constraint(judge, make_authority, make_handshake):
+    """It has no extensions to say that it is an authority; OpenSSL's unknown_ca over it is for something else."""
+    root = make_authority("Home CA")
+    root.certificate.is_ca = None
+    finding = judge(_as_openssl(make_handshake(chain=[root.make(), root.certificate], client_alert=48)))
+    assert (finding.cause, finding.confidence) == ("cert-unknown-ca", "certain")  # by the store that was given
+
+
+def test_common_name_counts_beside_addresses_in_the_subject_alternative_name(judge, authority, make_handshake):
+    """For OpenSSL and Java, that is: neither refuses such a certificate."""
+    address = (x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.7"))]), False)
+    finding = judge(make_handshake(chain=[authority.make(san=False, extra=[address])], client_alert=46))
+    assert (finding.cause, finding.confidence) == ("cert-no-san", "likely")
+
+
+@pytest.mark.parametrize("alert", [42, 45, 46])
+def test_clock_of_the_capture_that_was_never_set(alert, judge, authority, make_handshake):
+    """A capture of 1970, or of a box that lost its battery: every certificate is too young for it."""
+    handshake = make_handshake(chain=[authority.make()], client_alert=alert)
+    handshake.server_hello_time = 1_000_000_000
+    finding = judge(handshake)
+    assert finding.cause != "cert-not-yet-valid"
+    handshake = make_handshake(chain=[authority.make()], client_alert=alert)
+    handshake.server_hello_time -= 6 * 365 * 86_400 * 10**9
+    assert judge(handshake).confidence != "certain" or handshake.finding.cause == "cert-rejected"
 
 
 def test_expired_authority_that_a_root_of_the_store_stands_for(judge, authority, make_authority, make_handshake):
@@ -267,8 +304,17 @@ def test_encrypted_alert_without_a_chain_stays_general(judge, make_handshake):
 
 
 def test_expired_for_the_client_only_is_its_clock(judge, authority, make_handshake):
-    finding = judge(make_handshake(chain=[authority.make()], client_alert=45))
+    finding = judge(make_handshake(chain=[authority.make(), authority.certificate], client_alert=45))
     assert (finding.cause, finding.confidence) == ("clock-skew", "likely")
+
+
+@pytest.mark.parametrize("openssl", [False, True])
+def test_expired_for_the_client_only_may_be_what_it_checks_with(openssl, judge, authority, make_handshake):
+    """Its own root, which was not sent (as the end of DST Root CA X3 showed); of OpenSSL also a revocation list."""
+    chain = [authority.make(), authority.certificate] if openssl else [authority.make()]
+    handshake = make_handshake(chain=chain, client_alert=45)
+    finding = judge(_as_openssl(handshake) if openssl else handshake)
+    assert (finding.cause, finding.confidence) == ("clock-skew", "possible")
 
 
 def test_clock_read_from_two_hellos(judge, authority, make_handshake):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -35,6 +37,15 @@ def _asked(make_handshake, certificates, **fields):
 def test_none_sent_and_refused(alert, judge, make_handshake):
     finding = judge(_asked(make_handshake, (), server_alert=alert))
     assert (finding.cause, finding.confidence) == ("client-cert-missing", "certain")
+
+
+def test_no_certificate_of_ssl3_is_the_clients_own(judge, make_handshake):
+    """A client of SSL 3.0 says with a warning that it has none; the server refuses it for that."""
+    handshake = _asked(make_handshake, None, client_alert=41)
+    handshake.alerts[0] = replace(handshake.alerts[0], level=1)
+    handshake.alerts.append(replace(handshake.alerts[0], frame=11, from_client=False, level=2, description=40, position=9))
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence, handshake.aborted_by) == ("client-cert-missing", "certain", "server")
 
 
 def test_none_sent_and_an_alert_about_something_else(judge, make_handshake):

@@ -30,7 +30,8 @@ from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
 
-_SURE = CERTIFICATE_ALERTS - {49, 51}
+_SURE = CERTIFICATE_ALERTS - {41, 49, 51}
+"""Those that a client says of the server's certificate: no_certificate (41) is of its own."""
 _INTERNAL_ERROR = 80
 
 

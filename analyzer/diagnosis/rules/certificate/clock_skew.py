@@ -27,7 +27,7 @@ from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.refusals import is_openssl
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, Rule
 from analyzer.diagnosis.weighing import refusal_of
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
@@ -65,7 +65,11 @@ class ClockSkew(Rule):
             return self.found("likely", f"The client's clock is {words.span_text(offset)} {ahead}; the dates are right.", evidence)
         if refusal.description == _EXPIRED:
             summary = f"The client calls the certificate of {words.server_text(handshake)} expired, and it is not: its clock is wrong."
-            return self.found("likely", summary, refusal.evidence)
+            whole = judged.certificates[judged.path[-1]].self_issued if judged.path else False
+            if whole and not is_openssl(handshake.client_hello):
+                return self.found("likely", summary, refusal.evidence)
+            else_says = Evidence(None, "the root in the client's own store may have expired; OpenSSL says the same of a revocation list")
+            return self.found("possible", f"{summary[:-1]}, or what it checks the certificate with.", [*refusal.evidence, else_says])
         age = judged.time - judged.leaf.not_before
         if not 0 <= age < _FRESH or any(problem.hard for problem in judged.problems):
             return None

@@ -34,7 +34,7 @@ from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake, Stage
 
-_REQUIRED = 116
+_NO_CERTIFICATE, _REQUIRED = 41, 116
 _FITTING = frozenset({40, 41, 42, 46, 50, _REQUIRED})
 
 
@@ -53,7 +53,8 @@ class ClientCertMissing(Rule):
         summary = f"{words.server_text(handshake)} requires a client certificate and the client sent none."
         if refusal.description == _REQUIRED and not handshake.client_certificate_sent:
             return self.found("certain", summary, refusal.evidence)
-        if not handshake.client_certificate_requested or handshake.client_certificate_sent is not False:
+        none_sent = handshake.client_certificate_sent is False or _says_none(handshake)
+        if not handshake.client_certificate_requested or not none_sent:
             return None
         evidence = [sent_evidence(handshake, "asked for a certificate, the client sent an empty one"), *refusal.evidence]
         request = handshake.certificate_request
@@ -68,3 +69,8 @@ class ClientCertMissing(Rule):
             sure = not handshake.client_certificate_inferred and not listed
             return self.found("certain" if sure else "likely", summary, evidence)
         return self.found("likely", summary, evidence)
+
+
+def _says_none(handshake: Handshake) -> bool:
+    """Whether the client said so with an alert, as in SSL 3.0."""
+    return any(alert.from_client and alert.description == _NO_CERTIFICATE for alert in handshake.alerts)
