@@ -54,6 +54,9 @@ _PASSING = frozenset({100, 112})
 _NO_CERTIFICATE = 41
 """How a client of SSL 3.0 says that it has none to send (RFC 6101 section 5.4.2)."""
 
+_GOES_ON = frozenset({"certificate", "client_key_exchange", "server_hello", "server_key_exchange", "server_hello_done"})
+"""Messages of TLS below 1.3 that nobody sends who has given up."""
+
 _TLS12 = 0x0303
 _NOT_TLS13 = frozenset({"encrypted_handshake", "server_key_exchange", "server_hello_done", "client_key_exchange"})
 """Records and messages that TLS 1.3 has not got."""
@@ -174,7 +177,7 @@ def closing_events(handshake: Handshake) -> list[Close]:
         if alert.from_client and alert.description is None and handshake.is_tls13 and handshake.client_finished_frame:
             continue  # after its own Finished a client only says goodbye
         key = (alert.from_client, alert.description, alert.position)
-        if _ends(alert) and key not in seen:
+        if _ends(alert) and key not in seen and not _was_passed(handshake, alert):
             seen.add(key)
             events.append(Close(alert.frame, 0, alert.timestamp, alert.from_client, "alert", alert))
     for from_client, kind, frame, time in (
@@ -237,6 +240,14 @@ def _ends(alert: Alert) -> bool:
     if alert.level != 1:
         return True
     return alert.description not in _PASSING and not (alert.description == _NO_CERTIFICATE and alert.from_client)
+
+
+def _was_passed(handshake: Handshake, alert: Alert) -> bool:
+    """Whether its sender went on with the handshake after a warning, which is what warnings are for (RFC 5246 section 7.2.2)."""
+    if alert.level != 1 or alert.encrypted or alert.description in _LEAVING or handshake.is_tls13:
+        return False
+    later = handshake.messages[alert.position + 1 :]
+    return any(m.from_client == alert.from_client and m.kind in _GOES_ON for m in later)
 
 
 def _is_plain(alert: Alert | None) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.diagnosis.closing import closing_events, settle, settle_silence
+from analyzer.diagnosis.engine import Diagnosis
 from analyzer.model.handshake import Message, Segment, Stage
 from analyzer.model.hello import Alert
 
@@ -46,6 +49,27 @@ def test_alert_that_crossed_the_close_on_the_way_still_speaks(make_handshake):
     handshake.segments = (_segment(8, True, 17, 301, 1), _segment(10, False, 24, 1, 301, 7))
     settle(handshake)
     assert (handshake.aborted_by, handshake.closing_alert.description) == ("server", 70)
+
+
+@pytest.mark.parametrize(("level", "side", "description"), [(1, "server", 40), (2, "client", 46)])
+def test_warning_that_its_sender_went_on_after_ends_nothing(level, side, description, make_handshake):
+    """Some warn about a certificate and take it; what comes afterwards is another matter."""
+    handshake = make_handshake(Stage.CLIENT_FLIGHT, client_alert=46)
+    handshake.alerts[0] = replace(handshake.alerts[0], level=level)
+    for frame, from_client, kind in ((11, True, "client_key_exchange"), (12, False, "alert")):
+        handshake.messages.append(Message(frame, handshake.alerts[0].timestamp + frame, from_client, kind, 100, frame))
+    handshake.alerts.append(Alert(12, handshake.messages[-1].timestamp, False, 2, 40, position=len(handshake.messages) - 1))
+    settle(handshake)
+    assert (handshake.aborted_by, handshake.closing_alert.description) == (side, description)
+
+
+@pytest.mark.parametrize(("ttl", "confidence"), [(64, "certain"), (63, "certain"), (240, "likely")])
+def test_alert_from_another_distance_than_the_server_proves_nothing_of_it(ttl, confidence, make_handshake):
+    """A device that filters by name answers in the server's place."""
+    handshake = make_handshake(Stage.SERVER_ALERT, server_alert=112, server_ttl=64)
+    handshake.segments = (_segment(2, False, 18, 0, 1), _segment(10, False, 24, 1, 301, 7)._replace(ttl=ttl))
+    Diagnosis().judge_all([handshake])
+    assert (handshake.finding.cause, handshake.finding.confidence) == ("sni-unrecognized", confidence)
 
 
 def test_repeated_alert_counts_once(make_handshake):
