@@ -17,14 +17,14 @@ from analyzer.diagnosis.host_names import common_name_matches, covers_name, is_a
 from analyzer.diagnosis.trust import TrustStore, is_signed_by, load_certificate
 from analyzer.model.hello import Certificate
 
-__all__ = ["ChainJudgement", "Problem", "build_path", "judge_chain"]
+__all__ = ["FIRST_DAY", "ChainJudgement", "Problem", "build_path", "judge_chain"]
 
 _DAY = 86_400 * 10**9
 _SERVER_AUTH = frozenset({"1.3.6.1.5.5.7.3.1", "2.5.29.37.0", "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"})
 _WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
 _MEASURED_KEYS = 8_192
 """Bits of the longest key whose signatures are checked: longer ones cost too much time."""
-_FIRST_DAY = 9_131 * _DAY
+FIRST_DAY = 9_131 * _DAY
 """The first day of 1995, when there was no TLS yet: ns since the epoch."""
 _TOO_FAR = 366 * _DAY
 """ns: nobody issues a certificate for so long from now; a clock that lost its battery is years behind."""
@@ -194,7 +194,7 @@ def _signed(certificate: Certificate, issuer: Certificate) -> bool:
 
 def _check_dates(judged: ChainJudgement) -> None:
     """Dates against the time of the capture, which is the clock of who captured: one that was never set proves nothing."""
-    if judged.time < _FIRST_DAY:
+    if judged.time < FIRST_DAY:
         return
     for place in judged.path:
         certificate = judged.certificates[place]
@@ -327,6 +327,8 @@ def _name_permitted(authority: Certificate, leaf: Certificate) -> bool:
     permitted = [str(tree.value) for tree in constraints.permitted_subtrees or () if isinstance(tree, x509.DNSName)]
     excluded = [str(tree.value) for tree in constraints.excluded_subtrees or () if isinstance(tree, x509.DNSName)]
     for name in leaf.names:
+        if is_address(name):
+            continue  # a kind of its own, with constraints of its own
         lower = name.lower()
         if any(_is_within(lower, tree) for tree in excluded) or (permitted and not any(_is_within(lower, tree) for tree in permitted)):
             return False

@@ -102,7 +102,8 @@ class Chains:
         facts = suite_facts(answer.cipher_suite) if answer is not None else None
         static_rsa = facts is not None and facts.key_exchange == "RSA" and facts.authentication == "RSA"
         complete = handshake.server_certificates_complete
-        key = (tuple([c.sha256 for c in certificates]), name, now // _MINUTE, static_rsa, complete)
+        in_time = tuple([c.not_before <= now <= c.not_after for c in certificates])  # which may change within the minute
+        key = (tuple([c.sha256 for c in certificates]), name, now // _MINUTE, in_time, static_rsa, complete)
         judged = self._judged.get(key)
         if judged is None:
             judged = judge_chain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.chain import FIRST_DAY
 from analyzer.diagnosis.chains import time_of
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.refusals import Refusal, refusal_by_server
@@ -52,7 +53,7 @@ def client_faults(handshake: Handshake) -> list[ClientFault]:
     now = time_of(handshake)
     faults = []
     for place, certificate in enumerate(certificates):
-        if not certificate.not_after or (place and certificate.self_issued):
+        if not certificate.not_after or (place and certificate.self_issued) or now < FIRST_DAY:
             continue
         which = "The client's certificate" if place == 0 else "An intermediate of the client's certificate"
         named = f"{which} ({words.shown(certificate.common_name or certificate.subject, 60)})"

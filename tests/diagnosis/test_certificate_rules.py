@@ -405,6 +405,24 @@ def test_name_constraints_are_read(judge, authority, make_authority, make_handsh
     assert judge(inside).cause == "cert-rejected"
 
 
+def test_constraints_of_names_are_none_of_addresses(judge, authority, make_authority, make_handshake):
+    only = (x509.NameConstraints([x509.DNSName("example")], None), True)
+    middle = make_authority("Narrow", authority, extra=[only])
+    both = (x509.SubjectAlternativeName([x509.DNSName("server.example"), x509.IPAddress(ip_address("192.0.2.7"))]), False)
+    finding = judge(make_handshake(chain=[middle.make(san=False, extra=[both]), middle.certificate], client_alert=46))
+    assert finding.cause == "cert-rejected"
+
+
+def test_certificate_that_ends_between_two_handshakes_of_a_minute(judge, authority, make_handshake):
+    leaf = authority.make()
+    before, after = (make_handshake(chain=[leaf], client_alert=45, stream=stream) for stream in (0, 1))
+    leaf.not_after = before.server_hello_time + 10**9
+    after.server_hello_time += 2 * 10**9
+    judge(before, after)
+    assert before.finding.cause == "clock-skew"
+    assert (after.finding.cause, after.finding.confidence) == ("cert-expired", "certain")
+
+
 def test_sha1_signature_is_found(judge, authority, make_handshake):
     leaf = authority.make()
     leaf.signature_hash = "sha1"  # cryptography signs nothing with SHA-1 any more: what the reader would have said

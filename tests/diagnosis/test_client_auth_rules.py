@@ -106,6 +106,11 @@ def test_expired_authority_of_a_client_may_be_passed_by(judge, make_authority, m
     assert (finding.cause, finding.confidence) == ("client-cert-expired", "likely")
 
 
+def test_clock_of_the_capture_that_was_never_set_dates_no_clients_certificate(judge, authority, make_handshake):
+    handshake = _asked(make_handshake, [authority.make("client", uses=CLIENT)], server_alert=42, server_hello_time=1_000_000_000)
+    assert judge(handshake).cause != "client-cert-expired"
+
+
 @pytest.mark.parametrize("asked", [True, False, None])
 def test_unknown_ca_is_proved_by_the_servers_own_list(asked, judge, authority, make_handshake):
     """OpenSSL also says unknown_ca where it has no revocation list of a known authority, or may not look so deep."""
