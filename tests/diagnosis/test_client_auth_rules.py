@@ -39,6 +39,18 @@ def test_none_sent_and_refused(alert, judge, make_handshake):
     assert (finding.cause, finding.confidence) == ("client-cert-missing", "certain")
 
 
+@pytest.mark.parametrize("alert", [40, 42, 116])
+@pytest.mark.parametrize("openssl", [False, True])
+def test_none_sent_to_a_server_that_lists_authorities(openssl, alert, judge, make_handshake):
+    """Go, Java and NSS send none when theirs is of another authority; OpenSSL sends what it was given."""
+    request = CertificateRequest(certificate_authorities=(b"0\x00",))
+    handshake = _asked(make_handshake, (), server_alert=alert, certificate_request=request)
+    if openssl:
+        handshake.client_hello.ec_point_formats, handshake.client_hello.encrypt_then_mac = (0, 1, 2), True
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("client-cert-missing", "certain" if openssl else "likely")
+
+
 def test_no_certificate_of_ssl3_is_the_clients_own(judge, make_handshake):
     """A client of SSL 3.0 says with a warning that it has none; the server refuses it for that."""
     handshake = _asked(make_handshake, None, client_alert=41)

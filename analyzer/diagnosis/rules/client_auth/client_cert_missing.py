@@ -51,22 +51,23 @@ class ClientCertMissing(Rule):
         if refusal is None:
             return None
         summary = f"{words.server_text(handshake)} requires a client certificate and the client sent none."
-        if refusal.description == _REQUIRED and not handshake.client_certificate_sent:
+        request = handshake.certificate_request
+        listed = len(request.certificate_authorities) if request is not None else 0
+        chooses = listed > 0 and not is_openssl(handshake.client_hello)  # it may have one of an authority that is not on the list
+        if refusal.description == _REQUIRED and not handshake.client_certificate_sent and not chooses:
             return self.found("certain", summary, refusal.evidence)
         none_sent = handshake.client_certificate_sent is False or _says_none(handshake)
         if not handshake.client_certificate_requested or not none_sent:
             return None
         evidence = [sent_evidence(handshake, "asked for a certificate, the client sent an empty one"), *refusal.evidence]
-        request = handshake.certificate_request
-        if request is not None and request.certificate_authorities:
-            number = words.count_text(len(request.certificate_authorities), "authority", "authorities")
+        if listed:
+            number = words.count_text(listed, "authority", "authorities")
             says = f"it accepts certificates of {number}: a client that has one of another may send none"
             evidence.insert(0, message_evidence(handshake, "certificate_request", False, says))
         if refusal.how == "alert":
             if refusal.description not in _FITTING:
                 return None
-            listed = request is not None and request.certificate_authorities and not is_openssl(handshake.client_hello)
-            sure = not handshake.client_certificate_inferred and not listed
+            sure = not handshake.client_certificate_inferred and not chooses
             return self.found("certain" if sure else "likely", summary, evidence)
         return self.found("likely", summary, evidence)
 
