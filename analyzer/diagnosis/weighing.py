@@ -42,6 +42,10 @@ _OPENSSL_WORDS: dict[str, frozenset[int]] = {
 _OPENSSL_STRENGTH = frozenset({"cert-weak-signature", "cert-weak-key"})
 """Faults that OpenSSL names by bad_certificate (42) at its security levels, as it does few others."""
 
+_WITH_DANE = frozenset({"smtp-starttls", "xmpp-starttls"})
+"""Dialogues whose clients may go by the key that the DNS names (RFC 7672, RFC 7673) and by no name in a certificate: OpenSSL says
+bad_certificate (42) when it is another one."""
+
 _BAD_CERTIFICATE, _DECODE_ERROR = 42, 50
 
 
@@ -138,6 +142,8 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
         if openssl:
             unknown = []  # it has a word of its own for that
         sure = len(fitting) == 1 and _proves(judged, fitting[0], description, unknown, openssl)
+        if handshake.dialogue is not None and handshake.dialogue.via in _WITH_DANE:
+            sure = sure and fitting[0].cause in _ANOTHER_WAY
         answer = [
             (
                 problem,

@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from analyzer.diagnosis.engine import Diagnosis
-from analyzer.model.handshake import Stage
+from analyzer.model.handshake import Dialogue, Stage
 from analyzer.model.hello import ServerKeyExchange
 from analyzer.model.options import Options
 
@@ -124,6 +124,14 @@ def test_openssl_says_otherwise_of_an_unknown_issuer(judge, make_authority, make
     other = make_authority("Somebody Else")
     finding = judge(_as_openssl(make_handshake(chain=[other.make(names=["elsewhere.example"])], client_alert=42)))
     assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "certain")
+
+
+def test_mail_servers_may_look_for_a_key_and_not_for_a_name(judge, authority, make_handshake):
+    leaf = authority.make(names=["elsewhere.example"])
+    for via, confidence in (("smtp-starttls", "likely"), ("imap-starttls", "certain")):
+        dialogue = Dialogue(via, "agreed")
+        finding = judge(_as_openssl(make_handshake(chain=[leaf], client_alert=42, dialogue=dialogue)))
+        assert (finding.cause, finding.confidence) == ("cert-name-mismatch", confidence)
 
 
 def test_certificate_that_names_no_host_is_not_refused_for_its_names_for_certain(judge, authority, make_handshake):
