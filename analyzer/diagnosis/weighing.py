@@ -42,7 +42,7 @@ _OPENSSL_WORDS: dict[str, frozenset[int]] = {
 _OPENSSL_STRENGTH = frozenset({"cert-weak-signature", "cert-weak-key"})
 """Faults that OpenSSL names by bad_certificate (42) at its security levels, as it does few others."""
 
-_WITH_DANE = frozenset({"smtp-starttls", "xmpp-starttls"})
+_WITH_DANE = frozenset({"smtp-starttls", "lmtp-starttls", "xmpp-starttls"})
 """Dialogues whose clients may go by the key that the DNS names (RFC 7672, RFC 7673) and by no name in a certificate: OpenSSL says
 bad_certificate (42) when it is another one."""
 
