@@ -16,6 +16,7 @@ from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, VAGUE_ALERTS, Refusal, is_openssl, judges_halfway, refusal_by_client
 from analyzer.model.finding import Confidence, Evidence
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 
 __all__ = ["TRUST", "Weighed", "refusal_of", "refusal_text", "weigh_chain"]
 
@@ -36,6 +37,8 @@ _OPENSSL_WORDS: dict[str, frozenset[int]] = {
     "cert-self-signed": frozenset({48}),
     "cert-bad-purpose": frozenset({43}),
     "cert-no-san": frozenset(),
+    "cert-name-mismatch": frozenset({42}),
+    "cert-not-yet-valid": frozenset({42}),
 }
 """Where OpenSSL has one word for a fault, or passes it by: any other alert of it is for something else."""
 
@@ -46,7 +49,7 @@ _WITH_DANE = frozenset({"smtp-starttls", "lmtp-starttls", "xmpp-starttls"})
 """Dialogues whose clients may go by the key that the DNS names (RFC 7672, RFC 7673) and by no name in a certificate: OpenSSL says
 bad_certificate (42) when it is another one."""
 
-_BAD_CERTIFICATE, _DECODE_ERROR = 42, 50
+_BAD_CERTIFICATE, _CERTIFICATE_UNKNOWN, _DECODE_ERROR = 42, 46, 50
 
 
 class Weighed(NamedTuple):
@@ -137,11 +140,10 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
         ]
     fitting = [problem for problem in hard if description in FITTING_ALERTS.get(problem.cause, ())]
     if fitting:
-        openssl = is_openssl(handshake.client_hello)
         unknown = [p for p in problems if p.cause in TRUST and not p.hard and description in FITTING_ALERTS.get(p.cause, ())]
-        if openssl:
+        if is_openssl(handshake.client_hello):
             unknown = []  # it has a word of its own for that
-        sure = len(fitting) == 1 and _proves(judged, fitting[0], description, unknown, openssl)
+        sure = len(fitting) == 1 and _proves(judged, fitting[0], description, unknown, handshake.client_hello)
         if handshake.dialogue is not None and handshake.dialogue.via in _WITH_DANE:
             sure = sure and fitting[0].cause in _ANOTHER_WAY
         answer = [
@@ -167,11 +169,13 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     return answer
 
 
-def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unknown: list[Problem], openssl: bool) -> bool:
+def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unknown: list[Problem], hello: ClientHello | None) -> bool:
     """Whether a general alert (bad_certificate, certificate_unknown) can only be for the one hard fault that it fits.
 
     ``unknown`` are the faults that say "not trusted" and that the alert fits as well: a client that lacks the root says so first.
     """
+    openssl = is_openssl(hello)
+    names_are_compared = openssl or (hello is not None and hello.grease)  # browsers always do
     if openssl:
         if description not in _OPENSSL_WORDS.get(fault.cause, (description,)):
             return False
@@ -183,8 +187,12 @@ def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unk
         return description == _DECODE_ERROR or not judged.path
     if fault.cause in _PASSED_BY or unknown:
         return False
+    if fault.cause != "cert-name-mismatch":
+        return True
+    if description == _CERTIFICATE_UNKNOWN and not names_are_compared:
+        return False  # a Java program that compares no names, as drivers and brokers do, says so of whatever else it minds
     # a certificate that names no host is made for clients that look for another identity in it
-    return fault.cause != "cert-name-mismatch" or bool(judged.leaf.names) or not judged.leaf.has_san
+    return bool(judged.leaf.names) or not judged.leaf.has_san
 
 
 def refusal_of(handshake: Handshake, context: Context) -> Refusal | None:

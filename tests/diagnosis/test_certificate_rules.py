@@ -126,6 +126,14 @@ def test_openssl_says_otherwise_of_an_unknown_issuer(judge, make_authority, make
     assert (finding.cause, finding.confidence) == ("cert-name-mismatch", "certain")
 
 
+@pytest.mark.parametrize(("grease", "alert", "confidence"), [(False, 46, "likely"), (True, 46, "certain"), (False, 42, "certain")])
+def test_java_compares_names_only_when_told_to(grease, alert, confidence, judge, authority, make_handshake):
+    handshake = make_handshake(chain=[authority.make(names=["elsewhere.example"])], client_alert=alert)
+    handshake.client_hello.grease = grease
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("cert-name-mismatch", confidence)
+
+
 def test_mail_servers_may_look_for_a_key_and_not_for_a_name(judge, authority, make_handshake):
     leaf = authority.make(names=["elsewhere.example"])
     for via, confidence in (("smtp-starttls", "likely"), ("imap-starttls", "certain")):

@@ -32,7 +32,9 @@ _EXPIRED = 45
 _ACCESS_DENIED = 49
 """What lighttpd on GnuTLS says of any certificate that does not verify."""
 _FITTING = frozenset({_EXPIRED, 42, 46})
-_LIST_EXPIRED = "OpenSSL says the same when the server's own revocation list has expired: it then refuses every client"
+_LIST_EXPIRED = (
+    "a server whose clock is ahead says the same, and OpenSSL when its revocation list has expired: both then refuse every client"
+)
 
 
 class ClientCertExpired(Rule):

@@ -52,7 +52,8 @@ class AlpnMismatch(OfferRule):
         who = words.server_text(handshake)
         if alert.description == 120:
             if alert.from_client:
-                chosen = words.shown(handshake.alpn) if handshake.alpn else "none"
+                hidden = handshake.is_tls13 and not handshake.decryption
+                chosen = words.shown(handshake.alpn) if handshake.alpn else "an answer that is hidden" if hidden else "none"
                 summary = f"The client needs an application protocol that {who} did not choose: it offers {offered}, got {chosen}."
             else:
                 summary = f"{who} speaks none of the application protocols that the client offers: {offered}."
