@@ -32,6 +32,10 @@ that looks minds them, whoever signed it."""
 _PASSED_BY = frozenset({"cert-no-san", "cert-weak-signature", "cert-weak-key", "cert-malformed"})
 """Faults that many clients take: a general alert, which says no more than that something was wrong, does not prove them."""
 
+_LOOKED_AT_LATER = frozenset({"cert-bad-purpose", "cert-critical-extension", "cert-chain-constraint"})
+"""Faults that Go and Java come to when they have found a path to a root of theirs: of none they say the same. Whether the client has
+the root no store but its own tells."""
+
 _OPENSSL_WORDS: dict[str, frozenset[int]] = {
     "cert-expired": frozenset({45}),
     "cert-self-signed": frozenset({48}),
@@ -175,21 +179,23 @@ def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unk
     ``unknown`` are the faults that say "not trusted" and that the alert fits as well: a client that lacks the root says so first.
     """
     openssl = is_openssl(hello)
-    names_are_compared = openssl or (hello is not None and hello.grease)  # browsers always do
+    is_browser = hello is not None and hello.grease
     if openssl:
         if description not in _OPENSSL_WORDS.get(fault.cause, (description,)):
             return False
         if fault.cause in _OPENSSL_STRENGTH:
             return description == _BAD_CERTIFICATE
     if fault.cause in _ANOTHER_WAY:
+        if description == _CERTIFICATE_UNKNOWN and not is_browser:
+            return False  # Java says so of a root it has not got, and of dates only in TLS 1.3
         return fault.place == 0  # a client that holds a newer authority of that name does not look at this one
     if fault.cause == "cert-malformed":
         return description == _DECODE_ERROR or not judged.path
-    if fault.cause in _PASSED_BY or unknown:
+    if fault.cause in _PASSED_BY or unknown or (fault.cause in _LOOKED_AT_LATER and not openssl):
         return False
     if fault.cause != "cert-name-mismatch":
         return True
-    if description == _CERTIFICATE_UNKNOWN and not names_are_compared:
+    if description == _CERTIFICATE_UNKNOWN and not is_browser:
         return False  # a Java program that compares no names, as drivers and brokers do, says so of whatever else it minds
     # a certificate that names no host is made for clients that look for another identity in it
     return bool(judged.leaf.names) or not judged.leaf.has_san
