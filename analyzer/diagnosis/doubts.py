@@ -63,6 +63,8 @@ def _from_elsewhere(handshake: Handshake) -> bool:
     alert, usual = handshake.closing_alert, handshake.flow.server_ttl
     if alert is None or alert.from_client or handshake.server_hello is not None or not usual or not handshake.flow.syn_ack_frame:
         return False
+    if handshake.is_of_one_distance:
+        return False
     ours = [segment for segment in handshake.segments if not segment.from_client and segment.ttl and not segment.duplicate]
     at_alert = {segment.ttl for segment in ours if segment.frame == alert.frame}
     others = {segment.ttl for segment in ours if segment.frame != alert.frame and segment.length}

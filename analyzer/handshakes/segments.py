@@ -84,6 +84,13 @@ class KeptSegments(partial[tuple[Segment, ...]]):
             kept.whole = bool(are_whole(rows, np.array([len(rows)]))[0])
         return bool(kept.whole)
 
+    def is_of_one_distance(self) -> bool:
+        """Whether the server's packets all came with one TTL."""
+        kept, client, limit = self.args
+        rows = kept.rows(limit)
+        ttl = rows["ttl"][rows["direction"] != client]
+        return not len(ttl) or bool(ttl.min() == ttl.max())
+
 
 def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Of each flow, whose ``counts`` rows follow each other, whether they show that nothing is missing: both SYNs, everything after

@@ -314,6 +314,12 @@ class Handshake(Record, Shown):
         return look is not None and bool(look())
 
     @property
+    def is_of_one_distance(self) -> bool:
+        """The server's packets plainly came with one TTL; False where only segments can tell."""
+        look = getattr(self.read_segments, "is_of_one_distance", None)
+        return look is not None and bool(look())
+
+    @property
     def selected_version(self) -> int | None:
         """Version the server chose (drafts keep their number); None without ServerHello."""
         hello = self.server_hello or self.hello_retry

@@ -63,6 +63,18 @@ def test_whole() -> None:
         assert unseen(reader) == 0
 
 
+def test_one_distance_is_that_of_the_servers_packets() -> None:
+    rng = random.Random(3)
+    for _ in range(200):
+        rows = conversation(rng)
+        at = rng.randrange(len(rows))
+        rows[at]["ttl"] = 240
+        reader = kept(rows)
+        distances = {row["ttl"] for row in rows if row["direction"]}
+        assert reader.is_of_one_distance() == (len(distances) < 2)
+        assert {segment.ttl for segment in reader() if not segment.from_client} == distances
+
+
 def test_what_is_called_whole_lacks_nothing() -> None:
     rng = random.Random(2)
     lacking = whole = 0
