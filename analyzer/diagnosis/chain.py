@@ -76,7 +76,7 @@ def build_path(certificates: tuple[Certificate, ...]) -> tuple[int, ...]:
     path = [0]
     while True:
         current = certificates[path[-1]]
-        if current.self_issued or not current.issuer_der:
+        if _is_root(current) or not current.issuer_der:
             return tuple(path)
         above = [
             place
@@ -92,6 +92,11 @@ def _other_key(certificate: Certificate, authority: Certificate) -> bool:
     """Whether the key identifiers say that this authority's key did not sign the certificate."""
     wanted, has = certificate.authority_key_id, authority.subject_key_id
     return bool(wanted and has and wanted != has)
+
+
+def _is_root(certificate: Certificate) -> bool:
+    """Whether a certificate is issued under its own name, and not by another key: home-made authorities often have the server's name."""
+    return certificate.self_issued and not _other_key(certificate, certificate)
 
 
 def judge_chain(
@@ -349,11 +354,11 @@ def _check_ends(judged: ChainJudgement, store: TrustStore, known_issuer: Callabl
     if judged.product is not None:
         says = f"The certificate was issued by {judged.product}, a product that opens TLS on the way"
         judged.problems.append(Problem("tls-interception", 0, says, False))
-    if len(path) == 1 and top.self_issued:
+    if len(path) == 1 and _is_root(top):
         says = f"The server's certificate ({_named(top)}) is self-signed"
         _add(judged, "cert-self-signed", 0, says)
         return
-    if top.self_issued:
+    if _is_root(top):
         says = f"The chain ends at {_named(top)}, a root the trust store does not hold"
         _add(judged, "cert-unknown-ca", path[-1], says, store.given)
         return

@@ -197,6 +197,15 @@ def test_expired_root_that_was_sent(judge, make_authority, make_handshake):
     assert judge(make_handshake(chain=[leaf, old.certificate], client_alert=46)).cause == "cert-unknown-ca"
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_authority_of_the_servers_own_name_does_not_make_its_certificate_self_signed(sent, judge, make_authority, make_handshake):
+    home = make_authority("server.example")
+    leaf = home.make()
+    assert leaf.self_issued
+    finding = judge(make_handshake(chain=[leaf, home.certificate] if sent else [leaf], client_alert=48))
+    assert finding.cause == "cert-unknown-ca"
+
+
 def test_root_of_the_first_version_is_no_broken_constraint(judge, make_authority, make_handshake):
     """It has no extensions to say that it is an authority; OpenSSL's unknown_ca over it is for something else."""
     root = make_authority("Home CA")
