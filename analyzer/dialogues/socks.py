@@ -91,7 +91,7 @@ class Socks5Talk(Talk):
         if len(head) < 2:
             return False
         if self._method is None and head[0] != 5:  # RFC 1928 section 3: the version comes first
-            self.say(False, side.peek(600).partition(b"\n")[0].rstrip(b"\r"), decisive=True)
+            self.say(False, f"not SOCKS: {head[:2].hex(' ')}", decisive=True)  # what follows may not have come yet
             self.dialogue.state = "broken"
             self.give_up()
             return False

@@ -226,13 +226,26 @@ def test_socks4_rejected(wire):
     assert verdict(handshake) == ("socks-failure", "certain", "failed", "server")
 
 
-@pytest.mark.parametrize("port", [443, 1080])
-def test_server_that_answers_socks_in_another_protocol(wire, port):
-    talk(wire, port, b"", SOCKS[0], b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n").close(False)
+def test_client_that_breaks_off_speaking_socks_says_nothing_of_the_server(wire):
+    talk(wire, 1080, b"", SOCKS[0], b"\5\0", b"\7\1\0\1\1\1\1\1\1\1").close(False)
+    (handshake,) = wire.read()
+    assert handshake.finding is None or "no SOCKS proxy" not in handshake.finding.summary
+
+
+@pytest.mark.parametrize(
+    ("port", "answer", "says"),
+    [
+        (443, b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "HTTP/1.1 400"),
+        (1080, b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/1.1 400"),
+        (1080, b"\x15\3\1\0\2\2\x46", "protocol_version (70)"),
+    ],
+)
+def test_server_that_answers_socks_in_another_protocol(wire, port, answer, says):
+    talk(wire, port, b"", SOCKS[0], answer).close(False)
     (handshake,) = wire.read()
     assert verdict(handshake) == ("socks-failure", "certain", "failed", "server")
     assert "no SOCKS proxy" in handshake.finding.summary
-    assert any("HTTP/1.1 400" in evidence.says for evidence in handshake.finding.evidence)
+    assert any(says in evidence.says for evidence in handshake.finding.evidence)
 
 
 def test_socks_never_answered(wire):

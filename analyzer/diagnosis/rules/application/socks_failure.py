@@ -26,9 +26,13 @@ from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import close_text, first_close, left_early
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
+from analyzer.diagnosis.rules.application._plain import first_line
 from analyzer.model.finding import Confidence, Evidence, Finding
-from analyzer.model.handshake import Handshake
+from analyzer.model.handshake import Dialogue, Handshake
 from analyzer.registries.ports import STARTTLS_PORTS, TLS_PORTS
+
+_NOT_SOCKS = "not SOCKS"
+"""How the dialogue says that the server's first bytes are none (``dialogues.socks``)."""
 
 
 class SocksFailure(Rule):
@@ -54,9 +58,9 @@ class SocksFailure(Rule):
             why = _reason(dialogue.code)
             summary = f"{proxy} did not open the connection{target}: {why}."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
-        said = next((line for line in dialogue.lines if not line[1]), None)
-        if dialogue.state == "broken" and said is not None and len(dialogue.lines) == 2 and handshake.client_hello is None:
-            evidence.append(Evidence(said[0], f'the server answered: "{words.shown(said[2], 60)}"'))
+        foreign = _foreign_answer(handshake, dialogue) if handshake.client_hello is None else None
+        if foreign is not None:
+            evidence.append(foreign)
             summary = f"{words.server_text(handshake)} is no SOCKS proxy: it answered in another protocol."
             return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
         close = first_close(handshake)
@@ -71,6 +75,18 @@ class SocksFailure(Rule):
             evidence.append(close_text(close))
         sure: Confidence = "possible" if close is not None and left_early(handshake, close) else "likely"
         return self.found(sure, f"{proxy} did not answer the request for a connection{target}.", evidence)
+
+
+def _foreign_answer(handshake: Handshake, dialogue: Dialogue) -> Evidence | None:
+    """What the server said instead of speaking SOCKS."""
+    said = next((line for line in dialogue.lines if not line[1]), None)
+    if said is None:
+        alert = next((alert for alert in handshake.alerts if not alert.from_client and not alert.encrypted), None)
+        return Evidence(alert.frame, f"the server sent {words.alert_text(alert)}") if alert is not None else None
+    if not said[2].startswith(_NOT_SOCKS):
+        return None
+    answer = first_line(handshake.server_bytes) if handshake.server_bytes else words.shown(said[2], 60)
+    return Evidence(said[0], f"the server answered: {answer}")
 
 
 def _reason(code: str) -> str:
