@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.losses import clocks_disagree, read_delivery
+from analyzer.diagnosis.losses import has_two_clocks, read_delivery
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.silence import missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
@@ -125,7 +125,7 @@ def settle(handshake: Handshake) -> None:
         handshake.aborted_by = _side(from_client)
     if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
-    elif not events or (not _is_plain(handshake.closing_alert) and (_lacks_bytes(handshake) or clocks_disagree(handshake.segments))):
+    elif not events or (not _is_plain(handshake.closing_alert) and (_lacks_bytes(handshake) or has_two_clocks(handshake))):
         # where the clocks of the two directions disagree nobody can tell whose close, or which message, came first;
         # of one side alone a close shows nothing: it may be the answer to what the other side did, or to what is missing
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"

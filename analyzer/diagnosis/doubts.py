@@ -8,7 +8,7 @@ the middle of a connection does not show who began it. Nor is an alert the serve
 from __future__ import annotations
 
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import clocks_disagree, deliveries
+from analyzer.diagnosis.losses import deliveries, has_two_clocks
 from analyzer.diagnosis.silence import missing_side
 from analyzer.model.handshake import Handshake
 
@@ -25,7 +25,7 @@ def find_doubt(handshake: Handshake, context: Context) -> str | None:
         return "the ClientHello was captured in part"
     if is_midstream(handshake):
         return "the capture starts in the middle of the connection"
-    if clocks_disagree(handshake.segments):
+    if has_two_clocks(handshake):
         return "the two directions were recorded with clocks that do not agree"  # an alert may answer a close that seems to come later
     if is_proved(handshake):
         return (

@@ -25,6 +25,7 @@ __all__ = [
     "closed_unheard",
     "data_after",
     "deliveries",
+    "has_two_clocks",
     "is_orphan_reset",
     "path_mss",
     "read_delivery",
@@ -270,6 +271,11 @@ def traces_route(handshake: Handshake) -> bool:
     return expired and 0 < begun < _COUNTED
 
 
+def has_two_clocks(handshake: Handshake) -> bool:
+    """``clocks_disagree`` of its segments, which nobody makes where the kept rows show that all came in order."""
+    return not handshake.is_whole and clocks_disagree(handshake.segments)
+
+
 def clocks_disagree(segments: tuple[Segment, ...]) -> bool:
     """Whether the times of the two directions do not fit together: packets acknowledge what, by its time, was sent after them.
 
@@ -277,10 +283,7 @@ def clocks_disagree(segments: tuple[Segment, ...]) -> bool:
     order; a byte that came late for another reason (its first copy was not captured) does not let itself be explained that way.
     """
     early = {True: 0, False: 0}
-    most = {
-        True: -(1 << 62),
-        False: -(1 << 62),
-    }  # ns by which a side's packets came before what they acknowledge, the most; negative: after
+    most = dict.fromkeys((True, False), -(1 << 62))  # ns by which a side's packets came before what they acknowledge; negative: after
     for side in (True, False):
         ends: list[int] = []
         times: list[int] = []

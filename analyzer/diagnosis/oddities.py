@@ -13,7 +13,7 @@ from analyzer.diagnosis import departures
 from analyzer.diagnosis.answers import looks_rejected, may_reject
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import clocks_disagree
+from analyzer.diagnosis.losses import has_two_clocks
 from analyzer.model.handshake import Handshake
 
 __all__ = ["Oddity", "find_oddities", "find_signs"]
@@ -123,7 +123,7 @@ def find_signs(handshake: Handshake, context: Context) -> int:
         odd |= Oddity.ONE_WAY
     if flow.client_rsts or flow.server_rsts:
         odd |= Oddity.RESET
-    if handshake.outcome == "unfinished" and clocks_disagree(handshake.segments):
+    if handshake.outcome == "unfinished" and has_two_clocks(handshake):
         odd |= Oddity.DISORDER
     if handshake.dialogue is not None:
         odd |= Oddity.DIALOGUE

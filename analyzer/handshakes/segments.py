@@ -94,7 +94,7 @@ class KeptSegments(partial[tuple[Segment, ...]]):
 
 def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Of each flow, whose ``counts`` rows follow each other, whether they show that nothing is missing: both SYNs, everything after
-    them once and in order, and no acknowledgment of anything else."""
+    them once, in order and in the order of its times, and no acknowledgment of anything that was not there before it."""
     flows = len(counts)
     flow = np.repeat(np.arange(flows), counts)
     at = np.flatnonzero((rows["flags"] & _RST) == 0)
@@ -115,15 +115,28 @@ def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDAr
     due_next = sequence - np.repeat(sequence[begins], sizes) == before.astype(np.uint32)
     fits = np.where(first, syn & (length == 0), ~syn & due_next)
 
-    base, due, begun = np.zeros(2 * flows, np.uint32), np.zeros(2 * flows, np.int64), np.full(2 * flows, len(rows))
+    base, begun = np.zeros(2 * flows, np.uint32), np.full(2 * flows, len(rows))
     base[group[begins]], begun[group[begins]] = sequence[begins], at[begins]
-    due[group[begins]] = np.add.reduceat(takes, begins) if len(begins) else 0
     other = group ^ 1
-    known = (begun[other] < at) & (kept["acknowledgment"] - base[other] <= due[other])
+    known = (begun[other] < at) & (kept["acknowledgment"] - base[other] <= _sent_before(rows, flow, at, before + takes))
     misfits = ~fits | ~(known | ((flags & _ACK) == 0))
     whole: npt.NDArray[np.bool_] = np.all(begun.reshape(-1, 2) < len(rows), axis=1)
     whole[flow[at[misfits]]] = False
+    times = rows["timestamp"]
+    whole[flow[1:][(times[1:] < times[:-1]) & (flow[1:] == flow[:-1])]] = False
     return whole
+
+
+def _sent_before(
+    rows: npt.NDArray[Any], flow: npt.NDArray[np.int64], at: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """For the rows ``at`` how much the other side had sent by then; ``ends``: how much the row's own side had with it."""
+    lift = flow << 40  # keeps the flows apart: no more is kept of one
+    sent = np.zeros((2, len(rows)), np.int64)
+    sent[rows["direction"][at], at] = ends
+    np.maximum.accumulate(sent + lift, axis=1, out=sent)
+    result: npt.NDArray[np.int64] = sent[1 - rows["direction"][at], at] - lift[at]
+    return result
 
 
 def read_segments(parts: Kept, client: int, limit: int) -> tuple[Segment, ...]:

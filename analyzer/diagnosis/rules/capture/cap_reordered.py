@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.losses import clocks_disagree
+from analyzer.diagnosis.losses import has_two_clocks
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.capture._missing import EVERYTHING_GENERAL, as_note
@@ -43,7 +43,7 @@ class CapReordered(Rule):
     explains = EVERYTHING_GENERAL
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        if handshake.outcome == "unfinished" and clocks_disagree(handshake.segments):
+        if handshake.outcome == "unfinished" and has_two_clocks(handshake):
             return self._two_clocks(handshake)
         if context.in_order:
             return None  # a connection that goes on in the next file has frames numbered anew
