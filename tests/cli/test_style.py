@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.cli.style import Style, cut, display_width, lay_out, wrap
+from analyzer.export.escape import UNSAFE
 
-WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)
+WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12).filter(lambda word: not UNSAFE.search(word))
 
 
 @given(st.text(max_size=80), st.integers(1, 60))
