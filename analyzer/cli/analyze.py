@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
-from analyzer.cli.style import Style, counted, cut, lay_out, say
+from analyzer.cli.style import Style, cut, lay_out, say
 from analyzer.errors import UsageError
 from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
 from analyzer.schema.columns import HANDSHAKES
@@ -104,13 +104,15 @@ def analyze(
             _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
         else:
             _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
+    from analyzer.diagnosis.words import count_text  # loaded by the run
+
     if export_to is not None:
         with_keys = export_decrypted(captures, export_to, watched.randoms, getattr(run, "keylog", None), reader)
         if not quiet:
-            complain(f"{export_to}: the frames, and the secrets of {counted(with_keys, 'connection')}")
+            complain(f"{export_to}: the frames, and the secrets of {count_text(with_keys, 'connection')}")
     if watched.matched:
         if not quiet:
-            complain(f"--fail-on: {counted(watched.matched, 'handshake')}")
+            complain(f"--fail-on: {count_text(watched.matched, 'handshake')}")
         raise SystemExit(FAIL_ON)
 
 

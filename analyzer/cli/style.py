@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from analyzer.export.lines import cut, display_width, wrap
 
-__all__ = ["Style", "counted", "cut", "display_width", "lay_out", "say", "wrap"]
+__all__ = ["Style", "cut", "display_width", "lay_out", "say", "wrap"]
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -16,11 +16,6 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 def say(line: str = "") -> None:
     """One line on standard output."""
     sys.stdout.write(line + "\n")
-
-
-def counted(value: int, one: str, many: str | None = None) -> str:
-    """'1 server', '1,200 servers'."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
 class Style:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from analyzer.cli.style import Style, counted, cut, lay_out, wrap
+from analyzer.cli.style import Style, cut, lay_out, wrap
+from analyzer.diagnosis.words import count_text
 from analyzer.export.escape import for_terminal
 from analyzer.export.values import iso_time
 
@@ -148,8 +149,8 @@ class Summary:
             parts.append(f"{totals.unfinished:,} unfinished")
         if totals.no_handshake:
             parts.append(f"{totals.no_handshake:,} without a handshake")
-        yield self._style.paint(f"{counted(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
-            f"  ({counted(totals.frames, 'frame')}, {_size(totals.bytes)}, {counted(totals.flows, 'connection')})"
+        yield self._style.paint(f"{count_text(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
+            f"  ({count_text(totals.frames, 'frame')}, {_size(totals.bytes)}, {count_text(totals.flows, 'connection')})"
         )
         if self._filtered:
             yield f"Shown: {self._shown:,} of {totals.handshakes:,}."

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from analyzer.cli.style import counted, cut, lay_out
+from analyzer.cli.style import cut, lay_out
 from analyzer.cli.summary import server_of
+from analyzer.diagnosis.words import count_text
 from analyzer.export.values import iso_time
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ class Tally:
         """The end of a run, for people."""
         totals = run.totals
         yield (
-            f"{cut(interface, 40)}: {counted(totals.handshakes, 'handshake')} in {seconds_words(totals.seconds)}: "
+            f"{cut(interface, 40)}: {count_text(totals.handshakes, 'handshake')} in {seconds_words(totals.seconds)}: "
             f"{totals.completed:,} completed, {totals.failed:,} failed, {totals.unfinished:,} unfinished, "
             f"{totals.no_handshake:,} without a handshake"
         )
-        yield f"{counted(totals.frames, 'frame')}, {counted(totals.flows, 'connection')}; {loss_words(run)}"
+        yield f"{count_text(totals.frames, 'frame')}, {count_text(totals.flows, 'connection')}; {loss_words(run)}"
         top = self.top(20)
         if top:
             yield ""
@@ -81,15 +82,15 @@ def loss_words(run: LiveRun) -> str:
     if run.live.drops is None:
         parts.append("lost frames are not told on this system")
     elif run.drops:
-        parts.append(f"{counted(run.drops, 'frame')} lost (the ring was full {counted(run.live.freezes, 'time')})")
+        parts.append(f"{count_text(run.drops, 'frame')} lost (the ring was full {count_text(run.live.freezes, 'time')})")
     else:
         parts.append("no frame lost")
     if run.evicted:
-        parts.append(f"{counted(run.evicted, 'connection')} forgotten")
+        parts.append(f"{count_text(run.evicted, 'connection')} forgotten")
     if run.unlisted:
-        parts.append(f"{counted(run.unlisted, 'connection')} without a byte not listed")
+        parts.append(f"{count_text(run.unlisted, 'connection')} without a byte not listed")
     if run.copies:
-        parts.append(f"{counted(run.copies, 'copy', 'copies')} left out")
+        parts.append(f"{count_text(run.copies, 'copy', 'copies')} left out")
     return ", ".join(parts)
 
 

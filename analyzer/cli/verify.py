@@ -30,6 +30,7 @@ def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.S
     Exit codes: 0 both read the same, 1 they do not, or it could not be done.
     """
     options = given.options_from(keylog=keylog, server_port=server_port)
+    from analyzer.diagnosis.words import count_text
     from analyzer.pipeline.agreement import verify as compare
     from analyzer.sources.origins import find_origins
     from analyzer.sources.tshark import tshark_version
@@ -64,11 +65,11 @@ def verify(captures: Captures, keylog: given.Keylog = None, server_port: given.S
     if not quiet:
         for reason, count in sorted((+explained).items()):
             say(f"not counted, {count:,} x {reason}")
-    verdict = "they agree" if not differing else f"{differing:,} disagreement{'s' if differing > 1 else ''}"
+    verdict = "they agree" if not differing else count_text(differing, "disagreement")
     look = "red" if differing else "green"
     say(
-        f"{files:,} capture{'s' if files != 1 else ''}, {handshakes:,} attempt{'s' if handshakes != 1 else ''}, "
-        f"{messages:,} message{'s' if messages != 1 else ''} read the same as by tshark {version}: {style.paint(verdict, look)}"
+        f"{count_text(files, 'capture')}, {count_text(handshakes, 'attempt')}, {count_text(messages, 'message')} "
+        f"read the same as by tshark {version}: {style.paint(verdict, look)}"
     )
     if differing or broken:
         raise SystemExit(FAILED)

@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from analyzer.cli.style import counted
 from analyzer.cli.tally import Tally, loss_words, seconds_words
+from analyzer.diagnosis.words import count_text
 
 if TYPE_CHECKING:
     from analyzer.pipeline.live import LiveRun
@@ -84,7 +84,7 @@ class View:
         ]
         for outcome, cause, count, servers in self._tally.top(_CAUSES):
             style = "red" if outcome == "failed" else "dim"
-            lines.append(Text.assemble((f"{count:>10,} {cause}", style), (f"  {counted(servers, 'server')}", "dim")))
+            lines.append(Text.assemble((f"{count:>10,} {cause}", style), (f"  {count_text(servers, 'server')}", "dim")))
         for line in lines[1:]:
             line.no_wrap, line.overflow = True, "ellipsis"
         return Group(*lines)

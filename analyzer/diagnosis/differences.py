@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from analyzer import registries
+from analyzer.diagnosis.words import count_text
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
@@ -171,7 +172,7 @@ def _size(good: Handshake, bad: Handshake) -> Difference | None:
     much = abs(a.length - b.length) > 300
     if not much and (parts[0] > 1) == (parts[1] > 1):
         return None
-    words = [f"{hello.length:,} bytes in {count} segment{'s' if count != 1 else ''}" for hello, count in zip((a, b), parts, strict=True)]
+    words = [f"{hello.length:,} bytes in {count_text(count, 'segment')}" for hello, count in zip((a, b), parts, strict=True)]
     larger = b.length > a.length and parts[1] > parts[0]
     says = f"its hello is of {words[1]} (the other one's of {words[0]})"
     return Difference("offer", "size of the hello", words[0], words[1], says, 0.0 if larger else 0.15)
@@ -224,7 +225,7 @@ def _certificate(good: Handshake, bad: Handshake) -> Difference | None:
     if [c.sha256 for c in a] == [c.sha256 for c in b]:
         return None
     if a[0].sha256 == b[0].sha256:
-        says = f"the server sent {len(b)} certificate{'s' if len(b) != 1 else ''} (to the other one {len(a)}) with the same leaf"
+        says = f"the server sent {count_text(len(b), 'certificate')} (to the other one {len(a)}) with the same leaf"
         return Difference("certificate", "certificate", f"chain of {len(a)}", f"chain of {len(b)}", says, 0.6)
     words = [f"{c.subject or 'no subject'}, by {c.issuer or 'no issuer'}" for c in (a[0], b[0])]
     says = f"the server sent another certificate: {words[1]}"
@@ -311,7 +312,7 @@ def _loss(good: Handshake, bad: Handshake) -> Difference | None:
     a, b = good.flow.retransmissions, bad.flow.retransmissions
     if a == b or max(a, b) < 2:
         return None
-    words = [f"{count} segment{'s' if count != 1 else ''} sent again" for count in (a, b)]
+    words = [f"{count_text(count, 'segment')} sent again" for count in (a, b)]
     return Difference("path", "loss", words[0], words[1], f"{words[1]} (for the other one {a})", 0.0 if b > a else 0.1)
 
 

@@ -82,9 +82,8 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
     refusal = refusal_of(handshake, context)
     weighed = _weigh(handshake, judged, refusal)
     if any(fault.kind == "overlap" and not fault.from_client for fault in handshake.faults):
-        weighed = [
-            (problem, "possible", is_cause) for problem, _, is_cause in weighed
-        ]  # two versions of the bytes: which did the client read?
+        # two versions of the bytes: which did the client read?
+        weighed = [(problem, "possible", is_cause) for problem, _, is_cause in weighed]
     frame = None
     if source is None:
         message = first_message(handshake, "certificate", False)
@@ -108,69 +107,76 @@ def _whole(handshake: Handshake) -> bool:
     return handshake.server_certificates_complete or not handshake.server_certificates
 
 
-def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> list[tuple[Problem, Confidence, bool]]:
-    problems = judged.problems
-    answer: list[tuple[Problem, Confidence, bool]]
+_Weights = list[tuple[Problem, Confidence, bool]]
+"""Problems, how sure it is that the client meant each, and whether it may be the cause."""
+
+
+def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None) -> _Weights:
+    hard = [problem for problem in judged.problems if problem.hard]
     if refusal is None:
-        return [(problem, "possible", False) for problem in problems if problem.hard]
-    hard = [problem for problem in problems if problem.hard]
+        return [(problem, "possible", False) for problem in hard]
     if refusal.how != "alert":
-        if refusal.how == "close" and quiet_before_close(handshake) > AT_ONCE:
-            return [(problem, "possible", False) for problem in hard]
-        if refusal.how == "goodbye" and not hard:
-            return []
-        # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first, but for a few
-        halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
-        halfway = halfway and not judges_halfway(handshake.client_hello)
-        ranked = hard or [problem for problem in problems if problem.cause in TRUST and not halfway]
-        return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
+        return _weigh_silence(handshake, judged, refusal, hard)
     description = refusal.description
-    owners = [problem for problem in problems if description in OWN_ALERTS.get(problem.cause, ())]
+    owners = [problem for problem in judged.problems if description in OWN_ALERTS.get(problem.cause, ())]
     if owners:
-        first = next((problem for problem in owners if problem.cause in TRUST), owners[0])
-        first = next((problem for problem in owners if problem.hard), first)
-        first = next((problem for problem in owners if problem.cause == "tls-interception"), first)
-        # the chain is looked for before it is judged: who has no root for it says the same, and got no further
-        unknown = [problem for problem in owners if problem.cause in TRUST and problem is not first]
-        sure = first.hard and not unknown
-        return [
-            (
-                problem,
-                "certain" if problem is first and sure else "likely" if problem is first else "possible",
-                problem in (first, *unknown),
-            )
-            for problem in problems
-            if problem is first or problem.hard or problem in unknown
-        ]
-    fitting = [problem for problem in hard if description in FITTING_ALERTS.get(problem.cause, ())]
-    if fitting:
-        unknown = [p for p in problems if p.cause in TRUST and not p.hard and description in FITTING_ALERTS.get(p.cause, ())]
-        if is_openssl(handshake.client_hello):
-            unknown = []  # it has a word of its own for that
-        sure = len(fitting) == 1 and _proves(judged, fitting[0], description, unknown, handshake.client_hello)
-        if handshake.dialogue is not None and handshake.dialogue.via in _WITH_DANE:
-            sure = sure and fitting[0].cause in _ANOTHER_WAY
-        answer = [
-            (
-                problem,
-                "certain" if sure and problem in fitting else "likely" if problem is fitting[0] else "possible",
-                problem in fitting,
-            )
-            for problem in hard
-        ]
-        return answer if sure else answer + [(problem, "possible", True) for problem in unknown]
+        return _weigh_named(judged, owners)
+    fitting = [problem for problem in judged.problems if description in FITTING_ALERTS.get(problem.cause, ())]
+    if any(problem.hard for problem in fitting):
+        return _weigh_fitting(handshake, judged, description, fitting)
     if description in VAGUE_ALERTS and handshake.resumption is None:
         # what a check of the program's own refuses has no alert of its own: Erlang says 40 of a name, OpenSSL 40 or 80
         return [(problem, "likely" if len(hard) == 1 else "possible", True) for problem in hard]
-    soft = [problem for problem in problems if not problem.hard and description in FITTING_ALERTS.get(problem.cause, ())]
-    if is_openssl(handshake.client_hello):
-        soft = [problem for problem in soft if problem.cause not in TRUST]
+    soft = [problem for problem in fitting if problem.cause not in TRUST or not is_openssl(handshake.client_hello)]
     # an expired root beside an unknown one is the smaller thing; those who say 42 of an unknown issuer take an authority's for a server's
     last = {"cert-expired"} | ({"cert-chain-constraint"} if description == _BAD_CERTIFICATE else set())
     soft.sort(key=lambda problem: problem.cause in last)
-    answer = [(problem, "possible", False) for problem in hard]
-    answer += [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
-    return answer
+    answer: _Weights = [(problem, "possible", False) for problem in hard]
+    return answer + [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
+
+
+def _weigh_silence(handshake: Handshake, judged: ChainJudgement, refusal: Refusal, hard: list[Problem]) -> _Weights:
+    """The client left without an alert."""
+    if refusal.how == "close" and quiet_before_close(handshake) > AT_ONCE:
+        return [(problem, "possible", False) for problem in hard]
+    if refusal.how == "goodbye" and not hard:
+        return []
+    # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first, but for a few
+    halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
+    halfway = halfway and not judges_halfway(handshake.client_hello)
+    ranked = hard or [problem for problem in judged.problems if problem.cause in TRUST and not halfway]
+    return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
+
+
+def _weigh_named(judged: ChainJudgement, owners: list[Problem]) -> _Weights:
+    """The client's alert is the one for some of the problems, the ``owners``."""
+    first = next((problem for problem in owners if problem.cause in TRUST), owners[0])
+    first = next((problem for problem in owners if problem.hard), first)
+    first = next((problem for problem in owners if problem.cause == "tls-interception"), first)
+    # the chain is looked for before it is judged: who has no root for it says the same, and got no further
+    unknown = [problem for problem in owners if problem.cause in TRUST and problem is not first]
+    best: Confidence = "certain" if first.hard and not unknown else "likely"
+    return [
+        (problem, best if problem is first else "possible", problem in (first, *unknown))
+        for problem in judged.problems
+        if problem is first or problem.hard or problem in unknown
+    ]
+
+
+def _weigh_fitting(handshake: Handshake, judged: ChainJudgement, description: int | None, fitting: list[Problem]) -> _Weights:
+    """The client's alert is a general one that may be for each of ``fitting``, a hard one among them."""
+    meant = [problem for problem in fitting if problem.hard]
+    unknown = [problem for problem in fitting if problem.cause in TRUST and not problem.hard]
+    if is_openssl(handshake.client_hello):
+        unknown = []  # it has a word of its own for that
+    sure = len(meant) == 1 and _proves(judged, meant[0], description, unknown, handshake.client_hello)
+    if handshake.dialogue is not None and handshake.dialogue.via in _WITH_DANE:
+        sure = sure and meant[0].cause in _ANOTHER_WAY
+    best: Confidence = "certain" if sure else "likely"
+    answer: _Weights = [
+        (problem, best if problem is meant[0] else "possible", problem in meant) for problem in judged.problems if problem.hard
+    ]
+    return answer if sure else answer + [(problem, "possible", True) for problem in unknown]
 
 
 def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unknown: list[Problem], hello: ClientHello | None) -> bool:
