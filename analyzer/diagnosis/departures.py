@@ -20,7 +20,7 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
-__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "silent_refusal"]
+__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "is_node", "silent_refusal"]
 
 AT_ONCE = 2_000_000_000
 """ns: who closes later than this was hardly judging a certificate."""
@@ -100,7 +100,7 @@ def _said_goodbye(handshake: Handshake, done: int) -> int:
 
 
 def _judges_late(hello: ClientHello, goodbye: bool) -> bool:
-    if not goodbye and (_is_node(hello) or (is_gnutls(hello) and bool(hello.server_name))):
+    if not goodbye and (is_node(hello) or (is_gnutls(hello) and bool(hello.server_name))):
         return True
     if not any(name.startswith(("h2", "http/")) for name in hello.alpn):
         return False
@@ -112,7 +112,7 @@ def _is_curl(hello: ClientHello) -> bool:
     return _SESSION_TICKET not in hello.extension_types or (hello.post_handshake_auth and "h2" in hello.alpn)
 
 
-def _is_node(hello: ClientHello) -> bool:
+def is_node(hello: ClientHello) -> bool:
     """Node's own list of suites, with the host's name: it completes TLS 1.2 and then looks at what OpenSSL made of the chain."""
     older = tuple(suite for suite in hello.cipher_suites if suite >> 8 != _TLS13_SUITES)
     return bool(hello.server_name) and older[: len(_NODE_SUITES)] == _NODE_SUITES

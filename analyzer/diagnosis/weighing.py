@@ -11,7 +11,7 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import ChainJudgement, Problem
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.departures import AT_ONCE, silent_refusal
+from analyzer.diagnosis.departures import AT_ONCE, is_node, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, VAGUE_ALERTS, Refusal, is_openssl, judges_halfway, refusal_by_client
 from analyzer.model.finding import Confidence, Evidence
@@ -35,6 +35,9 @@ _PASSED_BY = frozenset({"cert-no-san", "cert-weak-signature", "cert-weak-key", "
 _LOOKED_AT_LATER = frozenset({"cert-bad-purpose", "cert-critical-extension", "cert-chain-constraint"})
 """Faults that Go and Java come to when they have found a path to a root of theirs: of none they say the same. Whether the client has
 the root no store but its own tells."""
+
+_NAMES = frozenset({"cert-name-mismatch", "cert-no-san"})
+"""Faults of the name."""
 
 _OPENSSL_WORDS: dict[str, frozenset[int]] = {
     "cert-expired": frozenset({45}),
@@ -145,6 +148,10 @@ def _weigh_silence(handshake: Handshake, judged: ChainJudgement, refusal: Refusa
     halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
     halfway = halfway and not judges_halfway(handshake.client_hello)
     ranked = hard or [problem for problem in judged.problems if problem.cause in TRUST and not halfway]
+    hello = handshake.client_hello
+    if hello is not None and is_openssl(hello) and not is_node(hello):
+        # OpenSSL judges inside the handshake, with an alert; what its programs still look at afterwards is the name
+        ranked = sorted(ranked, key=lambda problem: problem.cause not in _NAMES)
     return [(problem, "likely" if problem is ranked[0] and problem.hard else "possible", True) for problem in ranked]
 
 

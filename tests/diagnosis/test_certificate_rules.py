@@ -679,6 +679,20 @@ def test_openssl_judges_inside_the_handshake_so_who_leaves_after_it_was_content(
     assert handshake.outcome == outcome
 
 
+@pytest.mark.parametrize(("node", "cause"), [(False, "cert-name-mismatch"), (True, "cert-self-signed")])
+def test_what_openssl_judges_inside_the_handshake_is_not_why_its_program_left_after_it(node, cause, judge, authority, make_handshake):
+    """curl with a self-signed certificate that it was told to trust; Node looks at everything when TLS is done."""
+    chain = [authority.make("elsewhere.example", self_signed=True)]
+    handshake = _leave(make_handshake(Stage.FINISHED, chain=chain), goodbye=not node)
+    hello = handshake.client_hello
+    hello.alpn, hello.ec_point_formats, hello.encrypt_then_mac = ("h2", "http/1.1"), (0, 1, 2), True
+    hello.extension_types = (0, 11, 10, 16, 22, 23, 49, 13)
+    if node:
+        hello.cipher_suites = NODE
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == (cause, "likely")
+
+
 def test_resumed_handshake_shows_no_certificate_to_refuse(judge, make_handshake):
     finding = judge(make_handshake(version=0x0304, client_alert=None, resumption="psk"))
     assert finding is None or not finding.cause.startswith("cert-")
