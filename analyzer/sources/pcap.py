@@ -7,13 +7,14 @@ whose record header is eight bytes longer. Before version 2.3 the two lengths st
 from __future__ import annotations
 
 import struct
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from analyzer.errors import CaptureFormatError
 from analyzer.model.batches import I64, U8, FrameBatch
+from analyzer.sources.lanes import Run, find_runs
 from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, gather_words
 
 __all__ = ["FILE_HEADER", "MAGICS", "PcapWalker"]
@@ -26,11 +27,8 @@ _DIALECTS: Final = {0xA1B2C3D4: (16, 1000), 0xA1B23C4D: (16, 1), 0xA1B2CD34: (24
 MAGICS: Final = {magic.to_bytes(4, order): order for magic in _DIALECTS for order in ("little", "big")}
 """The first four bytes of a capture, and the byte order they tell."""
 
-_STEPS, _MOST_STEPS = 24, 8192
-"""Records stepped over one by one between two looks for a rhythm in their lengths."""
-
-_LONGEST_PERIOD, _FORESEEN, _MOST_FORESEEN = 4, 1024, 16_384
-"""Records that a rhythm may have, and that one look takes in, twice as many each time it lasts."""
+_STEPS: Final = 64
+"""Records stepped over one by one before many are looked for at once: so many tell how long they are."""
 
 _DG_UX_VERSION: Final = 543
 """Major version of DG/UX tcpdump, whose lengths are swapped too."""
@@ -47,14 +45,17 @@ class PcapWalker:
         self._swapped = order == "big"
         mark = ">" if self._swapped else "<"
         magic, major, minor, snaplen, link_type = struct.unpack(mark + "IHH8xII", header[:FILE_HEADER])
-        self._header_bytes, self._tick = _DIALECTS[magic]
+        self.head, self._tick = _DIALECTS[magic]
         self._captured_at, self._original_at = 8, 12
         if (major, minor) < (2, 3) or major == _DG_UX_VERSION:
             self._captured_at, self._original_at = 12, 8
         self._length_of = struct.Struct(f"{mark}{self._captured_at}xI").unpack_from
         # The upper half of the field holds the length of the frame check sequence.
         self._link_type = link_type & 0xFFFF
-        self._steps, self._foreseen = _STEPS, _FORESEEN
+        self._word = np.dtype(mark + "u4")
+        # the upper half of the seconds: a new one every 18 hours
+        self.mark = slice(0, 2) if self._swapped else slice(2, 4)
+        self.unit = 1
         self.interfaces = [Interface(capture, self._link_type, snaplen)]
         self.capture = capture
         self.frames = 0
@@ -66,62 +67,50 @@ class PcapWalker:
 
     def walk(self, buffer: memoryview, data: U8, start: int, end: int) -> tuple[FrameBatch | None, int]:
         """Read whole records of ``buffer[start:end]``; see ``Walker.walk``."""
-        parts: list[I64] = []
-        positions: list[int] = []
-        length_of = self._length_of
-        header = self._header_bytes
-        last = end - header
-        cursor, left = start, BATCH_FRAMES
         self.needed = 0
-        while left > 0:
-            keep = positions.append
-            begun = len(positions)
-            for _ in range(min(left, self._steps)):
-                if cursor > last:
-                    break
-                following = cursor + header + length_of(buffer, cursor)[0]
-                if following > end:
-                    self.needed = following - cursor
-                    break
-                keep(cursor)
-                cursor = following
-            else:
-                left -= len(positions) - begun
-                foreseen = self._foresee(data, positions, cursor, end)[: left + 1]
-                if len(foreseen) > 1:
-                    parts += [np.array(positions, np.int64), foreseen[:-1]]
-                    positions = []
-                    left -= len(foreseen) - 1
-                    cursor = int(foreseen[-1])
-                continue
-            break
-        at = np.concatenate([*parts, np.array(positions, np.int64)])
+        first, cursor = self._step(buffer, start, end, end, _STEPS)
+        parts, left = [first], BATCH_FRAMES - len(first)
+        size, stop = (cursor - start) // _STEPS, end
+        runs = []
+        if len(first) == _STEPS:
+            stop = min(end, cursor + left * size)
+            runs = find_runs(self, data, cursor, stop, end, size)
+        for run in [*runs, Run(stop if runs else end, first[:0], end)]:
+            between, cursor = self._step(buffer, cursor, run.begin, end, left)
+            left -= len(between)
+            parts.append(between)
+            if cursor == run.begin and len(run.at):
+                known = run.at[:left]
+                cursor = run.beyond if len(known) == len(run.at) else int(run.at[left])
+                left -= len(known)
+                parts.append(known)
+        at = np.concatenate(parts)
         batch = self._columns(data, at) if len(at) else None
-        if self.stopped is None and self.needed > header + LARGEST_FRAME:
-            self._stop(self.needed - header)
+        if self.stopped is None and self.needed > self.head + LARGEST_FRAME:
+            self._stop(self.needed - self.head)
         return batch, cursor
 
-    def _foresee(self, data: U8, positions: list[int], cursor: int, end: int) -> I64:
-        """``cursor``, and where the records behind it begin as long as they are in the rhythm of those before: a download is two
-        full segments and an acknowledgment, over and over. One look at thousands of lengths costs as much as stepping over some.
-        """
-        ahead = np.array([cursor], np.int64)
-        strides = [after - before for before, after in pairwise([*positions[-_STEPS:], cursor])]
-        period = next((p for p in range(1, _LONGEST_PERIOD + 1) if strides[p:] == strides[:-p]), 0)
-        if period and len(strides) == _STEPS:
-            rhythm = np.array(strides[-period:], np.int64)
-            ahead = cursor + np.append(0, np.cumsum(np.tile(rhythm, self._foreseen // period)))
-            ahead = ahead[: int(np.searchsorted(ahead, end, "right"))]
-        if len(ahead) > 1:
-            lengths = gather_words(data, ahead[:-1] + self._captured_at, 1)[:, 0]
-            lengths = lengths.byteswap() if self._swapped else lengths
-            other = np.flatnonzero(lengths != np.diff(ahead) - self._header_bytes)
-            # as far as it lasts the next look goes twice as far
-            self._foreseen = _FORESEEN if len(other) else min(2 * self._foreseen, _MOST_FORESEEN)
-            ahead = ahead[: 1 + int(other[0])] if len(other) else ahead
-        # in vain: the next look is further away, so that it costs little where there is no rhythm
-        self._steps = _STEPS if len(ahead) > _STEPS else min(self._steps * 4, _MOST_STEPS)
-        return ahead
+    def _step(self, buffer: memoryview, cursor: int, bound: int, end: int, most: int) -> tuple[I64, int]:
+        """Go from record to record as long as they begin before ``bound`` and are whole before ``end``; where each begins, and the next."""
+        positions: list[int] = []
+        keep, length_of, head = positions.append, self._length_of, self.head
+        bound = min(bound, end - head + 1)
+        for _ in range(most):
+            if cursor >= bound:
+                break
+            following = cursor + head + length_of(buffer, cursor)[0]
+            if following > end:
+                self.needed = following - cursor
+                break
+            keep(cursor)
+            cursor = following
+        return np.array(positions, np.int64), cursor
+
+    def follow(self, data: U8) -> Callable[[I64], I64]:
+        """See ``Form``."""
+        lengths = np.ndarray((len(data) - self.head,), self._word, data, self._captured_at, strides=(1,))
+        head = self.head
+        return lambda at: at + lengths[at] + head
 
     def _columns(self, data: U8, at: I64) -> FrameBatch | None:
         header = gather_words(data, at, 4)
@@ -142,7 +131,7 @@ class PcapWalker:
         timestamp = header[:, 0].astype(np.int64) * 1_000_000_000 + header[:, 1].astype(np.int64) * self._tick
         batch = FrameBatch(
             data=data,
-            offset=at + self._header_bytes,
+            offset=at + self.head,
             captured_length=captured,
             original_length=header[:, self._original_at // 4].astype(np.int64),
             timestamp=timestamp,

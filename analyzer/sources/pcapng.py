@@ -8,6 +8,7 @@ is wanted by somebody (secrets, drop counters). Unknown blocks are passed by.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from analyzer.errors import CaptureFormatError
 from analyzer.model.batches import I64, U8, U64, FrameBatch
+from analyzer.sources.lanes import IMPASSABLE, Run, find_runs
 from analyzer.sources.ticks import read_ticks
 from analyzer.sources.walker import BATCH_FRAMES, LARGEST_FRAME, Interface, gather_words
 
@@ -33,6 +35,9 @@ _NUMBERED: Final = {9: 12, 0x204: 12, 0x216: 12, 0x221: 12, 0x0BAD: 16, 0x40000B
 
 LARGEST_BLOCK: Final = 16 << 20
 """Longest block that is read, bytes (Wireshark draws the same line); longer ones without a frame are passed by."""
+
+_STEPS: Final = 64
+"""Blocks stepped over one by one before many are looked for at once: so many tell how long they are."""
 
 _SECRETS_KEPT: Final = 64 << 20
 _INTERFACES_KEPT: Final = 1 << 16
@@ -54,6 +59,9 @@ def section_length(head: bytes) -> int:
 
 class PcapngWalker:
     """Walks the blocks of one pcapng capture. ``secrets`` is where TLS key logs are put."""
+
+    head, mark, unit = 12, slice(0, 4), 4
+    """See ``Form``: blocks with frames are of one type, and padded."""
 
     def __init__(self, capture: int, secrets: list[bytes]) -> None:
         self.capture = capture
@@ -83,8 +91,18 @@ class PcapngWalker:
         unpack = struct.Struct(">II" if self._swapped else "<II").unpack_from
         last = end - 12
         self.needed = 0
-        for _ in range(BATCH_FRAMES):
-            if cursor > last:
+        runs: list[Run] = []
+        for step in range(BATCH_FRAMES):
+            if step == _STEPS == len(positions):
+                size = (cursor - start) // _STEPS
+                runs = find_runs(self, data, cursor, min(end, cursor + (BATCH_FRAMES - _STEPS) * size), end, size)[::-1]
+            while runs and cursor >= runs[-1].begin:
+                run = runs.pop()
+                if cursor == run.begin and len(run.at):
+                    room = BATCH_FRAMES - len(positions)
+                    positions += run.at[:room].tolist()
+                    cursor = run.beyond if len(run.at) <= room else int(run.at[room])
+            if cursor > last or len(positions) == BATCH_FRAMES:
                 break
             kind, length = unpack(buffer, cursor)
             following = cursor + length
@@ -133,6 +151,17 @@ class PcapngWalker:
             self.stopped = f"the block behind frame {self.frames + len(positions)} claims {self.needed} bytes"
         batch = self._columns(data, positions, eras) if positions else None
         return batch, cursor
+
+    def follow(self, data: U8) -> Callable[[I64], I64]:
+        """See ``Form``."""
+        word = ">u4" if self._swapped else "<u4"
+        kinds, lengths = (np.ndarray((len(data) - self.head,), word, data, at, strides=(1,)) for at in (0, 4))
+
+        def follow(at: I64) -> I64:
+            length = lengths[at].astype(np.int64)
+            return at + np.where((kinds[at] == ENHANCED) & (length >= 32) & (length & 3 == 0), length, IMPASSABLE)
+
+        return follow
 
     # Blocks without frames, one at a time
 

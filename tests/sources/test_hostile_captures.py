@@ -10,7 +10,20 @@ import time
 from collections.abc import Callable
 
 import pytest
-from capture_building import Frame, block, enhanced, interface, obsolete, pcap, secrets, section, simple, some_frames, statistics
+from capture_building import (
+    Frame,
+    block,
+    enhanced,
+    interface,
+    obsolete,
+    pcap,
+    pcap_record,
+    secrets,
+    section,
+    simple,
+    some_frames,
+    statistics,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +99,12 @@ def test_mutants_read_the_same_whatever_the_size_of_batches(content: bytes) -> N
 def bad_records() -> list[tuple[str, Callable[[int], bytes]]]:
     tiny = Frame(b"")
     return [
+        (
+            "records that hold the mark of records",
+            lambda count: pcap([tiny]) + pcap_record(Frame(bytes.fromhex("5365") * 300)) * (count // 4),
+        ),
+        ("captures within a capture", lambda count: pcap([tiny]) + pcap_record(Frame(pcap([Frame(b"x")] * 40))) * (count // 4)),
+        ("blocks within blocks", lambda count: section() + interface() + enhanced(Frame(enhanced(tiny) * 20)) * (count // 4)),
         ("empty records", lambda count: pcap([tiny]) + bytes(16) * count),
         ("sections", lambda count: section() * count),
         (
