@@ -21,10 +21,11 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-_AT_ONCE = 512
-"""Flows whose bytes are compared at once: the indices of what is gathered weigh eight times the bytes."""
-_LONG = 48
-"""Bytes in a row from which on they are compared as they lie."""
+_AT_ONCE = 2_048
+"""Flows whose bytes are compared at once."""
+_SHORT, _LONG = 8, 256
+"""Bytes in a row below which they are gathered one by one, and from which on each flow's are compared by themselves: several hundred of
+each flow side by side no longer fit into the processor's cache."""
 _RANDOM, _SESSION_ID = 2, 3  # arguments of both hellos' constructors
 _SENTINEL = np.frombuffer(b"DOWNGRD", np.uint8)  # RFC 8446 section 4.1.3
 _HELLO_RETRY = np.frombuffer(HELLO_RETRY_RANDOM, np.uint8)
@@ -33,7 +34,7 @@ assert ClientHello.__match_args__[_RANDOM : _SESSION_ID + 1] == ServerHello.__ma
 
 
 class _Places(NamedTuple):
-    """Bytes of a pattern: the segment each is in (the client's first), and where in it."""
+    """Single bytes of a pattern: the segment each is in (the client's first), and where in it."""
 
     segment: I64
     offset: I64
@@ -45,9 +46,24 @@ class _Places(NamedTuple):
 
 
 class _Stretch(NamedTuple):
+    """Bytes in a row: the segment they are in, where in it, and how many."""
+
     segment: int
     offset: int
-    bytes: U8
+    size: int
+
+    def gather(self, data: U8, begins: I64) -> npt.NDArray[np.void]:
+        """These bytes of each flow, in one item."""
+        anywhere = np.ndarray((len(data) - self.size + 1,), f"V{self.size}", data, strides=(1,))
+        return anywhere[begins[:, self.segment] + self.offset]
+
+    def holds(self, wanted: bytes, data: U8, begins: I64) -> Bools:
+        """Whether each flow has these bytes there."""
+        if self.size < _LONG:
+            same: Bools = self.gather(data, begins) == np.void(wanted)
+            return same
+        at = (begins[:, self.segment] + self.offset).tolist()
+        return np.array([data[begin : begin + self.size].tobytes() == wanted for begin in at], np.bool_)
 
 
 class Kind:
@@ -67,7 +83,7 @@ class Kind:
         ]
         if model.exchange is not None:
             filled += [(1, -1, model.exchange.signature), (1, -1, model.exchange.params)]
-        self.kept = self._places([(side, part) for side, _, part in filled])
+        self._kept = [self._stretch(side, piece) for side, _, part in filled for piece in self._cut(side, part) if piece.stop > piece.start]
         """Free bytes that say something, of the client's direction first."""
         self._filled = filled
         at = 0
@@ -76,16 +92,15 @@ class Kind:
         for side, argument, part in filled:
             self.columns[side, argument] = slice(at, at + part.stop - part.start)
             at += part.stop - part.start
-        self._stretches: list[_Stretch] = []
+        self._stretches: list[tuple[_Stretch, bytes]] = []
         short: list[tuple[int, slice]] = []
         for side, parts in enumerate((client, server)):
             for part in parts:
                 for piece in self._cut(side, part):
-                    if piece.stop - piece.start < _LONG:
+                    if piece.stop - piece.start < _SHORT:
                         short.append((side, piece))
-                        continue
-                    segment, offset = self._place(side, piece.start)
-                    self._stretches.append(_Stretch(segment, offset, np.frombuffer(self._streams[side][piece], np.uint8)))
+                    else:
+                        self._stretches.append((self._stretch(side, piece), self._streams[side][piece]))
         self._short = self._places(short)
         self._short_bytes = np.frombuffer(b"".join([self._streams[side][part] for side, part in short]), np.uint8)
         self._watched: _Places | None = None
@@ -109,12 +124,12 @@ class Kind:
 
     def _find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
         like: Bools = (self._short.gather(data, begins) == self._short_bytes).all(axis=1)
-        for stretch in self._stretches:
-            rows = np.lib.stride_tricks.sliding_window_view(data, len(stretch.bytes))[begins[:, stretch.segment] + stretch.offset]
-            like &= (rows == stretch.bytes).all(axis=1)
+        for stretch, wanted in self._stretches:
+            like &= stretch.holds(wanted, data, begins)
         if self._watched is not None:
             like &= (self._watched.gather(data, begins) != 3).all(axis=1)  # the first byte of its version
-        kept = self.kept.gather(data, begins)
+        pieces = [piece.gather(data, begins).view(np.uint8).reshape(len(begins), -1) for piece in self._kept]
+        kept = np.concatenate([np.zeros((len(begins), 0), np.uint8), *pieces], axis=1)
         random = self.columns.get((1, _RANDOM))
         if random is not None:
             like &= (kept[:, random] != _HELLO_RETRY).any(axis=1)
@@ -160,6 +175,10 @@ class Kind:
         cuts = [part.start, *(end for end in self._ends[side] if part.start < end < part.stop), part.stop]
         for begin, end in pairwise(cuts):
             yield slice(begin, end)
+
+    def _stretch(self, side: int, piece: slice) -> _Stretch:
+        """A piece that lies in one segment."""
+        return _Stretch(*self._place(side, piece.start), piece.stop - piece.start)
 
     def _places(self, parts: list[tuple[int, slice]]) -> _Places:
         segments, offsets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
