@@ -48,7 +48,8 @@ class Sources:
 
     def openssl_ciphers(self) -> dict[int, str]:
         if self._openssl is None:
-            listing = _run("openssl", "ciphers", "-V", "ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+            suites = ("-ciphersuites", ":".join(additions.OPENSSL_TLS13_SUITES))  # its default leaves two out
+            listing = _run("openssl", "ciphers", "-V", *suites, "ALL:COMPLEMENTOFALL:@SECLEVEL=0")
             rows = re.findall(r"0x([0-9A-F]{2}),0x([0-9A-F]{2}) - (\S+)", listing)
             self._openssl = {int(high + low, 16): name for high, low, name in rows}
         return dict(self._openssl)

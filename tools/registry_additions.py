@@ -272,6 +272,15 @@ CIPHER_SUITES = {
     0xFFE1: "SSL_RSA_OLDFIPS_WITH_DES_CBC_SHA",
 }
 
+# What `openssl ciphers -ciphersuites` knows; by itself it lists the first three.
+OPENSSL_TLS13_SUITES = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_128_CCM_SHA256",
+    "TLS_AES_128_CCM_8_SHA256",
+)
+
 # Names that builds of OpenSSL still take where the suites were not left out (most distributions leave them out).
 OPENSSL_RETIRED_NAMES = {
     0x0004: "RC4-MD5",

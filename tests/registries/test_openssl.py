@@ -57,7 +57,8 @@ def skip_when_too_new(name: str) -> None:
 
 
 def test_local_openssl_takes_every_suite() -> None:
-    listed = set(openssl("ciphers", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").stdout.strip().split(":"))
+    newer = ":".join(name for name in OPENSSL_NAMES.values() if name.startswith("TLS_"))
+    listed = set(openssl("ciphers", "-ciphersuites", newer, "ALL:COMPLEMENTOFALL:@SECLEVEL=0").stdout.strip().split(":"))
     if openssl_version() >= (3, 0):
         taken = {code: name for code, name in OPENSSL_NAMES.items() if name not in listed}
         left_out = [name for name in taken.values() if not re.search(r"ARIA|CAMELLIA|SEED|IDEA|SRP|NULL|GOST", name)]
