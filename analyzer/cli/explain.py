@@ -84,17 +84,29 @@ def _draw(ladder: Ladder, style: Style) -> None:
 _PLACEHOLDERS = {
     "connect": "HOST:PORT",
     "name_connect": "NAME:PORT",
+    "url": "https://NAME:PORT/",
+    "starttls_url": "smtp://NAME:PORT/",
     "servername": "-servername NAME",
     "starttls": "",
     "version_flag": "",
-    "curl_version": "",
+    "version_alone": "",
     "resolve": "",
+    "cipher_flag": "-cipher SUITES",
+    "groups_flag": "-groups GROUPS",
+    "sigalgs_flag": "-sigalgs SCHEMES",
+    "alpn_flag": "-alpn PROTOCOLS",
+    "nmap_name": "",
+    "family_flag": "",
+    "ping_size": "1472",
+    "ip": "ip",
 }
 
 
 def _generic(text: str) -> str:
     """A page's commands as they read without a handshake to fill them in."""
-    return re.sub(r" ?\{([a-z_]+)\}", lambda found: _placeholder(found[0].startswith(" "), found[1]), text)
+    from analyzer.diagnosis.commands import PLACEHOLDERS
+
+    return re.sub(rf" ?\{{({'|'.join(PLACEHOLDERS)})\}}", lambda found: _placeholder(found[0].startswith(" "), found[1]), text)
 
 
 def _placeholder(spaced: bool, name: str) -> str:

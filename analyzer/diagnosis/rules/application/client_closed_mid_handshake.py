@@ -16,7 +16,7 @@ Remedy:
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
-    $ curl -v {resolve} https://{name_connect}/
+    $ curl -v {resolve} {url}
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Remedy:
     GetConfigForClient that blocks; OpenSSL: engines and providers, the entropy of a virtual machine.
 
 Confirm:
-    $ time openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ time timeout 60 openssl s_client -connect {connect} {servername} {starttls} </dev/null
     Once more on the server itself, against 127.0.0.1: when that is slow too, the network is not the reason.
 """
 

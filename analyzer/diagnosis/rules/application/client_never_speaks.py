@@ -6,17 +6,18 @@ Seen:
 
 Means:
     Not a failed handshake: none was begun. The client waits for the server to speak first, is stuck, keeps a connection
-    in reserve, or means to hold the server's connections open. The server's timer ends it (HAProxy timeout client-handshake, nginx
+    in reserve, or means to hold the server's connections open. The server's timer ends it (HAProxy timeout client, nginx
     client_header_timeout, Go ReadHeaderTimeout).
 
 Remedy:
     Look at the client at that address: which program holds the connection, and for which protocol. If it waits for a greeting,
     it speaks a protocol that begins in the clear: correct its port or switch on implicit TLS.
-    Keep the server's timers short: HAProxy: timeout client-hello / http-request; nginx: client_header_timeout; Apache:
-    RequestReadTimeout handshake=; Envoy: transport_socket_connect_timeout; Go: ReadHeaderTimeout; IIS: connectionTimeout.
+    Keep the server's timers short: HAProxy: timeout client-hs (timeout client where it knows none) and http-request; nginx:
+    client_header_timeout; Apache: RequestReadTimeout handshake=; Envoy: transport_socket_connect_timeout; Go: ReadHeaderTimeout;
+    IIS: connectionTimeout.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
     Run it on the client's host: when it goes through, the path and the server are sound.
 """
 

@@ -16,8 +16,8 @@ Remedy:
     IIS ARR: time-out of the proxy settings; OpenSSL: s_client has none.
 
 Confirm:
-    $ time openssl s_client -connect {connect} {servername} {starttls} </dev/null
-    $ curl -v --connect-timeout 60 {resolve} https://{name_connect}/
+    $ time timeout 60 openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ curl -v --connect-timeout 60 {resolve} {url}
 """
 
 from __future__ import annotations

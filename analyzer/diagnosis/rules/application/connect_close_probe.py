@@ -17,7 +17,7 @@ Remedy:
 
 Confirm:
     Compare the interval of these connections with the interval of the load balancer's health check.
-    $ tshark -r CAPTURE -Y 'ip.addr == {client} && tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e frame.time -e tcp.dstport
+    $ tshark -r CAPTURE -Y '{ip}.addr == {client} && tcp.flags.syn == 1 && tcp.flags.ack == 0' -T fields -e frame.time -e tcp.dstport
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ Remedy:
     Envoy (additional_addresses) and OpenSSL as clients race little or not at all.
 
 Confirm:
-    $ curl -4 -so /dev/null -w '%{time_connect}\\n' https://{name_connect}/
-    $ curl -6 -so /dev/null -w '%{time_connect}\\n' https://{name_connect}/
+    $ curl -4 -so /dev/null -w '%{time_connect}\\n' https://{name}:{port}/
+    $ curl -6 -so /dev/null -w '%{time_connect}\\n' https://{name}:{port}/
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Remedy:
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} -tls1_2 -alpn h2 {cipher_flag} </dev/null
-    $ nghttp -nv https://{name_connect}/
+    $ nghttp -nv {url}
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Remedy:
 
 Confirm:
     $ curl -v http://{name_connect}/
-    $ curl -v {resolve} https://{name_connect}/
+    $ curl -v {resolve} {url}
 """
 
 from __future__ import annotations

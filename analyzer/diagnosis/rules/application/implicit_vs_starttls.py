@@ -12,8 +12,8 @@ Remedy:
     Match port and mode: 465, 993, 995, 636, 990 with TLS from the first byte; 587, 143, 110, 389, 21 with STARTTLS.
     Postfix: smtpd_tls_wrappermode only for 465, smtp_tls_wrappermode for clients of it; Dovecot: inet_listener imaps ssl = yes;
     OpenSSL: s_client -starttls; Java Mail: mail.smtp.ssl.enable against mail.smtp.starttls.enable; Go: tls.Dial against
-    smtp.StartTLS; Python: SMTP_SSL against starttls(); HAProxy, nginx (mail: ssl on against starttls) and Envoy (starttls transport
-    socket) in front: leave these ports as plain TCP. Apache and IIS (except its FTP: implicit only on 990) do not serve them.
+    smtp.StartTLS; Python: SMTP_SSL against starttls(); HAProxy, nginx (mail: listen ... ssl against starttls on) and Envoy (starttls
+    transport socket) in front: leave these ports as plain TCP. Apache and IIS (except its FTP: implicit only on 990) do not serve them.
     PostgreSQL clients before 17 must ask first: sslnegotiation=postgres.
 
 Confirm:

@@ -19,7 +19,8 @@ Remedy:
     that they listen on the port the balancer knows; OpenSSL: s_client against the target itself.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ curl -v {resolve} {url}
     $ kubectl get endpoints
     $ echo 'show stat' | socat stdio /run/haproxy/admin.sock | cut -d, -f1,2,18
 """

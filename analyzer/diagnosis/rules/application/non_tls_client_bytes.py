@@ -14,7 +14,7 @@ Remedy:
     ssl_preread, Envoy's tls_inspector. Apache, IIS, Java and Go cannot.
 
 Confirm:
-    $ tshark -r CAPTURE -Y 'tcp.stream == {stream} && tcp.len > 0' -x -c 1
+    $ tshark -r CAPTURE -Y 'tcp.stream == {stream} && tcp.len > 0' -x | head -20
     $ openssl s_client -connect {connect} {servername} </dev/null
 """
 

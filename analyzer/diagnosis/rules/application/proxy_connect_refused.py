@@ -15,7 +15,7 @@ Remedy:
     5xx: name resolution and routes of the proxy; or reach the host directly (NO_PROXY).
 
 Confirm:
-    $ curl -v -x http://{proxy} https://{target}/
+    $ curl -v -m 60 -x http://{proxy} https://{target}/
     $ openssl s_client -proxy {proxy} -connect {target} </dev/null
 """
 

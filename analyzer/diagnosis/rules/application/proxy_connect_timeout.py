@@ -15,8 +15,8 @@ Remedy:
     can only wait longer or go around it with NO_PROXY.
 
 Confirm:
-    $ curl -v -x http://{proxy} https://{target}/
-    $ openssl s_client -connect {target} </dev/null
+    $ curl -v -m 60 -x http://{proxy} https://{target}/
+    $ timeout 20 openssl s_client -connect {target} </dev/null
     Run the second on the proxy's host.
 """
 

@@ -15,8 +15,8 @@ Remedy:
     Jetty ProxyConnectionFactory; Go: go-proxyproto; IIS and plain OpenSSL: none, switch it off in the balancer.
 
 Confirm:
-    $ curl -v --haproxy-protocol {resolve} https://{name_connect}/
-    $ curl -v {resolve} https://{name_connect}/
+    $ curl -v --haproxy-protocol {resolve} {url}
+    $ curl -v {resolve} {url}
     Which of the two goes through says what the server expects.
 """
 

@@ -16,7 +16,7 @@ Remedy:
     reuse connections (keep-alive, a pool) and sessions.
 
 Confirm:
-    $ for i in $(seq 20); do openssl s_client -connect {connect} {servername} </dev/null 2>&1 | grep -c 'Cipher is'; done
+    $ for i in $(seq 20); do openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>&1 | grep -c 'Cipher is [^(]'; done
     Run it from another address too.
 """
 

@@ -15,8 +15,8 @@ Remedy:
     -Djavax.net.debug=ssl:handshake shows times, SecureRandom; Go: GetCertificate (autocert asks the CA); OpenSSL: openssl speed rsa.
 
 Confirm:
-    $ openssl s_time -connect {connect} -new -time 10
-    $ curl -so /dev/null {resolve} -w '%{time_connect} %{time_appconnect}\\n' https://{name_connect}/
+    $ time openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ curl -kso /dev/null {resolve} -w '%{time_connect} %{time_appconnect}\\n' {url}
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Remedy:
     Apache, HAProxy (socks4 on the server line), Envoy, IIS and OpenSSL (s_client has none) seldom use one.
 
 Confirm:
-    $ curl -v -x socks5h://{proxy} https://{target}/
+    $ curl -v {resolve} https://{target}/
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ Remedy:
     HAProxy, nginx and Envoy in front: pass these ports as plain TCP; Java, Go and OpenSSL based servers: read the start of their log.
 
 Confirm:
-    $ openssl s_client -connect {connect} {starttls} </dev/null
-    $ psql "host={address} port={port} sslmode=require" -c 'select 1'
+    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
+    $ curl -v -m 20 --ssl-reqd {resolve} {starttls_url}
+    $ psql -w "host={address} port={port} sslmode=require" -c 'select 1'
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The connection ended without close_notify.
+r"""The connection ended without close_notify.
 
 Seen:
     FIN or RST after a whole handshake, without the last alert that says goodbye (26 bytes and more in TLS 1.2, 19 in TLS 1.3). A peer
@@ -14,7 +14,9 @@ Remedy:
     (nginx, Apache and HAProxy set it or do not care; Envoy does not care).
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -msg </dev/null 2>&1 | grep -A1 Alert
+    $ (sleep 1; printf 'GET / HTTP/1.0\r\n\r\n'; sleep 5) | openssl s_client -connect {connect} {servername} {starttls} -msg 2>&1 | \
+        grep -e '<<<.*Alert' -e 'unexpected eof' -e '^closed'
+    A server that says goodbye sends an Alert before "closed". Another protocol than HTTP needs its own words to quit.
 """
 
 from __future__ import annotations

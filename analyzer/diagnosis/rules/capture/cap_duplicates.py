@@ -12,7 +12,9 @@ Remedy:
     Mirror one direction of each port, or record on one interface; take copies out with editcap.
 
 Confirm:
-    $ editcap -d CAPTURE without-copies.pcap
+    $ editcap -d CAPTURE without-copies.pcapng
+    A router changes what is before the ports, the first 34 bytes of IPv4 on Ethernet:
+    $ editcap -I 34 -d CAPTURE without-copies.pcapng
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Remedy:
     Nothing, unless large packets are lost: then lower the inner MTU or clamp the MSS (see pmtu-blackhole-server-flight).
 
 Confirm:
-    $ tshark -r CAPTURE -Y 'tcp.stream == {stream}' -T fields -e frame.protocols -c 1
+    $ tshark -r CAPTURE -Y 'tcp.stream == {stream}' -T fields -e frame.protocols | head -1
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Remedy:
     dumpcap -i any -b filesize:100000 -b files:50 -w ring.pcapng
 
 Confirm:
-    $ tshark -r CAPTURE -Y 'tcp.stream == {stream}' -c 3
+    $ tshark -r CAPTURE -Y 'tcp.stream == {stream}' | head -3
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Remedy:
 
 Confirm:
     The same random in both:
-    $ tshark -r CAPTURE -Y 'tls.handshake.type == 1' -T fields -e tcp.stream -e ip.src -e ip.dst -e tls.handshake.random
+    $ tshark -r CAPTURE -Y 'tls.handshake.type == 1' -T fields -e tcp.stream -e {ip}.src -e {ip}.dst -e tls.handshake.random
 """
 
 from __future__ import annotations

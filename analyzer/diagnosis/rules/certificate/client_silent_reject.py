@@ -15,7 +15,7 @@ Remedy:
 
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} -verify_return_error -verify_hostname {name} </dev/null
-    $ curl -v {resolve} https://{name_connect}/
+    $ curl -v {resolve} {url}
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The certificate was valid, and its holder is not allowed in.
+r"""The certificate was valid, and its holder is not allowed in.
 
 Seen:
     The alert access_denied (49), mostly from the server after the client's certificate.
@@ -15,7 +15,8 @@ Remedy:
 
 Confirm:
     $ openssl x509 -in CLIENT.pem -noout -subject -ext subjectAltName
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cert CLIENT.pem -key CLIENT.key
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} {version_flag} \
+        -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client could not prove that it holds the key of its certificate.
+r"""The client could not prove that it holds the key of its certificate.
 
 Seen:
     The client sent a certificate and CertificateVerify, and the server answered decrypt_error (51); or the client gave up with
@@ -16,7 +16,8 @@ Confirm:
     $ openssl x509 -in CLIENT.pem -noout -pubkey
     $ openssl pkey -in CLIENT.key -pubout
     The two must be equal.
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_2 -cert CLIENT.pem -key CLIENT.key
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} -tls1_2 \
+        -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The server requires a client certificate and the client sent none.
+r"""The server requires a client certificate and the client sent none.
 
 Seen:
     The server asked (CertificateRequest), the client answered with an empty Certificate, the server refused:
@@ -18,9 +18,10 @@ Remedy:
     HAProxy: verify optional; Envoy: require_client_certificate: false; IIS: SSL settings, client certificates: accept.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cert CLIENT.pem -key CLIENT.key
-    Type a line: TLS 1.3 reports the refusal at the first read only.
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} {version_flag}
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} {version_flag} \
+        -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
+    The pause is for TLS 1.3, which reports the refusal at the first read only.
 """
 
 from __future__ import annotations

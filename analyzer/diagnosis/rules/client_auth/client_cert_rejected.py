@@ -1,4 +1,4 @@
-"""The server refused the client's certificate, and the capture does not show why.
+r"""The server refused the client's certificate, and the capture does not show why.
 
 Seen:
     The client's flight held a certificate; then the server sent an alert that names no reason (encrypted in TLS 1.3, or
@@ -15,8 +15,9 @@ Remedy:
     Check that the server's list of authorities holds the issuer of the client's certificate, with its intermediates.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cert CLIENT.pem -key CLIENT.key
-    Type a line: TLS 1.3 reports the refusal at the first read only.
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} {version_flag} \
+        -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
+    The pause is for TLS 1.3, which reports the refusal at the first read only.
     $ openssl verify -purpose sslclient -CAfile CA.pem -untrusted INTERMEDIATES.pem CLIENT.pem
 """
 

@@ -8,12 +8,12 @@ Means:
     date: a server with an expired list refuses all (certificate_expired from OpenSSL; unknown_ca where it has none).
 
 Remedy:
-    Give the client a new certificate. Keep the server's list fresh: nginx: ssl_crl; Apache: SSLCARevocationFile; HAProxy:
-    crl-file; Envoy: crl of the validation context; reload after every update.
+    Give the client a new certificate. Keep the server's list fresh: nginx: ssl_crl; Apache: SSLCARevocationFile with
+    SSLCARevocationCheck chain; HAProxy: crl-file; Envoy: crl of the validation context; reload after every update.
 
 Confirm:
     $ openssl crl -in LIST.pem -noout -lastupdate -nextupdate
-    $ openssl verify -crl_check -CAfile CA.pem -CRLfile LIST.pem CLIENT.pem
+    $ openssl verify -crl_check -CAfile CA.pem -CRLfile LIST.pem -untrusted INTERMEDIATES.pem CLIENT.pem
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Remedy:
 
 Confirm:
     $ openssl verify -purpose sslclient -CAfile CA.pem -untrusted INTERMEDIATES.pem CLIENT.pem
-    $ openssl s_client -connect {connect} {servername} {starttls} -cert CLIENT.pem -key CLIENT.key
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
     The output lists "Acceptable client certificate CA names".
 """
 

@@ -14,8 +14,9 @@ Remedy:
     The HTTP status and the server's log name the reason: nginx logs $ssl_client_verify.
 
 Confirm:
-    $ curl -v {resolve} --cert CLIENT.pem --key CLIENT.key https://{name_connect}/
-    $ curl -v {resolve} https://{name_connect}/
+    $ psql -w "host={address} port={port} sslmode=require sslcert=CLIENT.pem sslkey=CLIENT.key" -c 'select 1'
+    $ curl -v {resolve} --cert CLIENT.pem --key CLIENT.key {url}
+    $ curl -v {resolve} {url}
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The server wants a client certificate after the handshake, and the client does not do that.
+r"""The server wants a client certificate after the handshake, and the client does not do that.
 
 Seen:
     TLS 1.3, with keys: a CertificateRequest after the handshake to a client whose hello lacks post_handshake_auth; the client
@@ -14,7 +14,9 @@ Remedy:
     Clients with OpenSSL can enable it (Python: SSLContext.post_handshake_auth = True).
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} -tls1_3 -enable_pha -cert CLIENT.pem -key CLIENT.key
+    $ (sleep 1; printf 'GET PATH HTTP/1.0\r\nHost: {name}\r\n\r\n'; sleep 5) | openssl s_client -connect {connect} {servername} {starttls} \
+        -tls1_3 -enable_pha -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
+    The same without -enable_pha fails.
 """
 
 from __future__ import annotations

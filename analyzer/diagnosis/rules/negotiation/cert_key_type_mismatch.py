@@ -15,7 +15,7 @@ Remedy:
     the key store. Go: two tls.Config.Certificates. OpenSSL clients: -sigalgs, SignatureAlgorithms in openssl.cnf.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {cipher_flag} {sigalgs_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} {sigalgs_flag} </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | openssl x509 -noout -text | grep 'Public Key'
     $ openssl s_client -connect {connect} {servername} {starttls} -sigalgs ECDSA+SHA256 </dev/null
 """

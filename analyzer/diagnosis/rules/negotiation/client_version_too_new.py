@@ -1,4 +1,4 @@
-"""The client requires a version of TLS newer than the server has.
+r"""The client requires a version of TLS newer than the server has.
 
 Seen:
     The client offers TLS 1.3 alone (or nothing below 1.2) and the server refuses: protocol_version (70) from most,
@@ -19,7 +19,8 @@ Remedy:
 Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} -tls1_2 </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1 -cipher ALL:@SECLEVEL=0 </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} -min_protocol TLSv1 -max_protocol TLSv1.1 \
+        -cipher ALL:@SECLEVEL=0 </dev/null
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ Remedy:
     SCHANNEL\Protocols keys. Java: jdk.tls.disabledAlgorithms. Go: tls.Config.MinVersion.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cipher ALL:@SECLEVEL=0 </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} -cipher ALL:@SECLEVEL=0 </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep -E 'Protocol|Cipher'
     The first must fail as the client did; the second shows what the server speaks.
 """

@@ -15,7 +15,7 @@ Remedy:
     event 36887 with code 50. Java: -Djavax.net.debug=ssl:handshake. Go: "error decoding message".
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -msg -trace </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -trace </dev/null
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ Remedy:
     -repairstore. Java: the alias's key entry. Go: tls.X509KeyPair checks it. Hardware keys: the provider's PSS support.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | openssl x509 -noout -pubkey | sha256sum
-    On the server the same from the key: openssl pkey -in KEY.pem -pubout | sha256sum
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | openssl x509 -noout -pubkey
+    On the server the same from the key: openssl pkey -in KEY.pem -pubout
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ Remedy:
     OpenSSL: SSL_CTX_set_max_early_data(0). Clients: after such a failure retry without early data, as browsers do.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} -tls1_3 -sess_out SESSION.pem </dev/null
-    $ openssl s_client -connect {connect} {servername} -tls1_3 -sess_in SESSION.pem -early_data REQUEST.txt </dev/null
+    $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -sess_out SESSION.pem
+    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -sess_in SESSION.pem -early_data REQUEST.txt </dev/null
     Look for "Early data was accepted" or "rejected".
 """
 

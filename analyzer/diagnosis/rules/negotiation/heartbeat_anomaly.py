@@ -13,7 +13,8 @@ Remedy:
     nginx, Apache, HAProxy, Envoy: the OpenSSL they are built with counts. IIS, Java and Go were never affected.
 
 Confirm:
-    $ nmap -p {port} --script ssl-heartbleed {address}
+    $ nmap {family_flag} -Pn -p {port} --script ssl-heartbleed {nmap_name} {address}
+    It prints VULNERABLE, or nothing.
 """
 
 from __future__ import annotations

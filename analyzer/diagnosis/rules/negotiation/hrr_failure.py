@@ -17,8 +17,8 @@ Remedy:
     Behind a balancer: share the cookie key, or make it sticky by connection.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 {groups_flag} -msg </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -groups P-256 </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -tls1_3 {groups_flag} -msg </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -groups P-256 </dev/null
 """
 
 from __future__ import annotations

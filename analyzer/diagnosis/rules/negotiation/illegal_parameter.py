@@ -13,7 +13,7 @@ Remedy:
     -Djavax.net.debug=ssl:handshake names the field. Go: the error of Dial or Handshake does.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -msg -trace </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -trace </dev/null
 """
 
 from __future__ import annotations

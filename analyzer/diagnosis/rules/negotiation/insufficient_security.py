@@ -13,7 +13,7 @@ Remedy:
     cipher_suites. IIS: Enable-TlsCipherSuite. OpenSSL: SECLEVEL. Java: jdk.tls.disabledAlgorithms. Go: CipherSuites.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {cipher_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep -E 'Protocol|Cipher|Temp Key'
 """
 

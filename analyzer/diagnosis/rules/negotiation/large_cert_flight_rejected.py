@@ -1,4 +1,4 @@
-"""The certificate chain is too large for the other end.
+r"""The certificate chain is too large for the other end.
 
 Seen:
     The Certificate message is longer than 16 kB (one record), up to more than 100 kB, and the client ends right after it: illegal_parameter
@@ -16,8 +16,8 @@ Remedy:
     SSL_set_max_cert_list. Small devices: max_fragment_length, MBEDTLS_SSL_IN_CONTENT_LEN, ECDSA certificates.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -showcerts </dev/null 2>/dev/null | grep -c 'BEGIN CERTIFICATE'
-    $ openssl s_client -connect {connect} {servername} {starttls} -showcerts </dev/null 2>/dev/null | wc -c
+    $ openssl s_client -connect {connect} {servername} {starttls} -showcerts </dev/null 2>&1 | \
+        grep -E 'BEGIN CERTIFICATE|excessive message size|handshake has read'
 """
 
 from __future__ import annotations

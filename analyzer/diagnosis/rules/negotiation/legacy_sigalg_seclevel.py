@@ -16,8 +16,10 @@ Remedy:
     --tls-cipher-list; curl: --ciphers DEFAULT@SECLEVEL=0. RHEL 9: update-crypto-policies --set LEGACY.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cipher ALL:@SECLEVEL=0 </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} -cipher ALL:@SECLEVEL=0 </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    Where only the second fails, the client is too strict; where both do and the third goes through, the server is.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ Remedy:
     A server without a usable certificate answers the same: look at its log, "no shared cipher".
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {cipher_flag} </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} -cipher ALL:@SECLEVEL=0 </dev/null 2>/dev/null \
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} -cipher ALL:@SECLEVEL=0 </dev/null 2>/dev/null \
         | grep -E 'Protocol|Cipher'
-    $ nmap --script ssl-enum-ciphers -p {port} {address}
+    $ nmap {family_flag} -Pn -p {port} --script ssl-enum-ciphers {nmap_name} {address}
 """
 
 from __future__ import annotations

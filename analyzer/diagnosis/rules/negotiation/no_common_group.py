@@ -16,8 +16,9 @@ Remedy:
     tls.Config.CurvePreferences. FIPS modes leave X25519 out on one end: offer P-256 on the other.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {groups_flag} </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep 'Server Temp Key'
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} {groups_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep 'Temp Key'
+    OpenSSL refuses to start with groups it does not know: X25519MLKEM768 and its like need 3.5.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ Means:
 
 Remedy:
     Let the client offer rsa_pss_rsae_sha256 and ecdsa_secp256r1_sha256, or update it.
-    nginx: ssl_conf_command SignatureAlgorithms. Apache: SSLOpenSSLConfCmd SignatureAlgorithms. HAProxy: sigalgs.
+    nginx: ssl_conf_command SignatureAlgorithms. Apache: SSLOpenSSLConfCmd SignatureAlgorithms. HAProxy 2.8: sigalgs.
     Envoy: signature_algorithms of the TLS context. OpenSSL: SignatureAlgorithms in openssl.cnf. Java:
     -Djdk.tls.server.SignatureSchemes and -Djdk.tls.client.SignatureSchemes. Go: not configurable. IIS: the key's provider must
     be a CNG one. A hardware key without PSS: hold this service at TLS 1.2.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {sigalgs_flag} </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} {sigalgs_flag} </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep 'Peer signature type'
 """
 

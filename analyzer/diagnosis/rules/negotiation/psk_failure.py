@@ -16,7 +16,7 @@ Remedy:
     HAProxy, nginx, Apache, Envoy, IIS, Java and Go offer no external keys: a TLS proxy of another kind is needed there.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {version_flag} -psk_identity IDENTITY -psk HEXKEY </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -psk_identity IDENTITY -psk HEXKEY </dev/null
 """
 
 from __future__ import annotations

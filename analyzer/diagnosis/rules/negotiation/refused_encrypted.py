@@ -1,4 +1,4 @@
-"""One end refused with an encrypted alert, at a place that does not tell why.
+r"""One end refused with an encrypted alert, at a place that does not tell why.
 
 Seen:
     A record of an alert's length (19 bytes in TLS 1.3, 35 from Java; an encrypted alert record in TLS 1.2) and a close, where neither a
@@ -15,8 +15,11 @@ Remedy:
     Envoy: key_log of the TLS context. IIS: Schannel events. SSL_DEBUG=1 does nothing in OpenSSL.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {alpn_flag} -msg -keylogfile KEYS.log </dev/null
-    $ handshake explain CAPTURE {stream} --keylog KEYS.log
+    A new attempt with the offer of this one, recorded together with its keys:
+    $ tcpdump -U -ni any -w NEW.pcap 'host {address} and tcp port {port}' & sleep 1; \
+        openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} {groups_flag} {sigalgs_flag} \
+        {alpn_flag} -keylogfile KEYS.log </dev/null; sleep 1; kill $!
+    $ handshake explain NEW.pcap 0 --keylog KEYS.log
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ Remedy:
     OpenSSL: SSL_OP_NO_RENEGOTIATION and SSL_OP_ALLOW_CLIENT_RENEGOTIATION. Envoy: allow_renegotiation of the upstream context.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_2
-    Type R and return: an error is the refusal.
+    $ (sleep 1; echo R; sleep 2) | openssl s_client -connect {connect} {servername} {starttls} -tls1_2
+    The R asks for it: an error after RENEGOTIATING is the refusal.
 """
 
 from __future__ import annotations

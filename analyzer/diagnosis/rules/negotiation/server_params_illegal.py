@@ -14,7 +14,7 @@ Remedy:
     Embedded servers (old mbedTLS, wolfSSL, appliances): a firmware update; meanwhile offer what they choose.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} {cipher_flag} {groups_flag} -msg -trace </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} {cipher_flag} {groups_flag} -trace </dev/null
     Compare the lists of the ClientHello with the choices of the ServerHello.
 """
 

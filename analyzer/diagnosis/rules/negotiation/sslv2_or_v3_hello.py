@@ -1,4 +1,4 @@
-"""The client speaks SSL: a hello in SSLv2 format, or SSL 3.0 as its best version.
+r"""The client speaks SSL: a hello in SSLv2 format, or SSL 3.0 as its best version.
 
 Seen:
     The first byte is 0x80 with a length and then 01 (SSLv2 format, even where it announces TLS), or the best version is SSL 3.0. Servers
@@ -15,8 +15,9 @@ Remedy:
     and Go of today: no switch is left.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1 -cipher ALL:@SECLEVEL=0 </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep Protocol
+    $ openssl s_client -connect {connect} {servername} {starttls} -min_protocol TLSv1 -max_protocol TLSv1.1 \
+        -cipher ALL:@SECLEVEL=0 </dev/null
+    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null | grep -E 'Protocol|Cipher is'
 """
 
 from __future__ import annotations

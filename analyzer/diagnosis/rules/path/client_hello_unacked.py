@@ -14,10 +14,10 @@ Remedy:
     Then look for the device: traceroute with the same port, and a capture on both sides of each firewall.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} </dev/null
     Without the name, and with a short hello; when one of these works, that is what the device looks at:
-    $ openssl s_client -connect {connect} -noservername {starttls} </dev/null
-    $ curl -sv --tls-max 1.2 {resolve} https://{name_connect}/ -o /dev/null
+    $ timeout 20 openssl s_client -connect {connect} -noservername {starttls} </dev/null
+    $ curl -sv -m 20 --tls-max 1.2 {resolve} {url} -o /dev/null
     $ traceroute -T -p {port} {address}
 """
 

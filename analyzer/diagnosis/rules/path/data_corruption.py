@@ -1,4 +1,4 @@
-"""Bytes were changed on the way.
+r"""Bytes were changed on the way.
 
 Seen:
     The same bytes of a stream came twice and differ, and the receiver then refused what it had read (bad_record_mac, decrypt_error,
@@ -16,7 +16,8 @@ Confirm:
     Counters of damaged frames, and both copies side by side:
     $ ethtool -S eth0
     $ nstat -az TcpInCsumErrors IpInHdrErrors
-    $ tshark -r CAPTURE -Y 'tcp.stream == {stream} && tcp.analysis.retransmission' -x
+    $ tshark -r CAPTURE -Y 'tcp.stream == {stream} && tcp.len > 0' \
+        -T fields -e tcp.srcport -e tcp.seq_raw -e frame.number -e tcp.payload | sort -k1,1n -k2,2n
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Remedy:
 Confirm:
     The pause before the reset, against the device's idle time:
     $ tshark -r CAPTURE -Y 'tcp.stream == {stream}' -T fields -e frame.number -e frame.time_delta_displayed -e tcp.flags.str
-    $ ss -tno 'dst {address}'
+    $ ss -tno 'dport = :{port}'
 """
 
 from __future__ import annotations

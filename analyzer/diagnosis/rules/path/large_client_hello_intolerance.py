@@ -16,7 +16,8 @@ Remedy:
     X25519:P-256.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519MLKEM768 </dev/null
+    A hello with 1500 bytes of protocols nobody has, and an ordinary one (with OpenSSL 3.5 -groups X25519MLKEM768 is long, too):
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -alpn http/1.1,$(seq -s, 1000 1299) </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519 </dev/null
 """
 

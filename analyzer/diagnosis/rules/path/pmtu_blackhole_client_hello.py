@@ -17,9 +17,11 @@ Remedy:
     PostQuantumKeyAgreementEnabled=false.
 
 Confirm:
-    $ ping -M do -s 1472 -c 3 {address}
+    $ ping -M do -s {ping_size} -c 3 {address}
     $ tracepath -n {address}
-    $ openssl s_client -connect {connect} {servername} {starttls} -groups X25519 </dev/null
+    A hello of more than a packet, and a short one:
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -alpn http/1.1,$(seq -s, 1000 1299) </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -groups X25519 </dev/null
 """
 
 from __future__ import annotations

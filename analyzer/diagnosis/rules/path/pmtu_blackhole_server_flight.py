@@ -18,11 +18,12 @@ Remedy:
     group.
 
 Confirm:
-    $ ping -M do -s 1472 -c 3 {address}
+    $ ping -M do -s {ping_size} -c 3 {address}
     $ tracepath -n {address}
     From the client, with a smaller MSS; when this works, it is the packet size:
     $ ip route replace {address} via GATEWAY advmss 1200
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ ip route del {address}
 """
 
 from __future__ import annotations

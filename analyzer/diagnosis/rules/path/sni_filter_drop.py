@@ -14,8 +14,8 @@ Remedy:
 
 Confirm:
     The same server with its own name and with an innocent one:
-    $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
-    $ openssl s_client -connect {connect} -servername example.com {starttls} </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} </dev/null
+    $ timeout 20 openssl s_client -connect {connect} -servername example.com {starttls} </dev/null
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ Remedy:
 
 Confirm:
     The list of capabilities from here and from another network:
-    $ openssl s_client -connect {connect} {starttls} </dev/null
-    $ nc {address} {port}
+    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
+    $ curl -v -m 20 --ssl-reqd {resolve} {starttls_url}
 """
 
 from __future__ import annotations

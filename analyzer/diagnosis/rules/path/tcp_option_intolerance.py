@@ -13,8 +13,8 @@ Remedy:
 
 Confirm:
     $ sysctl net.ipv4.tcp_ecn net.ipv4.tcp_fastopen net.mptcp.enabled
-    $ nping --tcp -p {port} --flags syn,ece,cwr -c 3 {address}
-    $ nping --tcp -p {port} --flags syn -c 3 {address}
+    $ nping {family_flag} --tcp -p {port} --flags syn,ece,cwr -c 3 {address}
+    $ nping {family_flag} --tcp -p {port} --flags syn -c 3 {address}
 """
 
 from __future__ import annotations

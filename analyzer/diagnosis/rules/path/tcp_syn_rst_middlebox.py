@@ -11,8 +11,8 @@ Remedy:
     Allow the flow on that device. To find it, probe with growing TTL: the hop at which resets begin is where it sits.
 
 Confirm:
-    $ tcptraceroute {address} {port}
-    $ nmap -Pn -p {port} --traceroute --reason {address}
+    $ traceroute -T -p {port} {address}
+    $ nmap {family_flag} -Pn -p {port} --traceroute --reason {address}
     A capture on both ends: the client gets a reset that the server never sent.
 """
 

@@ -15,8 +15,8 @@ Remedy:
     curl --tls-max 1.2; OpenSSL MaxProtocol = TLSv1.2; Java -Djdk.tls.client.protocols=TLSv1.2; Go tls.Config.MaxVersion.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 </dev/null
-    $ openssl s_client -connect {connect} {servername} {starttls} -tls1_2 </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -tls1_3 </dev/null
+    $ timeout 20 openssl s_client -connect {connect} {servername} {starttls} -tls1_2 </dev/null
     Both once more from another network: when TLS 1.3 works there, it is the path.
 """
 

@@ -13,8 +13,8 @@ Remedy:
     jdk.tls.disabledAlgorithms; Go: leave CipherSuites empty.
 
 Confirm:
-    $ openssl s_client -connect {connect} {servername} {starttls} {version_flag} -cipher ALL:COMPLEMENTOFALL:@SECLEVEL=0 </dev/null
-    $ nmap --script ssl-enum-ciphers -p {port} {address}
+    $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} -cipher ALL:COMPLEMENTOFALL:@SECLEVEL=0 </dev/null
+    $ nmap {family_flag} -Pn -p {port} --script ssl-enum-ciphers {nmap_name} {address}
 """
 
 from __future__ import annotations

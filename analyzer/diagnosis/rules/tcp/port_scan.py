@@ -1,4 +1,4 @@
-"""A scanner, not a client.
+r"""A scanner, not a client.
 
 Seen:
     One address that tries many ports or hosts and speaks to none; or a connection half opened: the SYN-ACK is answered by an RST,
@@ -13,7 +13,8 @@ Remedy:
 
 Confirm:
     How many hosts and ports it tried:
-    $ tshark -r CAPTURE -Y 'ip.src == {client} && tcp.flags == 2' -T fields -e ip.dst -e tcp.dstport | sort -u | wc -l
+    $ tshark -r CAPTURE -Y '{ip}.src == {client} && tcp.flags.syn == 1 && tcp.flags.ack == 0' \
+        -T fields -e {ip}.dst -e tcp.dstport | sort -u | wc -l
 """
 
 from __future__ import annotations

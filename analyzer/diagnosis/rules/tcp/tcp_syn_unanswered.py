@@ -15,7 +15,7 @@ Remedy:
 
 Confirm:
     $ nc -vz -w3 {address} {port}
-    $ tcptraceroute {address} {port}
+    $ traceroute -T -p {port} {address}
     On the server:
     $ tcpdump -ni any 'host {client} and tcp port {port}'
 """

@@ -15,7 +15,7 @@ Remedy:
 Confirm:
     On the server, a counter that grows, and the old connection:
     $ nstat -az TcpExtTCPChallengeACK
-    $ ss -tn 'sport = :{port} and dst {client}'
+    $ ss -tn 'sport = :{port}' | grep -F {client}
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Remedy:
 
 Confirm:
     On the side that does not read, a Recv-Q that stays full:
-    $ ss -tnmi 'dst {address} or src {address}'
+    $ ss -tnmi 'sport = :{port} or dport = :{port}'
 """
 
 from __future__ import annotations
