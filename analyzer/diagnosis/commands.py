@@ -79,8 +79,11 @@ _TUNNELS = {"http-connect": "http", "socks5": "socks5h", "socks4": "socks4a"}
 """By the way into them: the scheme by which curl is told of a proxy."""
 _CLIENTS = {"psql": "postgresql"}
 """Programs that speak one protocol, by its dialogue: no help with any other."""
-_LOOKS = "nmap {family_flag} -Pn -p {port} --script ssl-cert,ssl-enum-ciphers {address}"
-_INSTEAD = {"rdp": _LOOKS, "tds": _LOOKS, "proxy-protocol": "curl -vk --haproxy-protocol {resolve} {url}"}
+_INSTEAD = {
+    "rdp": "nmap {family_flag} -Pn -p {port} --script rdp-enum-encryption {address}",
+    "tds": "nmap {family_flag} -Pn -p {port} --script ssl-cert,ssl-enum-ciphers {address}",
+    "proxy-protocol": "curl -vk --haproxy-protocol {resolve} {url}",
+}
 """By what s_client cannot say before TLS: the command that can."""
 
 
@@ -99,8 +102,9 @@ def _told(handshake: Handshake, *, whole: bool = True) -> tuple[Any, ...]:
     flow, hello = handshake.flow, handshake.client_hello
     version = _plain_version(handshake.selected_version or 0)
     if not version and hello is not None:
-        offered = {_plain_version(version) for version in hello.offered_versions}
-        version = 0 if {_TLS12, _TLS13} <= offered else hello.max_version
+        version = hello.max_version
+        if version == _TLS13 and _TLS12 in hello.supported_versions:
+            version = 0  # as OpenSSL does by itself
     via = handshake.dialogue.via if handshake.dialogue is not None else ""
     target = (handshake.dialogue.target or "") if handshake.dialogue is not None else ""
     ends = flow.server_address, flow.server_port, flow.client_address, version, via, target
@@ -238,7 +242,7 @@ def _fill(templates: tuple[str, ...], told: tuple[Any, ...]) -> tuple[str, ...]:
     """The commands of all handshakes of which the same is told; the stream's number is put in last."""
     values = {**_values_of(*told), "stream": _STREAM}
     via = told[4]
-    fitting = [template for template in templates if not via or _CLIENTS.get(template.split(" ", 1)[0], via) == via]
+    fitting = [template for template in templates if _CLIENTS.get(template.split(" ", 1)[0], via) == via]
     if via in _INSTEAD:
         fitting = list(dict.fromkeys(_INSTEAD[via] if "s_client -connect" in template else template for template in fitting))
     return tuple(command for template in fitting if (command := _filled(template, values)))

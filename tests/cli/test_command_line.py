@@ -70,6 +70,7 @@ def test_a_stream_that_is_not_there_is_an_error(handshake: Handshake, expired: P
 
 
 def test_a_cause_is_explained_and_listed(handshake: Handshake) -> None:
+    assert "-w '%{time_connect} %{time_appconnect}\\n' https://NAME:PORT/" in handshake("explain", "server-slow").stdout
     page = handshake("explain", "cert-expired").stdout
     assert all(re.search(f"^{heading}$", page, re.MULTILINE) for heading in ("Seen", "Means", "Remedy", "Confirm"))
     assert "{" not in page

@@ -94,7 +94,7 @@ def test_a_program_of_another_protocol_is_no_help():
     psql = ['psql "host={address}"', "openssl s_client -connect {connect} {starttls}"]
     assert len(fill_commands(psql, _handshake(None, via="smtp-starttls"))) == 1
     assert len(fill_commands(psql, _handshake(None, via="postgresql"))) == 2
-    assert len(fill_commands(psql, _handshake(None))) == 2
+    assert len(fill_commands(psql, _handshake(None))) == 1
 
 
 def test_where_tls_is_asked_for_in_another_protocol_there_is_no_url():

@@ -16,8 +16,8 @@ Remedy:
     that fails to load switches TLS off quietly.
 
 Confirm:
-    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
     $ curl -v -m 20 --ssl-reqd {resolve} {starttls_url}
+    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
     From another network too: where the list holds STARTTLS there, a box on the way removes it.
 """
 

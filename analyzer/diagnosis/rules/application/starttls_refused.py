@@ -17,8 +17,8 @@ Remedy:
     HAProxy, nginx and Envoy in front: pass these ports as plain TCP; Java, Go and OpenSSL based servers: read the start of their log.
 
 Confirm:
-    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
     $ curl -v -m 20 --ssl-reqd {resolve} {starttls_url}
+    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
     $ psql -w "host={address} port={port} sslmode=require" -c 'select 1'
 """
 

@@ -14,8 +14,9 @@ Remedy:
     Clients with OpenSSL can enable it (Python: SSLContext.post_handshake_auth = True).
 
 Confirm:
-    $ (sleep 1; printf 'GET PATH HTTP/1.0\r\nHost: {name}\r\n\r\n'; sleep 5) | openssl s_client -connect {connect} {servername} {starttls} \
-        -tls1_3 -enable_pha -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
+    $ (sleep 1; printf 'GET /PATH HTTP/1.0\r\nHost: {name}\r\n\r\n'; sleep 5) | \
+        openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -enable_pha \
+        -cert CLIENT.pem -key CLIENT.key -cert_chain INTERMEDIATES.pem
     The same without -enable_pha fails.
 """
 

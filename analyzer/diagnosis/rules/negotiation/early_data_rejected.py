@@ -17,7 +17,7 @@ Remedy:
 Confirm:
     $ sleep 2 | openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -sess_out SESSION.pem
     $ openssl s_client -connect {connect} {servername} {starttls} -tls1_3 -sess_in SESSION.pem -early_data REQUEST.txt </dev/null
-    Look for "Early data was accepted" or "rejected".
+    Look for "Early data was accepted" or "rejected"; it is "not sent" where the ticket grants none.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} -cipher ALL:@SECLEVEL=0 </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} {version_alone} </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null
-    Where only the second fails, the client is too strict; where both do and the third goes through, the server is.
+    Where the first goes through, the client is too strict; where it fails and the third goes through, the server is.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ Remedy:
 
 Confirm:
     The list of capabilities from here and from another network:
-    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
     $ curl -v -m 20 --ssl-reqd {resolve} {starttls_url}
+    $ timeout 20 openssl s_client -connect {connect} {starttls} </dev/null
 """
 
 from __future__ import annotations
