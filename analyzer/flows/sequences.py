@@ -72,13 +72,10 @@ def follow_sequences(s: SegmentBatch, side: I64, rows: I64, columns: dict[str, n
     # a copy of the frame before it (or the one before that): same everything, at the same time
     copy = np.zeros(len(at), np.bool_)
     for lag in (1, 2):
-        if len(at) <= lag:
-            break
-        a, b = at[lag:], at[:-lag]
-        same = (
-            (group[lag:] == group[:-lag])
-            & (s.sequence[a] == s.sequence[b])
-            & (s.wire_length[a] == s.wire_length[b])
+        again = lag + np.flatnonzero((group[lag:] == group[:-lag]) & (begin[lag:] == begin[:-lag]))
+        a, b = at[again], at[again - lag]
+        copy[again] |= (
+            (s.wire_length[a] == s.wire_length[b])
             & (s.flags[a] == s.flags[b])
             & (s.acknowledgment[a] == s.acknowledgment[b])
             & (s.timestamp_value[a] == s.timestamp_value[b])
@@ -86,7 +83,6 @@ def follow_sequences(s: SegmentBatch, side: I64, rows: I64, columns: dict[str, n
             & ((s.ip_id[a] > 0) | (s.timestamp_value[a] != 0))
             & (np.abs(s.timestamp[a] - s.timestamp[b]) < _DUPLICATE_NS)
         )
-        copy[lag:] |= same
     ends = np.flatnonzero(np.append(first[1:], True))
     flat = running[ends] - group[ends] * lift
     columns["top"][rows[group[ends] // 2], group[ends] % 2] = flat

@@ -144,14 +144,14 @@ class FlowTable:
             nothing = np.zeros(0, np.bool_)
             return Placement(empty, np.zeros(0, np.uint8), empty, empty, empty, empty, SequenceFacts.empty(), nothing)
         swapped, keys = _keys(s)
-        unique, first, local = np.unique(keys, return_index=True, return_inverse=True)
-        local = local.reshape(-1).astype(np.int64, copy=False)
-        rows, new = self._find_or_make(s, unique, first, swapped, local)
+        unique, first, local, order = _group(keys)
+        rows, new = self._find_or_make(s, unique, first, swapped)
         flow = rows[local]
         direction = (swapped != self.columns["swapped"][flow]).astype(np.uint8)
         flow, direction, local, rows, new = self._split_reused(s, flow, direction, local, rows, new, unique, swapped)
         self._number(s, local, rows, new)
-        order = _stable_order(local, len(rows))
+        if len(rows) > len(unique):
+            order = _stable_order(local, len(rows))
         counts = np.bincount(local, minlength=len(rows))
         ends = np.cumsum(counts)
         starts = ends - counts
@@ -167,7 +167,7 @@ class FlowTable:
         return self._rows.get(int(key[0]))
 
     def _find_or_make(
-        self, s: SegmentBatch, unique: npt.NDArray[np.uint64], first: I64, swapped: npt.NDArray[np.bool_], local: I64
+        self, s: SegmentBatch, unique: npt.NDArray[np.uint64], first: I64, swapped: npt.NDArray[np.bool_]
     ) -> tuple[I64, npt.NDArray[np.bool_]]:
         known = self._rows
         rows = np.fromiter((known.get(key, -1) for key in unique.tolist()), np.int64, len(unique))
@@ -476,6 +476,24 @@ def _scramble(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     x *= np.uint64(0xD6E8FEB86659FD93)
     x ^= x >> np.uint64(29)
     return x
+
+
+def _group(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], I64, I64, I64]:
+    """Each key once, where it comes first, which of them each is, and indices by that, stable.
+
+    Two radix sorts by 16 bits put the same keys beside each other, unless two differ in none of these 32 bits: then by all of them.
+    """
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    order = order[np.argsort((keys[order] >> np.uint64(16)).astype(np.uint16), kind="stable")]
+    ordered = keys[order]
+    if ((ordered[1:] != ordered[:-1]) != (ordered[1:].astype(np.uint32) != ordered[:-1].astype(np.uint32))).any():
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+    begins = np.ones(len(keys), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    local = np.empty(len(keys), np.int64)
+    local[order] = np.cumsum(begins) - 1
+    return ordered[begins], order[begins], local, order
 
 
 def _first_of(first: I64, groups: I64) -> None:
