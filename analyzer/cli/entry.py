@@ -33,8 +33,8 @@ def show_version() -> None:
 def main() -> None:
     """Run the command line and exit."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads for linear algebra, which nobody needs here
-    # handshakes hold no circles and go when nobody holds them: the collector need not look at each every few hundred objects
-    gc.set_threshold(100_000, 20, 10)
+    # handshakes hold no circles and go when nobody holds them: a look at all that are held finds nothing
+    gc.set_threshold(1_000_000, 20, 10)
     signal.signal(signal.SIGTERM, _stop)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _stop)

@@ -167,8 +167,8 @@ def _collecting_seldom() -> Iterator[None]:
     """Let the collector look for circles less often: there are none in what is kept, and each look goes through all of it.
     Of sixteen thousand handshakes half the time goes there."""
     before = gc.get_threshold()
-    if 0 < before[0] < 100_000:
-        gc.set_threshold(100_000, 20, 10)
+    if 0 < before[0] < 1_000_000:
+        gc.set_threshold(1_000_000, 20, 10)
     try:
         yield
     finally:
