@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.flows.grouping import order_by_group
 from analyzer.model.batches import SegmentBatch, TcpFlag
 
 __all__ = ["REORDERED_NS", "SequenceFacts", "follow_sequences"]
@@ -49,7 +50,7 @@ def follow_sequences(s: SegmentBatch, side: I64, rows: I64, columns: dict[str, n
         return SequenceFacts.empty()
     group = side[at]
     count = 2 * len(rows)
-    order = np.argsort(group.astype(np.uint16) if count < 65_536 else group, kind="stable")
+    order = order_by_group(group, count)
     at, group = at[order], group[order]
     base = columns["base"][rows].reshape(-1)[group]
     begin = (s.sequence[at] - base).view(np.int32).astype(np.int64)

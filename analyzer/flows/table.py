@@ -10,13 +10,13 @@ of the two is the client is the column ``client`` (0 or 1, -1 while unknown).
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.flows.grouping import group_by_key, key_ends, key_segments, note_first, order_by_group
 from analyzer.flows.sequences import SequenceFacts, follow_sequences
 from analyzer.model.batches import SegmentBatch, TcpFlag
 
@@ -25,7 +25,6 @@ __all__ = ["FlowState", "FlowTable", "Placement"]
 I64 = npt.NDArray[np.int64]
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
-_MULTIPLIERS = [np.uint64(int.from_bytes(os.urandom(8), "big") | 1) for _ in range(5)]  # keyed: nobody can aim at a collision
 
 
 class FlowState:
@@ -143,15 +142,15 @@ class FlowTable:
             empty = np.zeros(0, np.int64)
             nothing = np.zeros(0, np.bool_)
             return Placement(empty, np.zeros(0, np.uint8), empty, empty, empty, empty, SequenceFacts.empty(), nothing)
-        swapped, keys = _keys(s)
-        unique, first, local, order = _group(keys)
+        swapped, keys = key_segments(s)
+        unique, first, local, order = group_by_key(keys)
         rows, new = self._find_or_make(s, unique, first, swapped)
         flow = rows[local]
         direction = (swapped != self.columns["swapped"][flow]).astype(np.uint8)
         flow, direction, local, rows, new = self._split_reused(s, flow, direction, local, rows, new, unique, swapped)
         self._number(s, local, rows, new)
         if len(rows) > len(unique):
-            order = _stable_order(local, len(rows))
+            order = order_by_group(local, len(rows))
         counts = np.bincount(local, minlength=len(rows))
         ends = np.cumsum(counts)
         starts = ends - counts
@@ -163,7 +162,7 @@ class FlowTable:
         a = np.array([source[0]], np.uint64), np.array([source[1]], np.uint64)
         b = np.array([destination[0]], np.uint64), np.array([destination[1]], np.uint64)
         ports = np.array([source_port], np.uint16), np.array([destination_port], np.uint16)
-        _, key = _mix(a[0], a[1], b[0], b[1], ports[0], ports[1])
+        _, key = key_ends(a[0], a[1], b[0], b[1], ports[0], ports[1])
         return self._rows.get(int(key[0]))
 
     def _find_or_make(
@@ -235,7 +234,7 @@ class FlowTable:
         # the base of each direction: the first segment's number, one less when it is not a SYN
         side = local * 2 + direction
         first = np.full(len(rows) * 2, len(s), np.int64)
-        np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else _first_of(first, side)
+        np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else note_first(first, side)
         have = first < len(s)
         at = first[have]
         base = s.sequence[at] - np.where(s.flags[at] & TcpFlag.SYN, 0, 1).astype(np.uint32)
@@ -294,7 +293,7 @@ class FlowTable:
             first[:] = s.frame.max() + 1
             np.minimum.at(first, local, s.frame)
         else:
-            _first_of(first, local)
+            note_first(first, local)
         which = np.flatnonzero(new)
         which = which[np.argsort(first[which], kind="stable")]
         c["number"][rows[which]] = self.count + np.arange(len(which))
@@ -351,7 +350,7 @@ class FlowTable:
         if not missing.any():
             return
         first = np.full(2 * len(rows), len(s), np.int64)
-        _first_of(first, side)
+        note_first(first, side)
         pairs = first.reshape(-1, 2)
         row, d = np.nonzero(missing & (pairs < len(s)))
         ttl[rows[row], d] = s.ttl[pairs[row, d]]
@@ -444,66 +443,3 @@ class FlowTable:
                 del known[key]
         self.columns["number"][rows] = -1
         self._free.extend(rows.tolist())
-
-
-def _keys(s: SegmentBatch) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
-    return _mix(s.source_high, s.source_low, s.destination_high, s.destination_low, s.source_port, s.destination_port)
-
-
-def _mix(
-    ah: npt.NDArray[np.uint64],
-    al: npt.NDArray[np.uint64],
-    bh: npt.NDArray[np.uint64],
-    bl: npt.NDArray[np.uint64],
-    ap: npt.NDArray[np.uint16],
-    bp: npt.NDArray[np.uint16],
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
-    """(the source is the greater end, 64-bit keyed hash equal for both directions)."""
-    source_port = ap.astype(np.uint64)
-    destination_port = bp.astype(np.uint64)
-    with np.errstate(over="ignore"):
-        a = _scramble(al * _MULTIPLIERS[0] + source_port * _MULTIPLIERS[1] + ah * _MULTIPLIERS[2])
-        b = _scramble(bl * _MULTIPLIERS[0] + destination_port * _MULTIPLIERS[1] + bh * _MULTIPLIERS[2])
-        # the hash of an end decides which is "the greater": any order will do if it is the same both ways
-        swapped = a > b
-        low: npt.NDArray[np.uint64] = np.minimum(a, b)
-        high: npt.NDArray[np.uint64] = np.maximum(a, b)
-        return swapped, _scramble(low * _MULTIPLIERS[3] + high * _MULTIPLIERS[4])
-
-
-def _scramble(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    x = x ^ (x >> np.uint64(32))
-    x *= np.uint64(0xD6E8FEB86659FD93)
-    x ^= x >> np.uint64(29)
-    return x
-
-
-def _group(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], I64, I64, I64]:
-    """Each key once, where it comes first, which of them each is, and indices by that, stable.
-
-    Two radix sorts by 16 bits put the same keys beside each other, unless two differ in none of these 32 bits: then by all of them.
-    """
-    order = np.argsort(keys.astype(np.uint16), kind="stable")
-    order = order[np.argsort((keys[order] >> np.uint64(16)).astype(np.uint16), kind="stable")]
-    ordered = keys[order]
-    if ((ordered[1:] != ordered[:-1]) != (ordered[1:].astype(np.uint32) != ordered[:-1].astype(np.uint32))).any():
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
-    begins = np.ones(len(keys), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    local = np.empty(len(keys), np.int64)
-    local[order] = np.cumsum(begins) - 1
-    return ordered[begins], order[begins], local, order
-
-
-def _first_of(first: I64, groups: I64) -> None:
-    """Write into ``first[g]`` the least index at which ``groups`` is g."""
-    # assignment keeps the last write: write backwards
-    first[groups[::-1]] = np.arange(len(groups) - 1, -1, -1)
-
-
-def _stable_order(groups: I64, count: int) -> I64:
-    """Indices sorted by group, stable; a radix sort where the groups fit 16 bits."""
-    if count < 65_536:
-        return np.argsort(groups.astype(np.uint16), kind="stable")
-    return np.argsort(groups, kind="stable")

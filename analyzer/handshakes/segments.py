@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.flows.grouping import order_by_group
 from analyzer.flows.sequences import REORDERED_NS
 from analyzer.model.batches import SegmentBatch, TcpFlag
 from analyzer.model.handshake import Segment
@@ -104,7 +105,7 @@ def are_whole(rows: npt.NDArray[Any], counts: npt.NDArray[np.int64]) -> npt.NDAr
     flow = np.repeat(np.arange(flows), counts)
     at = np.flatnonzero((rows["flags"] & _RST) == 0)
     group = flow[at] * 2 + rows["direction"][at]
-    order = np.argsort(group, kind="stable")
+    order = order_by_group(group, 2 * flows)
     at, group = at[order], group[order]
     first = np.ones(len(at), np.bool_)
     first[1:] = group[1:] != group[:-1]

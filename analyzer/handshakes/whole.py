@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.flows import Placement
+from analyzer.flows.grouping import order_by_group
 from analyzer.handshakes.flight import Flight, Run, looks_like_tls
 from analyzer.handshakes.opening import read_opening
 from analyzer.handshakes.plain import MOST_BYTES, MOST_SEGMENTS, Plain, asks_for_http
@@ -99,7 +100,7 @@ class _Sides:
         """Of each segment its flow, as an index in ``rows``."""
         self.from_server: Bools = placed.direction[head] != self.client[self.local]
         """The one column in the order in which they came within a flow."""
-        self.order = np.argsort(self.local * 2 + self.from_server, kind="stable")
+        self.order = order_by_group(self.local * 2 + self.from_server, 2 * len(rows))
         at, self.by_server = head[self.order], self.from_server[self.order]
         self.first: Bools = np.ones(len(at), np.bool_)
         self.first[1:] = (self.local[1:] != self.local[:-1]) | (self.by_server[1:] != self.by_server[:-1])
