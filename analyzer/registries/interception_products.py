@@ -112,7 +112,8 @@ def interception_product(issuer: str) -> str | None:
 
     Certificates that call themselves self-signed belong to an appliance's own web interface (pfSense, OPNsense).
     """
-    if "self-signed" in issuer.lower():
+    issuer = issuer.lower()
+    if "self-signed" in issuer:
         return None
     found = _compile_patterns().search(issuer)
     if found is None or found.lastgroup is None:
@@ -122,7 +123,8 @@ def interception_product(issuer: str) -> str | None:
 
 @cache
 def _compile_patterns() -> re.Pattern[str]:
-    """Make one pattern of all, each in a group named by its place; groups inside a pattern are made not to count."""
-    groups = (re.sub(r"\((?!\?)", "(?:", pattern) for _, pattern in INTERCEPTION_PRODUCTS)
+    """Make one pattern of all, each in a group named by its place; groups inside a pattern are made not to count. It is in small letters,
+    and for text in small letters: a pattern that minds none takes twice as long to make."""
+    groups = (re.sub(r"\((?!\?)", "(?:", pattern.lower()) for _, pattern in INTERCEPTION_PRODUCTS)
     alternatives = "|".join(f"(?P<p{place}>{group})" for place, group in enumerate(groups))
-    return re.compile(rf"(?<![a-z0-9])(?:{alternatives})(?![a-z0-9])", re.IGNORECASE)
+    return re.compile(rf"(?<![a-z0-9])(?:{alternatives})(?![a-z0-9])")
