@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
 import typer
@@ -67,7 +67,20 @@ def _translated(annotation: Any) -> Any:
     kind, declared = get_args(annotation)
     assert isinstance(declared, Argument)
     make, names = (typer.Option, declared.names) if isinstance(declared, Option) else (typer.Argument, ())
-    return Annotated[kind, make(*names, **{name: value for name, value in vars(declared).items() if name != "names"})]
+    words = {name: value for name, value in vars(declared).items() if name not in ("names", "values")}
+    if declared.values is not None:
+        words["autocompletion"] = _completer(declared.values)
+    return Annotated[kind, make(*names, **words)]
+
+
+def _completer(values: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """For the shell: the values that begin like the word, or like what stands after its last comma."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + value for value in values() if value.startswith(last)]
+
+    return complete
 
 
 app.callback()(handshake)

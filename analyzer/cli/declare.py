@@ -6,11 +6,16 @@ ordinary command lines by them, ``app`` says them to typer for all else.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 __all__ = ["Argument", "Option"]
 
 
 class Argument:
-    """A place on the command line. ``min`` and ``max`` bound a number; ``metavar`` stands for it in the help."""
+    """A place on the command line. ``min`` and ``max`` bound a number; ``metavar`` stands for it in the help.
+
+    ``values``: what a shell may complete it to, asked for only then.
+    """
 
     def __init__(
         self,
@@ -20,8 +25,9 @@ class Argument:
         min: float | None = None,  # noqa: A002
         max: float | None = None,  # noqa: A002
         show_default: bool = True,
+        values: Callable[[], Iterable[str]] | None = None,
     ) -> None:
-        self.help, self.metavar, self.min, self.max, self.show_default = help, metavar, min, max, show_default
+        self.help, self.metavar, self.min, self.max, self.show_default, self.values = help, metavar, min, max, show_default, values
 
 
 class Option(Argument):
@@ -35,6 +41,7 @@ class Option(Argument):
         min: float | None = None,  # noqa: A002
         max: float | None = None,  # noqa: A002
         show_default: bool = True,
+        values: Callable[[], Iterable[str]] | None = None,
     ) -> None:
-        super().__init__(help=help, metavar=metavar, min=min, max=max, show_default=show_default)
+        super().__init__(help=help, metavar=metavar, min=min, max=max, show_default=show_default, values=values)
         self.names = names

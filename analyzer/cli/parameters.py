@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from analyzer.cli.declare import Argument, Option
@@ -12,10 +12,30 @@ from analyzer.model.wanted import read_ports, read_time
 
 __all__ = [
     "CaFile", "Captures", "Cause", "Cluster", "ExportDecrypted", "FailOn", "Failed", "Fields", "Format", "Keylog", "OutputPath",
-    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "Workers", "options_from", "read_fields",
+    "Quiet", "Reader", "Server", "ServerPort", "Since", "Until", "Workers", "list_columns", "options_from", "read_fields",
 ]  # fmt: skip
 
-_INPUT, _CHOICE, _OUT = "Reading", "Which rows", "Output"
+
+def list_causes() -> Iterable[str]:
+    """Ids of the catalogue."""
+    from analyzer.diagnosis import registry
+
+    return registry.list_causes()
+
+
+def list_columns() -> Iterable[str]:
+    """Names of the columns of a handshake."""
+    from analyzer.schema.columns import HANDSHAKES
+
+    return (column.name for column in HANDSHAKES)
+
+
+def list_formats() -> Iterable[str]:
+    """Names that ``--format`` knows."""
+    from analyzer.export.writer import FORMATS
+
+    return FORMATS
+
 
 Captures = Annotated[
     list[str],
@@ -30,7 +50,9 @@ ServerPort = Annotated[
     list[str] | None,
     Option(metavar="PORT", help="A port, or LOW-HIGH, where TLS is expected. Repeatable.", show_default=False),
 ]
-Reader = Annotated[str, Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.")]
+Reader = Annotated[
+    str, Option(metavar="NAME", help="native, or tshark for containers that only tshark reads.", values=lambda: ("native", "tshark"))
+]
 Workers = Annotated[
     int | None,
     Option(
@@ -45,7 +67,7 @@ Cluster = Annotated[
     Option(metavar="ADDRESS", help="Scheduler of a Dask cluster (tcp://host:8786): each capture is read by a worker."),
 ]
 Failed = Annotated[bool, Option("--failed", help="Only what failed.")]
-Cause = Annotated[str | None, Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.")]
+Cause = Annotated[str | None, Option(metavar="ID", help="Only this cause; a pattern such as 'cert-*' too.", values=list_causes)]
 Server = Annotated[str | None, Option(metavar="NAME", help="Only this server name or address; a pattern such as '*.example.com' too.")]
 Since = Annotated[
     str | None,
@@ -54,7 +76,13 @@ Since = Annotated[
 Until = Annotated[str | None, Option(metavar="TIME", help="Only what began before then.")]
 Format = Annotated[
     str | None,
-    Option("--format", "-f", metavar="NAME", help="table, csv, jsonl, parquet, sqlite, zeek, ecs, html. Default: by -o, else table."),
+    Option(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="table, csv, jsonl, parquet, sqlite, zeek, ecs, html. Default: by -o, else table.",
+        values=list_formats,
+    ),
 ]
 OutputPath = Annotated[
     str | None,
@@ -65,10 +93,15 @@ OutputPath = Annotated[
         help="Write here: a file (format from its suffix), a folder (one file a table), or a database URL.",
     ),
 ]
-Fields = Annotated[str | None, Option(metavar="A,B,C", help="Only these columns, in this order.")]
+Fields = Annotated[str | None, Option(metavar="A,B,C", help="Only these columns, in this order.", values=list_columns)]
 FailOn = Annotated[
     list[str] | None,
-    Option(metavar="CAUSE", help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.", show_default=False),
+    Option(
+        metavar="CAUSE",
+        help="Exit with 3 when a handshake failed of this cause; 'any' for all. Repeatable.",
+        show_default=False,
+        values=lambda: ("any", *list_causes()),
+    ),
 ]
 ExportDecrypted = Annotated[
     str | None,

@@ -37,9 +37,19 @@ _STEPS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _LENGTHS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+def _names() -> Iterator[str]:
+    """What can be watched."""
+    import socket
+
+    yield "any"
+    yield from (name for _, name in socket.if_nameindex())
+
+
 def sniff(
-    interface: Annotated[str, Argument(metavar="[INTERFACE]", help="Interface to watch, or any.", show_default=False)] = "",
-    also_interface: Annotated[str | None, Option("--interface", "-i", metavar="NAME", help="The same as an option. Default: any.")] = None,
+    interface: Annotated[str, Argument(metavar="[INTERFACE]", help="Interface to watch, or any.", show_default=False, values=_names)] = "",
+    also_interface: Annotated[
+        str | None, Option("--interface", "-i", metavar="NAME", help="The same as an option. Default: any.", values=_names)
+    ] = None,
     bpf: Annotated[
         str | None, Option("--bpf", metavar="EXPR", help="Only frames that pass this filter of libpcap too, e.g. 'host 192.0.2.1'.")
     ] = None,
@@ -54,8 +64,11 @@ def sniff(
     failed: given.Failed = False,
     cause: given.Cause = None,
     server: given.Server = None,
+    since: Annotated[str | None, Option(metavar="TIME", help="Leave out what began before then; what follows is watched.")] = None,
+    until: Annotated[str | None, Option(metavar="TIME", help="Stop then: ISO 8601 (UTC unless it says so) or epoch seconds.")] = None,
     format_name: Annotated[
-        str | None, Option("--format", "-f", metavar="NAME", help=f"{', '.join(_FORMATS)}. Default: from -o, else table.")
+        str | None,
+        Option("--format", "-f", metavar="NAME", help=f"{', '.join(_FORMATS)}. Default: from -o, else table.", values=lambda: _FORMATS),
     ] = None,
     output: Annotated[str | None, Option("--output", "-o", metavar="FILE", help="Write rows here as they happen.")] = None,
     fields: given.Fields = None,
@@ -75,6 +88,8 @@ def sniff(
     portable: Annotated[bool, Option("--portable", help="Listen through scapy, without the kernel's ring.")] = False,
     promiscuous: Annotated[bool, Option("--promiscuous/--no-promiscuous", help="Take frames for other machines too.")] = True,
     ring_size: Annotated[int, Option(min=1, max=4096, metavar="MB", help="Room for frames that wait to be read.")] = 64,
+    workers: Annotated[int | None, Option(metavar="N", min=1, help="Accepted as by analyze; an interface is read by one process.")] = None,
+    cluster: Annotated[str | None, Option(metavar="ADDRESS", help="Accepted as by analyze; an interface is read where it is.")] = None,
 ) -> None:
     """Watch an interface and say which TLS handshakes fail, and why, when they do.
 
@@ -83,6 +98,7 @@ def sniff(
     handshake sniff --bpf 'host 192.0.2.1' --format jsonl eth0 | jq .cause
     handshake sniff eth0 -o rows.jsonl --rotate-size 100M --write failed.pcapng --metrics :9464
     handshake sniff any --failed --duration 10m
+    handshake sniff eth0 --until 2026-05-01T06:00+02:00 -o night.jsonl
 
     A line is printed the moment a handshake fails. Ctrl-C or SIGTERM end it: what is open is told, the rest is summed up.
     SIGHUP begins new files. Started as root it becomes --user once it listens.
@@ -104,16 +120,19 @@ def sniff(
     from dataclasses import replace
 
     options = given.options_from(
-        keylog=keylog, ca_file=ca_file, server_port=server_port, failed=failed, cause=cause, server=server
+        keylog=keylog, ca_file=ca_file, server_port=server_port, failed=failed, cause=cause, server=server, since=since, until=until
     )  # fmt: skip
     options = replace(options, live=True, timeout=timeout)
 
-    from analyzer.pipeline.live import LiveRun
+    from analyzer.pipeline.live import LiveRun, check_end
     from analyzer.pipeline.selection import Selection
     from analyzer.sources.live import open_live
     from analyzer.sources.privileges import forbid_new_privileges, target_user
 
     selection = Selection(options, fail_on or ())
+    check_end(options)
+    if not quiet and (cluster is not None or (workers or 1) > 1):
+        complain("an interface is read here, by one process: --workers and --cluster make no difference")
     who = target_user(user)
     source = open_live(
         name, bpf=bpf, snaplen=snaplen, portable=portable, promiscuous=promiscuous, wait=wait, ring_megabytes=ring_size
@@ -222,7 +241,7 @@ class _Watch:
 
         self.run, self.matched, self.files = run, 0, list[Any]()
         self._selection, self._name, self._quiet = selection, name, quiet
-        self._tally = Tally()
+        self._tally = Tally(filtered=not selection.everything)
         self._rows: RotatingFile[Writer] | None = None
         self._out: Writer | None = None
         self._evidence: RotatingFile[Any] | None = None

@@ -24,13 +24,15 @@ _SERVERS = 1_000
 class Tally:
     """Counts of the handshakes that the filters let through."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, filtered: bool = False) -> None:
+        self._filtered, self._shown = filtered, 0
         self.latest: deque[str] = deque(maxlen=_LATEST)
         self.causes: dict[tuple[str, str], int] = {}
         self.servers: dict[tuple[str, str], set[str]] = {}
 
     def add(self, handshake: Handshake) -> str | None:
         """Count one; its line when it failed."""
+        self._shown += 1
         if handshake.outcome == "completed":
             return None
         key = handshake.outcome, handshake.finding.cause if handshake.finding is not None else "unknown"
@@ -58,6 +60,8 @@ class Tally:
             f"{totals.no_handshake:,} without a handshake"
         )
         yield f"{count_text(totals.frames, 'frame')}, {count_text(totals.flows, 'connection')}; {loss_words(run)}"
+        if self._filtered:
+            yield f"Shown: {self._shown:,} of {totals.handshakes:,}."
         top = self.top(20)
         if top:
             yield ""

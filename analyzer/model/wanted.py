@@ -15,12 +15,15 @@ from analyzer.model.options import Options
 __all__ = ["choose_options", "read_ports", "read_time"]
 
 _EPOCH = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?")
+_MONTH = re.compile(r"\d{4}(?:-\d\d)?")
 _FRACTION = re.compile(r"(:\d\d)[.,](\d{1,9})\d*")
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
 def read_time(text: str) -> int:
-    """ISO 8601 (UTC where it names no zone) or epoch seconds, as ns since the epoch. Raises UsageError."""
+    """ISO 8601 (UTC where it names no zone; a year or month means its beginning) or epoch seconds, as ns since 1970. Raises UsageError."""
+    if _MONTH.fullmatch(text):  # fewer than 10,000 seconds since 1970 is not what a year means
+        text += "-01" if "-" in text else "-01-01"
     epoch = _EPOCH.fullmatch(text)
     if epoch is not None and not re.fullmatch(r"\d{8}", text):  # 20240501 is a day
         fraction = int((epoch[2] or "").ljust(9, "0"))

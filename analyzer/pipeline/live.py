@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from analyzer.pipeline.reading import Reading, settled
 from analyzer.pipeline.run import Run
 from analyzer.sources.live import ANY, LiveSource
 
-__all__ = ["LIVE_FLOWS", "LiveRun", "Taken"]
+__all__ = ["LIVE_FLOWS", "LiveRun", "Taken", "check_end"]
 
 LIVE_FLOWS = 131_072
 """Connections tracked at once: 1,000 new ones a second may last two minutes each, in 100 MB."""
@@ -53,6 +54,13 @@ class Taken:
 
     frames: FrameBatch
     segments: SegmentBatch
+
+
+def check_end(options: Options) -> None:
+    """Raise UsageError when ``until`` has passed: nothing would be watched."""
+    if options.until is not None and options.until <= time.time_ns():
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise UsageError(f"'until' has passed, nothing is left to watch: it is {now} (times are UTC unless they say so)")
 
 
 class LiveRun(Run):
@@ -108,13 +116,19 @@ class LiveRun(Run):
             yield from judged
 
     def steps(self) -> Iterator[list[Handshake]]:
-        """After each batch (10 a second when nothing comes): the handshakes that have ended. Raises SourceError when the interface goes."""
+        """After each batch (10 a second when nothing comes): the handshakes that have ended. ``options.until`` is the end.
+
+        Raises SourceError when the interface goes.
+        """
         started = time.monotonic()
+        until = self.options.until
         try:
             try:
                 for batch in self.live:
                     yield self._step(batch)
                     self.totals.seconds = time.monotonic() - started
+                    if until is not None and time.time_ns() >= until + _BEHIND:  # the last frames before that moment have come
+                        self.stop()
             finally:
                 # what is open is told, also when the interface went away
                 self._look_for_losses()

@@ -45,6 +45,8 @@ class Selection:
     def __init__(self, options: Options, fail_on: Iterable[str] = ()) -> None:
         self._failed = options.failed_only
         self._since, self._until = options.since, options.until
+        if self._since is not None and self._until is not None and self._since >= self._until:
+            raise UsageError("'since' is not before 'until': nothing began between them")
         self._cause = None if options.cause is None else _pattern(check_cause(options.cause, patterns=True))
         self._server = None if options.server is None else _pattern(options.server)
         self.everything = not (self._failed or self._cause or self._server or self._since is not None or self._until is not None)

@@ -9,7 +9,7 @@ from typing import Self
 
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
-from analyzer.pipeline.live import LiveRun
+from analyzer.pipeline.live import LiveRun, check_end
 from analyzer.pipeline.run import Totals
 from analyzer.pipeline.selection import Selection
 from analyzer.sources.live import open_live
@@ -36,6 +36,7 @@ class Sniffer:
         portable: bool,
     ) -> None:
         self._accepts = Selection(options).accepts
+        check_end(options)
         source = open_live(interface, bpf=bpf, snaplen=snaplen, wait=wait, portable=portable)
         try:
             self._run = LiveRun(source, options)

@@ -48,6 +48,22 @@ def test_duration_and_count_end_it(sniff: Start, connect: Client) -> None:
     assert len(counted.rows) == 2
 
 
+def test_until_ends_it_and_since_leaves_out_what_began_before(sniff: Start, connect: Client) -> None:
+    began = time.time()
+    since, until = began + 4, began + 7
+    watching = sniff("near0", "--since", f"{since:.3f}", "--until", f"{until:.3f}", "--workers", "2", jsonl=False).ready()
+    connect(*FAILS)
+    assert time.time() < since
+    time.sleep(max(0.0, since + 0.2 - time.time()))
+    connect(*FAILS)
+    assert watching.end() == 0
+    assert until <= time.time() < until + 5
+    assert len([line for line in watching.lines if "server.test" in line]) == 1
+    assert any("2 failed" in line for line in watching.lines)
+    assert "Shown: 1 of 2." in watching.lines
+    assert [line for line in watching.errors if "by one process" in line]
+
+
 def test_fail_on_is_the_exit_code(sniff: Start, connect: Client) -> None:
     watching = sniff("near0", "--count", "1", "--fail-on", "any").ready()
     connect(*FAILS)
@@ -155,6 +171,8 @@ def test_names_and_filters_that_are_wrong(sniff: Start) -> None:
         (("near0", "--bpf", "port of call"), 2, "--bpf 'port of call': "),
         (("near0", "--user", "nobody-of-that-name"), 2, "there is no user"),
         (("near0", "--duration", "soon"), 2, "is no length of time"),
+        (("near0", "--until", "2020-01-01"), 2, "has passed, nothing is left to watch: it is 20"),
+        (("near0", "--since", "2999-01-02", "--until", "2999-01-01"), 2, "nothing began between them"),
         (("near0", "--metrics", "here"), 2, "write :9464"),
         (("near0", "-o", "/nowhere/rows.jsonl"), 1, "cannot write /nowhere/rows.jsonl"),
         (("near0", "-o", "rows.parquet"), 2, "cannot be written as parquet"),
@@ -262,6 +280,16 @@ def test_the_view_fits_eighty_columns(wire: Wire, connect: Client) -> None:
         wait_for(lambda: "3 handshakes in" in screen())
     finally:
         subprocess.run(["tmux", "-L", name, "kill-server"], check=False, capture_output=True)
+
+
+def test_until_ends_an_iterator_of_python_too(wire: Wire) -> None:
+    program = (
+        "import analyzer, time\n"
+        "with analyzer.sniff('near0', until=time.time_ns() + 10**9) as sniffer: print(len(list(sniffer)))\n"
+        "try: analyzer.sniff('near0', until='2020-01-01')\n"
+        "except analyzer.UsageError as error: print(str(error)[:24])\n"
+    )
+    assert wire.near.run(sys.executable, "-c", program, cwd=ROOT).stdout.splitlines() == ["0", "'until' has passed, noth"]
 
 
 def test_as_an_iterator_of_python(wire: Wire, connect: Client) -> None:

@@ -46,6 +46,8 @@ def test_since_is_included_and_until_is_not(both: list[Handshake]) -> None:
     assert outcomes(both, since=failed, until=failed + 1) == ["failed"]
     assert outcomes(both, until=min(failed, done)) == []
     assert outcomes(both, since=max(failed, done) + 1) == []
+    with pytest.raises(UsageError, match="nothing began between them"):
+        Selection(Options(since=5, until=5))
 
 
 def test_fail_on_matches_a_cause_a_pattern_or_any(both: list[Handshake]) -> None:
