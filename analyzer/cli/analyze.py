@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
-from analyzer.cli.style import Style, cut, lay_out, say
+from analyzer.cli.style import Style, lay_out, say
 from analyzer.errors import UsageError
 from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
 from analyzer.schema.columns import HANDSHAKES
@@ -259,11 +259,9 @@ def _report(watched: _Watched, columns: list[str] | None, output: str | None) ->
     from analyzer.export import html
     from analyzer.export.report import Report
 
-    if columns is not None:
-        raise UsageError("--fields cannot be used with html: a report has all it needs")
     html.check_parts()  # before the captures are read, which may take long
     run = watched.run
-    report = Report(run.captures)
+    report = Report(run.captures, fields=columns)
     for handshake in watched.handshakes():
         report.add(handshake)
     html.write_report(output or "-", report, run.totals, prevention=run.prevention(), warnings=run.warnings, filtered=watched.filtered)
@@ -286,26 +284,14 @@ def _text(watched: _Watched, columns: list[str] | None, style: Style, terminal: 
 
 def _aligned(watched: _Watched, columns: list[str], terminal: bool) -> Iterator[str]:
     """The chosen columns of every row, for people."""
-    from analyzer.export.values import iso_time
+    from analyzer.export.lines import show
     from analyzer.tables import handshake_row
 
     kinds = {column.name: column.dtype for column in select(HANDSHAKES, columns)}
     limit = 60 if terminal else 400
-
-    def cell(name: str, value: object) -> str:
-        if value is None:
-            return "-"
-        if kinds[name] == "timestamp":
-            return iso_time(value)  # type: ignore[arg-type]  # by the column's kind
-        if kinds[name] == "evidence":
-            value = "; ".join(f"frame {frame}: {says}" if frame is not None else says for frame, says in value)  # type: ignore[attr-defined]
-        elif isinstance(value, (list, tuple)):
-            value = " ".join(map(str, value))
-        return cut(value, limit)
-
     table = [list(kinds)]
     for handshake in watched.handshakes():
         row = handshake_row(handshake, watched.run.captures)
-        table.append([cell(name, row.get(name)) for name in kinds])
+        table.append([show(row.get(name), dtype, limit) for name, dtype in kinds.items()])
     numbers = frozenset(index for index, kind in enumerate(kinds.values()) if kind in ("int64", "float64"))
     yield from lay_out(table, right=numbers, indent="")

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from analyzer.errors import MissingExtra
-from analyzer.export.report.census import OUTCOMES, Bar, Census
+from analyzer.export.report.census import OUTCOMES, STEPS, Bar, Census
 
 if TYPE_CHECKING:
     import altair as alt
@@ -24,6 +24,7 @@ _PLAIN = "#3f7fc1"
 _BARS = 20
 _WIDTH = 660
 _LABELS = 320
+_TICKS = 7
 _FONT = "system-ui, -apple-system, Segoe UI, Roboto, Cantarell, DejaVu Sans, sans-serif"
 
 
@@ -55,6 +56,7 @@ def chart_timeline(census: Census) -> alt.Chart:
                 values.append({"begin": begin, "end": begin + bar.seconds * 1000, "outcome": outcome, "attempts": count,
                                "bottom": top, "top": top + count})  # fmt: skip
                 top += count
+    highest = max((sum(bar.counts) for bar in bars), default=0)
     present = [outcome for outcome in OUTCOMES if any(value["outcome"] == outcome for value in values)]
     time = (
         alt.Scale(type="utc", domain=[bars[0].begin // 1_000_000, bars[-1].begin // 1_000_000 + bars[-1].seconds * 1000])
@@ -65,9 +67,11 @@ def chart_timeline(census: Census) -> alt.Chart:
         alt.Chart(alt.Data(values=values), width=_WIDTH, height=150)
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("begin:T", title="time (UTC)", scale=time, axis=alt.Axis(grid=False, labelOverlap=True, format=_clock(bars))),
+            x=alt.X(
+                "begin:T", title="time (UTC)", scale=time, axis=alt.Axis(grid=False, labelOverlap=True, labelSeparation=8, **_clock(bars))
+            ),
             x2="end:T",
-            y=alt.Y("bottom:Q", title="attempts", axis=alt.Axis(tickMinStep=1, tickCount=4, format=",d")),
+            y=alt.Y("bottom:Q", title="attempts", axis=alt.Axis(tickCount=min(highest, 4), format=",d")),
             y2="top:Q",
             color=alt.Color(
                 "outcome:N",
@@ -81,10 +85,17 @@ def chart_timeline(census: Census) -> alt.Chart:
     return _look(chart)
 
 
-def _clock(bars: list[Bar]) -> str:
-    """How times are written along the axis: the shorter the run, the finer."""
-    seconds = len(bars) * bars[0].seconds if bars else 0
-    return "%H:%M:%S" if seconds <= 900 else "%H:%M" if seconds <= 2 * 86_400 else "%d %b"
+def _clock(bars: list[Bar]) -> dict[str, Any]:
+    """Where along the axis times are written, and how: so few that none says what another says."""
+    if not bars:
+        return {}
+    first, last = bars[0].begin // 10**9, bars[-1].begin // 10**9 + bars[-1].seconds
+    span = last - first
+    step = next((step for step in STEPS if span // step < _TICKS), 86_400 * (span // (86_400 * _TICKS) + 1))
+    look = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86_400 and span < 86_400 else "%d %b %H:%M" if step < 86_400 else "%d %b"
+    if span > 300 * 86_400:
+        look += " %Y"
+    return {"values": [at * step * 1000 for at in range(-(-first // step), last // step + 1)], "format": look}
 
 
 def draw_chart(chart: alt.Chart) -> str:

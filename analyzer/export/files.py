@@ -48,7 +48,7 @@ class StagedFile:
             mode: int | None = self.target.stat().st_mode
         except OSError:
             mode = None
-        if mode is not None and stat.S_ISDIR(mode):
+        if self.asked.endswith(os.sep) or (mode is not None and stat.S_ISDIR(mode)):
             raise cannot_write(self.asked, IsADirectoryError(0, "is a directory"))
         self.existed = mode is not None
         self.staged = mode is None or stat.S_ISREG(mode)

@@ -27,6 +27,7 @@ from analyzer.tables.rows import Row
 
 if TYPE_CHECKING:
     from analyzer.model.finding import Finding
+    from analyzer.schema.columns import Column
 
 __all__ = ["check_parts", "draw_page", "write_report"]
 
@@ -45,6 +46,8 @@ _COLUMNS = (
     ("milliseconds", "ms", "number wide"),
 )
 _NUMBERS = ("number", "stream", "began", "milliseconds")
+_ALWAYS = ("number", "stream", "outcome", "cause")
+"""What the page's script goes by, whichever columns are shown."""
 
 
 class Totals(Protocol):
@@ -111,9 +114,10 @@ def draw_page(
         ),
         style=markup(style),
         script=markup(script),
-        data=markup(_json(_table(lines, [drawn.number for drawn in ladders], len(report.captures) > 1))),
+        data=markup(_json(_table(report, lines, [drawn.number for drawn in ladders]))),
         charts={name: markup(svg) for name, svg in _charts(report).items()},
-        columns=[{"key": key, "name": name, "look": look} for key, name, look in _COLUMNS],
+        columns=_columns(report),
+        chosen=bool(report.columns),
         first_rows=[{**line._asdict(), "time": _moment(line.began, 23)} for line in lines[:_FIRST]],
         rows_total=len(lines),
         rows_left=len(report.census) - len(lines),
@@ -175,11 +179,34 @@ def _json(value: object) -> str:
     return text
 
 
-def _table(lines: Sequence[Line], drawn: list[int], several: bool) -> dict[str, object]:
-    """The rows column by column; each text once, columns hold its place in ``texts``. ``several``: there are several captures."""
+def _columns(report: Report) -> list[dict[str, str]]:
+    """The columns of the table of handshakes: ``key`` in the page's data, ``name`` above it, ``look`` of its cells."""
+    if not report.columns:
+        return [{"key": key, "name": name, "look": look} for key, name, look in _COLUMNS]
+    return [
+        {"key": f"chosen{place}", "name": column.name, "look": _look(column)} for place, column in enumerate(report.columns)
+    ]  # fmt: skip
+
+
+def _look(column: Column) -> str:
+    if column.dtype in ("int64", "float64"):
+        return "number"
+    return "long" if column.dtype == "evidence" or column.name in ("summary", "remedy", "confirm", "messages") else "text"
+
+
+def _table(report: Report, lines: Sequence[Line], drawn: list[int]) -> dict[str, object]:
+    """The rows column by column; each text once, columns hold its place in ``texts``. ``several``: there are several captures.
+
+    ``chosen``: the columns that were asked for, in place of the usual ones.
+    """
     places: dict[str, int] = {}
     columns: dict[str, list[object]] = {}
-    for field in Line._fields:
+    chosen = _columns(report) if report.columns else []
+    for place, column in enumerate(chosen):
+        values: list[Any] = [line.chosen[place] for line in lines]
+        is_number = column["look"] == "number"
+        columns[column["key"]] = values if is_number else [places.setdefault(value, len(places)) for value in values]
+    for field in _ALWAYS if chosen else (field for field in Line._fields if field != "chosen"):
         values = [getattr(line, field) for line in lines]
         if field == "began":
             columns[field] = [value // 1_000_000 for value in values]
@@ -187,7 +214,7 @@ def _table(lines: Sequence[Line], drawn: list[int], several: bool) -> dict[str, 
             columns[field] = values
         else:
             columns[field] = [places.setdefault(value, len(places)) for value in values]
-    return {"texts": list(places), "columns": columns, "drawn": drawn, "several": several}
+    return {"texts": list(places), "columns": columns, "drawn": drawn, "several": len(report.captures) > 1, "chosen": chosen}
 
 
 def _charts(report: Report) -> dict[str, str]:
@@ -197,7 +224,7 @@ def _charts(report: Report) -> dict[str, str]:
     drawn = {}
     if census.causes():
         drawn["causes"] = charts.draw_chart(charts.chart_causes(census))
-    if len(census):
+    if len(census.timeline()) > 1:
         drawn["timeline"] = charts.draw_chart(charts.chart_timeline(census))
     if census.versions:
         drawn["versions"] = charts.draw_chart(charts.chart_versions(census))
@@ -213,7 +240,7 @@ def _facts(report: Report, totals: Totals, prevention: list[Finding], warnings: 
     ending = report.ending_certificates()
     bars = census.timeline()
     causes = [_cause(entry, failed) for entry in census.causes()]
-    timeline = [(_moment(bar.begin, 19), *bar.counts) for bar in bars if any(bar.counts)]
+    timeline = [(_moment(bar.begin, 19), *bar.counts) for bar in bars if any(bar.counts)] if len(bars) > 1 else []
     versions = [
         (name, count) for counter in (census.versions, census.cipher_suites, census.named_groups) for name, count in counter.most_common()
     ]
@@ -272,9 +299,15 @@ def _lead(report: Report) -> str:
     if not failed:
         return f"None of {words.count_text(total, 'attempt')} failed."
     most = causes[0]
-    share = "all" if most.count == failed and failed > 1 else f"{most.count:,} of them" if failed > 1 else "the one"
+    if failed == 1:
+        return f"{'The only attempt' if total == 1 else f'1 of {total:,} attempts'} failed: {most.cause}."
     servers = words.count_text(len(most.servers), "server")
-    return f"{failed:,} of {words.count_text(total, 'attempt')} failed; the most frequent cause is {most.cause} ({share}, {servers})."
+    begin = f"{failed:,} of {words.count_text(total, 'attempt')} failed"
+    if most.count == 1:
+        return f"{begin}, each of another cause."
+    if most.count == failed:
+        return f"{begin}, all of one cause: {most.cause} ({servers})."
+    return f"{begin}; the most frequent cause is {most.cause} ({most.count:,} of them, {servers})."
 
 
 def _moment(ns: int, signs: int) -> str:

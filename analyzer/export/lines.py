@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from typing import Any
 
 from analyzer.export.escape import for_terminal
+from analyzer.export.values import iso_time
 
-__all__ = ["cut", "display_width", "fill", "paragraphs", "wrap"]
+__all__ = ["cut", "display_width", "fill", "paragraphs", "show", "wrap"]
 
 _BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
 _BROKEN_LABEL = re.compile(r"(?<=[;.] )((?:\S+ )?\S+:)\n(?=[^\n])")
@@ -30,6 +32,21 @@ def cut(text: object, limit: int = 100) -> str:
     while shown and display_width(shown) >= limit:
         shown = shown[: max(len(shown) - max((display_width(shown) - limit) // 2, 1), 0)]
     return shown + "…"
+
+
+def show(value: Any, dtype: str, limit: int) -> str:
+    """The value of a column of this dtype (see ``schema``) as one printable line for people; ``-`` where it is not known."""
+    if value is None:
+        return "-"
+    if dtype == "timestamp":
+        return iso_time(value)
+    if dtype == "bool":
+        return "true" if value else "false"
+    if dtype == "evidence":
+        value = "; ".join(says if frame is None else f"frame {frame}: {says}" for frame, says in value)
+    elif dtype.startswith("list"):
+        value = " ".join(map(str, value))
+    return cut(value, limit)
 
 
 def paragraphs(text: str) -> list[str]:

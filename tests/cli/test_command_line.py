@@ -109,6 +109,27 @@ def test_every_help_names_its_places_plainly_and_keeps_its_examples_apart(handsh
     assert all(line.count("handshake ") == 1 for line in lines if line.startswith(f"  handshake {command} "))
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("handshake report --f", ["--failed", "--format", "--fields", "--fail-on"]),
+        ("handshake sniff --un", ["--until"]),
+        ("handshake analyze --cause cert-ex", ["cert-expired"]),
+        ("handshake sniff --fail-on any", ["any"]),
+        ("handshake sniff --format j", ["jsonl"]),
+        ("handshake report --format ", ["html"]),
+        ("handshake report --fields cause,server_n", ["cause,server_name"]),
+        ("handshake sniff l", ["lo"]),
+        ("handshake analyze cap", []),  # left to the shell, which knows files
+    ],
+)
+def test_a_shell_completes_options_and_what_they_take(spawn: Spawn, monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]) -> None:
+    for name, value in (("_HANDSHAKE_COMPLETE", "complete_bash"), ("COMP_WORDS", line), ("COMP_CWORD", str(line.count(" ")))):
+        monkeypatch.setenv(name, value)
+    done = spawn(stdout=subprocess.PIPE)
+    assert (done.stdout.decode().split(), done.stderr) == (offered, b"")
+
+
 def test_usage_says_where_more_than_one_may_be_named(handshake: Handshake) -> None:
     for command in ("analyze", "report", "verify"):
         assert f"Usage: handshake {command} [OPTIONS] CAPTURE...\n" in handshake(command, "--help").stdout

@@ -238,6 +238,43 @@ def test_of_several_captures_each_row_names_its_own(visit: Callable[..., Visit],
         context.close()
 
 
+def test_chosen_columns_sort_filter_and_stay_text(visit: Callable[..., Visit], browser: Any, tmp_path: Path) -> None:
+    report = Report(["a.pcap"], fields=["server_name", "cause", "client_port", "stream", "evidence", "hello_ms"])
+    for number in range(60):
+        handshake = failed(number, CAUSES[number % 3], PAYLOADS[0] if number == 7 else f"host{number}.test")
+        handshake.flow.client_port = 50_000 - number
+        report.add(handshake)
+    report.add(completed(99))
+    path = tmp_path / "chosen.html"
+    path.write_text(draw_page(report, Counts()), "utf-8")
+    for width in (1200, 390):
+        seen = visit(path, viewport={"width": width, "height": 900})
+        assert seen.page.locator("#table thead th").all_inner_texts() == [
+            "server_name", "cause", "client_port", "stream", "evidence", "hello_ms", "Ladder"
+        ]  # fmt: skip
+        assert len(seen.rows()) == 50
+        seen.page.locator("#table th", has_text="client_port").locator("button").click()
+        assert list(map(int, seen.column(3)))[:3] == [40_099, 49_941, 49_942]
+        seen.page.locator("#table th", has_text="server_name").locator("button").click()
+        seen.page.locator("#cause").select_option("cert-expired")
+        assert seen.column(1)[:3] == ["host0.test", "host3.test", "host6.test"]
+        seen.page.locator("#find").fill("49988")
+        seen.says("1 of 61 attempts")
+        seen.page.locator("#table tbody a").click()
+        seen.page.locator("details.ladder-card[open] svg.ladder").wait_for()
+        seen.page.locator("button[type=reset]").click()
+        seen.page.locator("#find").fill("script")
+        seen.says("1 of 61 attempts")
+        assert seen.column(1) == [PAYLOADS[0]]
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert seen.complaints == []
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator("#table tbody tr").nth(7).locator("td").first.inner_text() == PAYLOADS[0]
+    context.close()
+
+
 def test_ten_thousand_handshakes_are_small_and_open_fast(visit: Callable[..., Visit], tmp_path: Path) -> None:
     report = Report(["big.pcap"])
     for n in range(TEN_THOUSAND):

@@ -50,6 +50,18 @@ def test_what_is_beyond_the_bars_is_a_number() -> None:
     assert texts[-1] == "20"
 
 
+@pytest.mark.parametrize("seconds", [2, 8, 40, 600, 7_200, 100_000, 3 * 86_400, 6 * 86_400, 40 * 86_400, 400 * 86_400])
+def test_ticks_of_the_timeline_can_be_told_apart(seconds: int) -> None:
+    course = Census()
+    for second in (0, seconds // 2, seconds):
+        course._note_time((1_700_000_000 + second) * 10**9, "failed")
+    drawn = charts.draw_chart(charts.chart_timeline(course))
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    across, up = texts[: texts.index("time (UTC)")], texts[texts.index("time (UTC)") + 1 : texts.index("attempts")]
+    assert len(across) == len(set(across)) >= 2
+    assert len(up) == len(set(up)) >= 2
+
+
 def test_a_bar_of_the_timeline_is_stacked_without_gaps() -> None:
     spec = charts.chart_timeline(census()).to_dict()
     rows = spec["data"]["values"]

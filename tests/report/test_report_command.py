@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-CAPTURES = Path(__file__).parents[2] / "captures"
+ROOT = Path(__file__).parents[2]
+CAPTURES = ROOT / "captures"
 
 
 def handshake(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "analyzer", *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=120)
+    command = [sys.executable, "-m", "analyzer", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, env=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,8 @@ def test_report_writes_one_file_under_a_fixed_name(capture: Path, tmp_path: Path
     assert done.stdout == ""
     assert done.stderr == "handshake: wrote handshake-report.html\n"
     page = (tmp_path / "handshake-report.html").read_text("utf-8")
-    assert "1 of 1 attempt failed; the most frequent cause is cert-expired" in page
+    assert "The only attempt failed: cert-expired." in page
+    assert 'id="timeline"' not in page  # one moment has no course
     assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="ladder"') == 1
 
 
@@ -48,12 +53,45 @@ def test_filters_and_exit_code_hold_for_reports(capture: Path, tmp_path: Path) -
     assert handshake("report", capture, "--fail-on", "any", "--quiet", "-o", tmp_path / "x.html").returncode == 3
 
 
-def test_a_report_takes_no_fields_and_leaves_nothing_when_it_cannot_be_made(capture: Path, tmp_path: Path) -> None:
-    done = handshake("analyze", capture, "--format", "html", "--fields", "cause", "-o", tmp_path / "x.html")
-    assert done.returncode == 2
-    assert "--fields" in done.stderr
+def test_fields_are_the_columns_of_its_table(capture: Path, tmp_path: Path) -> None:
+    for command in (("report",), ("analyze", "--format", "html")):
+        assert handshake(*command, capture, "--fields", "cause,ja4,client_port", "-o", tmp_path / "x.html").returncode == 0
+        page = (tmp_path / "x.html").read_text("utf-8")
+        assert re.findall(r'<th scope="col" role="columnheader" data-key="[^"]*" class="[^"]*">([^<]*)<', page) == [
+            "cause",
+            "ja4",
+            "client_port",
+        ]
+    done = handshake("report", capture, "--fields", "causes", "-o", tmp_path / "y.html")
+    assert (done.returncode, "did you mean cause" in done.stderr) == (2, True)
+
+
+def test_what_is_no_page_is_left_to_analyze(capture: Path, tmp_path: Path) -> None:
+    for words, named in (
+        (("--format", "jsonl"), "handshake analyze --format jsonl"),
+        (("--format", "jsnol"), "no format 'jsnol'"),
+        (("-o", tmp_path / "x.csv"), f"handshake analyze -o {tmp_path / 'x.csv'}"),
+        (("-o", f"sqlite:///{tmp_path}/x"), f"handshake analyze -o sqlite:///{tmp_path}/x"),
+        (("-o", f"sqlite:///{tmp_path}/x", "--format", "html"), "handshake analyze -o sqlite:"),
+    ):
+        done = handshake("report", capture, *words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith("handshake: ")
+        assert named in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert handshake("report", capture, "-o", tmp_path / "x.csv", "--format", "html").returncode == 0
+    assert handshake("report", capture, "-o", tmp_path / "x.out").returncode == 0
+    done = handshake("report", capture, "-o", tmp_path, "--fail-on", "any")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == f"handshake: wrote {tmp_path}/handshake-report.html"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["handshake-report.html", "x.csv", "x.out"]
+
+
+def test_a_report_leaves_nothing_when_it_cannot_be_made(capture: Path, tmp_path: Path) -> None:
     assert handshake("report", tmp_path / "missing.pcap", "-o", tmp_path / "x.html").returncode == 1
     assert handshake("report", capture, "-o", tmp_path / "no" / "x.html").returncode == 1
+    assert handshake("report", capture, "-o", f"{tmp_path}/no/").returncode == 1
+    assert handshake("analyze", capture, "-f", "html", "-o", f"{tmp_path}/no/").returncode == 1
     assert list(tmp_path.iterdir()) == []
 
 

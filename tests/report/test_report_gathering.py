@@ -145,6 +145,23 @@ def test_nothing_was_seen_is_a_page_too() -> None:
     assert "<svg" not in page
 
 
+def test_the_first_sentence_says_no_more_than_it_knows() -> None:
+    def lead(*causes: str, fine: int = 0) -> str:
+        report = Report(["a.pcap"])
+        report.add_all(completed(n) for n in range(fine))
+        report.add_all(failed(50 + n, cause) for n, cause in enumerate(causes))
+        found = re.search(r'<p class="lead">(.*)</p>', draw_page(report, Counts()))
+        assert found is not None
+        return found[1]
+
+    assert lead("cert-expired") == "The only attempt failed: cert-expired."
+    assert lead("cert-expired", fine=3) == "1 of 4 attempts failed: cert-expired."
+    assert lead("cert-expired", "no-common-cipher", fine=1) == "2 of 3 attempts failed, each of another cause."
+    assert lead("cert-expired", "cert-expired") == "2 of 2 attempts failed, all of one cause: cert-expired (1 server)."
+    assert lead(*["cert-expired"] * 2, "internal-error").endswith("the most frequent cause is cert-expired (2 of them, 1 server).")
+    assert lead(fine=2) == "None of 2 attempts failed."
+
+
 @pytest.mark.parametrize("outcomes", ["completed", "failed"])
 def test_only_one_kind_is_a_page_too(outcomes: str) -> None:
     report = Report(["a.pcap"])

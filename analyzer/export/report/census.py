@@ -11,7 +11,7 @@ from analyzer import registries
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ServerHello
 
-__all__ = ["OUTCOMES", "Bar", "CauseCount", "Census"]
+__all__ = ["OUTCOMES", "STEPS", "Bar", "CauseCount", "Census"]
 
 OUTCOMES = ("completed", "failed", "unfinished", "no-handshake")
 
@@ -19,8 +19,8 @@ _BUCKETS = 4_096
 _ENDS = 10_000  # servers and clients told apart for one cause
 _VALUES = 2_000
 _SECOND = 1_000_000_000
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-"""Lengths of a bar that people read easily, seconds; beyond them whole days."""
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+"""Lengths of a bar, and steps of a scale, that people read easily, seconds; beyond them whole days."""
 
 
 class Bar(NamedTuple):
@@ -88,7 +88,7 @@ class Census:
         if not self._buckets:
             return []
         first, last = min(self._buckets) * self._seconds, (max(self._buckets) + 1) * self._seconds
-        width = next((step for step in _STEPS if step >= self._seconds and last // step - first // step < most), 0)
+        width = next((step for step in STEPS if step >= self._seconds and last // step - first // step < most), 0)
         if not width:
             days = -(-(last - first) // (86_400 * (most - 1)))
             width = 86_400 * days

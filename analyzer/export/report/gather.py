@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analyzer.export.escape import for_terminal
 from analyzer.export.ladder import Ladder, build_ladder
-from analyzer.export.lines import cut
+from analyzer.export.lines import cut, show
 from analyzer.export.report.census import Census
+from analyzer.export.writer import select
 from analyzer.model.handshake import Handshake
+from analyzer.schema.columns import HANDSHAKES, Column
 from analyzer.tables.collect import CertificateTable, ServerTable
 from analyzer.tables.rows import Row, handshake_row
 
@@ -42,6 +44,8 @@ class Line(NamedTuple):
     """ClientHello to the last message of the handshake."""
     summary: str
     capture: str
+    chosen: tuple[str | float | None, ...] = ()
+    """Values of the columns that were asked for, in place of the usual ones."""
 
 
 @dataclass(slots=True)
@@ -56,8 +60,12 @@ class Drawn:
 class Report:
     """Takes judged handshakes one by one. Holds a line each (failures first where there are too many) and the ladders."""
 
-    def __init__(self, captures: list[str], *, ladders: int = LADDERS, rows: int = ROWS) -> None:
+    def __init__(
+        self, captures: list[str], *, fields: Sequence[str] | None = None, ladders: int = LADDERS, rows: int = ROWS
+    ) -> None:  # fmt: skip
         self.captures = captures
+        self.columns: tuple[Column, ...] = () if fields is None else select(HANDSHAKES, fields)
+        """What the table shows of each handshake; empty for the usual columns."""
         self.census = Census()
         self._servers, self._certificates = ServerTable(), CertificateTable()
         self._most_ladders, self._most_rows = ladders, rows
@@ -75,7 +83,7 @@ class Report:
         failed = h.outcome == "failed"
         lines = self._failed if failed else self._others
         if len(lines) < self._most_rows:
-            lines.append(_line(h, number, self.captures))
+            lines.append(_line(h, number, self.captures, self.columns))
         if failed:
             self._draw(h, number)
 
@@ -117,7 +125,7 @@ class Report:
                 self._more.append(drawn)
 
 
-def _line(h: Handshake, number: int, captures: list[str]) -> Line:
+def _line(h: Handshake, number: int, captures: list[str], columns: tuple[Column, ...]) -> Line:
     row = handshake_row(h, captures)
     target = h.dialogue.target if h.dialogue is not None else None
     address = f"[{h.flow.server_address}]" if ":" in h.flow.server_address else h.flow.server_address
@@ -136,4 +144,14 @@ def _line(h: Handshake, number: int, captures: list[str]) -> Line:
         milliseconds=None if row["handshake_ms"] is None else round(row["handshake_ms"], 3),
         summary=cut(" ".join((row["summary"] or "").split()), 400),
         capture=for_terminal(row["capture"] or ""),
+        chosen=tuple(_cell(row.get(column.name), column) for column in columns),
     )
+
+
+def _cell(value: Any, column: Column) -> str | float | None:
+    """A number stays one, so that it sorts as one."""
+    if column.dtype == "int64":
+        return None if value is None else int(value)
+    if column.dtype == "float64":
+        return None if value is None else round(value, 3)
+    return "" if value is None else show(value, column.dtype, 400)

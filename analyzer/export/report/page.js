@@ -7,7 +7,11 @@
   const total = columns.stream.length;
   const drawn = new Set(data.drawn);
   const PAGE = 50;
-  const TEXT = ["client", "server", "address", "version", "outcome", "cause", "confidence", "ended_by", "summary", "capture"];
+  const chosen = data.chosen; // columns that were asked for, in place of the usual ones
+  const TEXT = chosen.length
+    ? chosen.filter((column) => column.look !== "number").map((column) => column.key)
+    : ["client", "server", "address", "version", "outcome", "cause", "confidence", "ended_by", "summary", "capture"];
+  const NUMBERS = chosen.length ? chosen.filter((column) => column.look === "number").map((column) => column.key) : ["stream"];
   const text = (name, row) => texts[columns[name][row]];
   const number = new Intl.NumberFormat("en");
   const body = byId("table").tBodies[0];
@@ -40,9 +44,30 @@
     return element;
   }
 
-  function draw(row) {
+  function ladder(row) {
+    if (!drawn.has(columns.number[row])) return [];
+    const link = piece("a", "ladder", "", true);
+    link.href = "#l" + columns.number[row];
+    link.setAttribute("aria-label", "ladder of stream " + columns.stream[row]);
+    return [link];
+  }
+
+  function line(cells) {
     const tr = document.createElement("tr");
     tr.setAttribute("role", "row");
+    tr.append(...cells);
+    return tr;
+  }
+
+  function drawChosen(row) {
+    const cells = chosen.map(({ key, name, look }) => {
+      const value = look === "number" ? columns[key][row] : text(key, row);
+      return cell(value === null ? [] : [String(value)], look, name);
+    });
+    return line(drawn.size ? [...cells, cell(ladder(row))] : cells);
+  }
+
+  function draw(row) {
     const why = [];
     if (text("cause", row)) {
       const ended = text("ended_by", row);
@@ -50,14 +75,9 @@
     }
     if (text("summary", row)) why.push(piece("span", text("summary", row), "quiet", true));
     if (data.several) why.push(piece("span", text("capture", row), "quiet path", true)); // streams are numbered anew in each capture
-    if (drawn.has(columns.number[row])) {
-      const link = piece("a", "ladder", "", true);
-      link.href = "#l" + columns.number[row];
-      link.setAttribute("aria-label", "ladder of stream " + columns.stream[row]);
-      why.push(link);
-    }
+    why.push(...ladder(row));
     const ms = columns.milliseconds[row];
-    tr.append(
+    return line([
       cell([String(columns.stream[row])], "number", "stream"),
       cell([moment(row)], "wide time"),
       cell([text("client", row)], "wide", "client"),
@@ -66,14 +86,13 @@
       cell([text("outcome", row)], text("outcome", row)),
       cell(why, "why"),
       ...(ms === null ? [cell([], "number wide")] : [cell([ms.toFixed(1)], "number wide", "ms")]),
-    );
-    return tr;
+    ]);
   }
 
   function show() {
     const pages = Math.max(1, Math.ceil(found.length / PAGE));
     page = Math.min(page, pages - 1);
-    body.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(draw));
+    body.replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(chosen.length ? drawChosen : draw));
     byId("shown").textContent = found.length === total
       ? number.format(total) + (total === 1 ? " attempt" : " attempts") + (sortedBy === "" && mixed ? ", those that failed first" : "")
       : number.format(found.length) + " of " + number.format(total) + " attempts";
@@ -93,7 +112,7 @@
       (!outcome || text("outcome", row) === outcome) &&
       (!cause || text("cause", row) === cause) &&
       hits.every((hit, place) =>
-        TEXT.some((name) => hit[columns[name][row]]) || String(columns.stream[row]) === words[place]));
+        TEXT.some((name) => hit[columns[name][row]]) || NUMBERS.some((name) => String(columns[name][row]) === words[place])));
     page = 0;
     show();
   }
@@ -150,6 +169,7 @@
   }
 
   for (const header of byId("table").tHead.rows[0].cells) {
+    if (!header.dataset.key) continue; // the one of the links
     const button = piece("button", header.textContent);
     button.type = "button";
     button.addEventListener("click", () => sort(header.dataset.key, header));
