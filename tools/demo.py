@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,9 @@ def main() -> int:
     chosen = [find(begin) for begin in SHOWN]
     failed = run("analyze", *chosen) or run("explain", find(EXPLAINED), "0")
     print("\nMore: handshake explain CAPTURE STREAM, handshake causes, handshake compare GOOD BAD, handshake --help")
+    command = Path(sys.executable).with_name("handshake")
+    if command.exists() and shutil.which("handshake") is None:
+        print(f"The command is {command.relative_to(ROOT) if command.is_relative_to(ROOT) else command} here.")
     return failed
 
 

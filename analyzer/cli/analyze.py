@@ -78,6 +78,8 @@ def analyze(
         workers=workers if export_to is None else 1,  # the keys are wanted here
         cluster=cluster,
     )
+    if chosen == "parquet" and output in (None, "-") and sys.stdout.isatty():
+        raise UsageError("parquet is nothing to look at: add -o FILE")
     from analyzer.pipeline import open_run  # numpy and all below
     from analyzer.pipeline.selection import Selection
 

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shlex
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from analyzer.cli.declare import Argument, Option
 from analyzer.cli.entry import COMMANDS, load_command, show_version
 from analyzer.cli.guard import guarded
+from analyzer.export.escape import for_terminal
 
 __all__ = ["app"]
 
+
+class _Group(TyperGroup):  # type: ignore[misc]  # typer says Any
+    """Knows ``help`` too, and what somebody means who names a capture and no command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word, *rest = args
+        if word == "help":
+            if rest and rest[0] in COMMANDS:
+                return rest[0], self.get_command(ctx, rest[0]), ["--help"]
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        if word not in COMMANDS and os.path.exists(word):  # noqa: PTH110
+            ctx.fail(f"{for_terminal(word)} is no command; to read it: handshake analyze {for_terminal(shlex.quote(word))}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="handshake",
+    cls=_Group,
     no_args_is_help=True,
     rich_markup_mode=None,  # keeps rich out of --help and of errors
     pretty_exceptions_enable=False,

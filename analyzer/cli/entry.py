@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 __all__ = ["COMMANDS", "load_command", "main", "show_version"]
 
@@ -42,6 +44,7 @@ def main() -> None:
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # closed by who started us (``>&-``): what would go there is not wanted
             setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
+        _let_any_text_through(getattr(sys, stream))
     try:
         if not _run_plain(sys.argv[1:]):
             from analyzer.cli.app import app
@@ -50,6 +53,23 @@ def main() -> None:
     finally:
         # On its way out the interpreter would look through every object of every module for circles, several times: 30 ms.
         gc.freeze()
+
+
+_SIGNS = {"→": "->", "…": "...", "─": "-", "│": "|", "├": "+", "└": "+", "✗": "x", "·": "-"}
+
+
+def _let_any_text_through(stream: Any) -> None:
+    """Where an output takes fewer signs than there are (an old locale), ours have others that stand for them; the rest is escaped."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        codecs.register_error("handshake", _stand_in)
+        stream.reconfigure(errors="handshake")
+
+
+def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    sign = error.object[error.start]
+    return _SIGNS.get(sign) or sign.encode("ascii", "backslashreplace").decode(), error.start + 1
 
 
 def _run_plain(words: list[str]) -> bool:

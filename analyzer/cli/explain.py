@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from analyzer.cli import parameters as given
 from analyzer.cli.declare import Argument, Option
 from analyzer.cli.guard import complain
 from analyzer.cli.style import Style, say, wrap
-from analyzer.errors import AnalyzerError, UsageError
+from analyzer.errors import AnalyzerError
 
 if TYPE_CHECKING:
     from analyzer.export.ladder import Ladder
+    from analyzer.model.handshake import Handshake
 
 __all__ = ["explain"]
 
@@ -37,10 +40,13 @@ def explain(
 
     \b
     handshake explain trace.pcapng 17
+    handshake explain trace.pcapng
     handshake explain cert-expired
+
+    Without a stream: the first handshake that failed, else the first.
     """
     style = Style()
-    if stream is None:
+    if stream is None and not _is_capture(what):
         for line in _page(what, style):
             say(line)
         return
@@ -51,16 +57,49 @@ def explain(
 
     run = Run([what], options)
     with contextlib.closing(run.source):
-        found = [handshake for handshake in run.handshakes() if handshake.flow.stream == stream]
+        if stream is None:
+            found, chosen = _first(run.handshakes())
+        else:
+            found, chosen = [handshake for handshake in run.handshakes() if handshake.flow.stream == stream], ""
     if not quiet:
         for warning in run.warnings:
             complain(f"warning: {warning}")
     if not found:
-        raise AnalyzerError(f"{what}: stream {stream} is no TLS handshake, and no attempt at one")
+        which = (
+            f"stream {stream} is no TLS handshake, and no attempt at one" if stream is not None else "no TLS in it, and no attempt at it"
+        )
+        raise AnalyzerError(f"{what}: {which}")
+    if chosen and not quiet:
+        complain(f"{chosen}; 'handshake analyze {shlex.quote(what)}' lists them" if what != "-" else chosen)
     for number, handshake in enumerate(found):
         if number:
             say()
         _draw(build_ladder(handshake, run.captures, most=None if full else MOST), style)
+
+
+def _is_capture(what: str) -> bool:
+    """It is a capture that is named, and not a cause."""
+    if what == "-" or re.search(r"[/\\.]", what):
+        return True
+    from analyzer.diagnosis import registry
+
+    return what not in registry.list_causes() and what not in registry.RENAMED and Path(what).exists()
+
+
+def _first(handshakes: Iterator[Handshake]) -> tuple[list[Handshake], str]:
+    """The first that failed, else the first; and which of how many it is, where there are others."""
+    first: Handshake | None = None
+    total = failed = 0
+    for handshake in handshakes:
+        total += 1
+        failed += handshake.outcome == "failed"
+        if first is None or (handshake.outcome == "failed" and failed == 1):
+            first = handshake
+    if first is None:
+        return [], ""
+    if failed:
+        return [first], f"the first of {failed:,} that failed" if failed > 1 else ""
+    return [first], f"none failed; the first of {total:,}" if total > 1 else ""
 
 
 def _draw(ladder: Ladder, style: Style) -> None:
@@ -71,8 +110,7 @@ def _draw(ladder: Ladder, style: Style) -> None:
     lines = draw_text(ladder, min(style.width, 100), ascii_only=ascii_only)
     if not style.colour or ascii_only:
         for line in lines:
-            text = plain(line)
-            say(text.encode("ascii", "backslashreplace").decode() if ascii_only else text)
+            say(plain(line))
         return
     from rich.console import Console
 
@@ -118,8 +156,6 @@ def _page(cause: str, style: Style) -> Iterator[str]:
     from analyzer.diagnosis import registry
     from analyzer.pipeline.selection import check_cause
 
-    if re.search(r"[/\\.]", cause):
-        raise UsageError(f"{cause}: which stream? 'handshake analyze {cause}' lists them")
     page = registry.read_page(check_cause(cause))
     yield f"{style.paint(page.cause, 'bold')}  ({page.family})"
     yield from wrap(page.title, style.width)

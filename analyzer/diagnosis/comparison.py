@@ -173,7 +173,8 @@ def _sentence(c: Comparison) -> str:
     both = "" if good.outcome == "completed" else f" (the other one did not complete either: {_verdict(good)})"
     best = c.explanation
     if best is not None:
-        sure = "because" if best.explains >= _PROVES else "probably because"
+        proved = best.explains >= _PROVES and (bad.finding is None or bad.finding.confidence != "possible")
+        sure = "because" if proved else "probably because"
         return f"The second handshake {failed}{named}{both}, {sure} {best.says}."
     telling = [d for d in c.differences if d.part != "end"]
     if not telling:

@@ -138,7 +138,7 @@ def _read_file(path: str) -> list[x509.Certificate]:
     except OSError as error:
         raise SourceError(f"cannot read the trust store {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise SourceError(f"the trust store {path} holds no PEM certificates: {' '.join(str(error).split())}") from error
+        raise SourceError(f"the trust store {path} holds no PEM certificates that can be read") from error
 
 
 def _read_system() -> list[x509.Certificate]:

@@ -232,6 +232,10 @@ def _driver_of(name: str) -> str:
     return f"postgresql+{next(installed, 'psycopg')}"
 
 
+_PACKAGES = {"psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient"}
+"""What to install for a module, where it has another name."""
+
+
 class _SqlAlchemy:
     def __init__(self, url: str) -> None:
         try:
@@ -259,7 +263,8 @@ class _SqlAlchemy:
         except sql.exc.NoSuchModuleError as error:
             raise UsageError(f"cannot write {self._shown}: no such kind of database") from error
         except ImportError as error:
-            raise AnalyzerError(f"cannot write {self._shown}: its driver is not installed ({error})") from error
+            package = _PACKAGES.get(error.name or "", error.name)
+            raise AnalyzerError(f"cannot write {self._shown}: its driver is not installed: pip install {package}") from error
         except sql.exc.DBAPIError as error:
             raise cannot_write(self._shown, error.orig or error) from error
         except sql.exc.SQLAlchemyError as error:

@@ -58,7 +58,7 @@ def handshake() -> Callable[..., subprocess.CompletedProcess[str]]:
 def on_terminal() -> Callable[..., list[str]]:
     """Runs ``handshake ARGUMENTS`` on a terminal of so many columns; its lines, colours taken away."""
 
-    def run(*arguments: str, columns: int = 80) -> list[str]:
+    def run(*arguments: str, columns: int = 80, code: int = 0) -> list[str]:
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         process = subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
@@ -70,7 +70,7 @@ def on_terminal() -> Callable[..., list[str]]:
         except OSError:
             pass  # Linux says EIO when the other end is closed
         os.close(ours)
-        assert process.wait(60) == 0
+        assert process.wait(60) == code
         return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
 
     return run

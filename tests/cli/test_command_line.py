@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -63,6 +64,42 @@ def test_the_command_it_names_shows_the_handshake(handshake: Handshake, expired:
     assert (done.returncode, done.stderr) == (0, "")
     for part in ("ClientHello", "cert-expired (certain)", "Evidence", "Remedy", "Confirm", "openssl s_client", "tcp.stream == 0"):
         assert part in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_an_old_locale_shows_all_of_it(handshake: Handshake, captures: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    capture = captures / "sni-filter-rst--curl-nginx-both-ends" / "capture.pcapng"
+    for arguments in (("analyze", capture), ("explain", capture, 1), ("explain", capture)):
+        done = handshake(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.search("TTL [0-9]+ (→|->) [0-9]+", done.stdout)
+        assert ("→" in done.stdout) == (encoding == "utf-8")
+        assert "\\u" not in done.stdout
+
+
+def test_without_a_stream_the_first_that_failed_is_drawn(handshake: Handshake, expired: Path, completed: Path, tmp_path: Path) -> None:
+    alone = handshake("explain", expired)
+    assert (alone.stdout, alone.stderr) == (handshake("explain", expired, 0).stdout, "")
+    several = handshake("explain", expired.parent.parent)
+    assert re.fullmatch(r"handshake: the first of [\d,]+ that failed; 'handshake analyze \S+' lists them\n", several.stderr)
+    shutil.copy(completed, tmp_path / "trace")  # named like a cause, and none
+    fine = handshake("explain", "trace", cwd=tmp_path)
+    assert "Stream 0 of trace\n" in fine.stdout
+    assert "no such file" in one_error(handshake("explain", tmp_path / "missing.pcap"), 1)
+    assert "no cause is called" in one_error(handshake("explain", "missing"), 2)
+
+
+def test_what_newcomers_write_is_understood(handshake: Handshake, expired: Path) -> None:
+    assert f"is no command; to read it: handshake analyze {expired}\n" in handshake(expired).stderr
+    assert handshake("help").stdout == handshake("--help").stdout
+    assert handshake("help", "analyze").stdout == handshake("analyze", "--help").stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals end in other ways elsewhere")
+def test_parquet_is_not_written_on_a_terminal(on_terminal: Callable[..., list[str]], expired: Path) -> None:
+    assert on_terminal("analyze", str(expired), "-f", "parquet", code=2) == ["handshake: parquet is nothing to look at: add -o FILE"]
 
 
 def test_a_stream_that_is_not_there_is_an_error(handshake: Handshake, expired: Path) -> None:
