@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from analyzer import registries
 from analyzer.diagnosis.comparison import Comparison
+from analyzer.diagnosis.words import count_text
 from analyzer.export.escape import for_html
 from analyzer.export.lines import paragraphs
 from analyzer.export.report.census import Census
@@ -53,13 +54,13 @@ def draw_totals(totals: Totals) -> str:
         counts.append(f"{totals.unfinished:,} unfinished")
     if totals.no_handshake:
         counts.append(f"{totals.no_handshake:,} without a handshake")
-    size = f"{totals.frames:,} frames, {totals.flows:,} connections"
-    return f"<p><strong>{totals.handshakes:,} TLS attempts</strong>: {for_html(', '.join(counts))} <small>({size})</small></p>"
+    size = f"{count_text(totals.frames, 'frame')}, {count_text(totals.flows, 'connection')}"
+    return f"<p><strong>{count_text(totals.handshakes, 'TLS attempt')}</strong>: {for_html(', '.join(counts))} <small>({size})</small></p>"
 
 
 def draw_sniffer(watch: Sniffer) -> str:
     """The interface, and one line of counts so far."""
-    lost = f"{watch.drops:,} frames lost"
+    lost = f"{count_text(watch.drops, 'frame')} lost"
     return _frame(f"<p>Watching <strong>{for_html(watch.interface)}</strong>, {lost}</p>", draw_totals(watch.totals))
 
 

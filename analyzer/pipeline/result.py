@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from analyzer.diagnosis.words import count_text
 from analyzer.errors import UsageError
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Handshake
@@ -142,8 +143,9 @@ class Result:
         t = self.totals
         kept = "" if len(self) == t.handshakes else f"{len(self)} chosen of "
         return (
-            f"<Result of {len(self.captures)} capture(s): {kept}{t.handshakes} handshakes, {t.completed} completed, {t.failed} failed, "
-            f"{t.unfinished} unfinished, {t.no_handshake} without a handshake>"
+            f"<Result of {count_text(len(self.captures), 'capture')}: {kept}{count_text(t.handshakes, 'handshake')}, "
+            f"{t.completed:,} completed, {t.failed:,} failed, "
+            f"{t.unfinished:,} unfinished, {t.no_handshake:,} without a handshake>"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from analyzer.diagnosis.words import count_text
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.live import LiveRun, check_end
@@ -104,4 +105,4 @@ class Sniffer:
 
     def __repr__(self) -> str:
         t = self.totals
-        return f"<Sniffer on {self.interface}: {t.handshakes} handshakes, {t.failed} failed, {self.drops} frames lost>"
+        return f"<Sniffer on {self.interface}: {count_text(t.handshakes, 'handshake')}, {t.failed:,} failed, {count_text(self.drops, 'frame')} lost>"
