@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -86,6 +87,8 @@ def format_of(path: str | Path) -> str:
     """The format that ``path`` asks for by its suffix, ``sql`` for a URL. Raises UsageError."""
     if is_url(path):
         return "sql"
+    if str(path).endswith(os.sep):
+        raise UsageError(f"{path}: a folder names no format: add --format {', '.join(_FILE_NAMES)}")
     name = Path(path).name.lower()
     if name.endswith((".ecs", ".ecs.json", ".ecs.jsonl", ".ecs.ndjson")):
         return "ecs"
