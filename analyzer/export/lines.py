@@ -87,9 +87,11 @@ def fill(text: str, width: int, hanging: str = "") -> list[str]:
         if line.strip():
             lines.append(line)
             line, used = hanging, len(hanging)
-        for sign in word if used + size > width else [word]:
+        signs = list(word) if used + size > width else [word]
+        for place, sign in enumerate(signs):
             step = display_width(sign)
-            if used + step > width:
+            last = display_width(signs[-1]) if place == len(signs) - 2 and line.strip() else 0  # a comma does not stand alone
+            if used + step + last > width:
                 lines.append(line)
                 line, used = hanging, len(hanging)
             line, used = line + sign, used + step

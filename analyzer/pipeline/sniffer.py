@@ -105,4 +105,5 @@ class Sniffer:
 
     def __repr__(self) -> str:
         t = self.totals
-        return f"<Sniffer on {self.interface}: {count_text(t.handshakes, 'handshake')}, {t.failed:,} failed, {count_text(self.drops, 'frame')} lost>"
+        seen = f"{count_text(t.handshakes, 'handshake')}, {t.failed:,} failed, {count_text(self.drops, 'frame')} lost"
+        return f"<Sniffer on {self.interface}: {seen}>"

@@ -16,6 +16,7 @@ from analyzer.export.escape import UNSAFE
 from analyzer.export.ladder import Ladder, build_ladder, draw_svg, draw_text
 from analyzer.export.ladder.text import plain
 from analyzer.export.lines import display_width
+from analyzer.model.finding import Finding
 
 CAUSES = ("cert-expired", "no-common-cipher", "starttls-refused", "client-hello-unacked", "completed", "tls-on-plaintext-port")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,6 +34,16 @@ def test_every_rung_is_exactly_as_wide_as_asked(cause: str, width: int) -> None:
         drawn = lanes(build_ladder(handshake, captures), width)
         assert drawn
         assert {display_width(line) for line in drawn} == {width}
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_what_stands_beneath_is_no_wider_either(width: int) -> None:
+    handshake = refused()
+    handshake.also = [Finding(f"some-other-cause-{n}", "likely", "") for n in range(12)]
+    lines = [plain(line) for line in draw_text(build_ladder(handshake, ["a.pcap"]), width)]
+    also = lines[next(place for place, line in enumerate(lines) if line.startswith("Also: ")) :]
+    assert len(also) > 4
+    assert max(map(len, also)) <= width
 
 
 @settings(deadline=None)

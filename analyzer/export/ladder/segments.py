@@ -172,7 +172,7 @@ def _holes(flow: Flow, segments: tuple[Segment, ...]) -> Iterator[Step]:
                 at=hole.segment.timestamp - flow.first_seen,
                 from_client=from_client,
                 kind="tcp",
-                title=f"{missing:,} bytes missing before this frame",
+                title=f"{words.count_text(missing, 'byte')} missing before this frame",
                 details=(why,),
                 marks=("lost",),
             )

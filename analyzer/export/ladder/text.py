@@ -204,7 +204,10 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
             yield [(f"  {command}", "command")]
     if verdict.also:
         yield []
-        yield [("Also", "bold"), (f": {', '.join(verdict.also)}", "")]
+        first, *more = wrap(f"Also: {', '.join(verdict.also)}", width, "", "  ")
+        yield [("Also", "bold"), (first.removeprefix("Also"), "")]
+        for line in more:
+            yield [(line, "")]
     if verdict.filter:
         yield []
         yield [("Wireshark", "bold"), (f": {verdict.filter}", "")]
