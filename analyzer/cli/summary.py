@@ -21,6 +21,7 @@ __all__ = ["Summary", "Totals", "explain_command", "server_of"]
 _DETAILED = 20
 """With more failures than this each gets one line, without its sentence."""
 _SHOWN_NEXT = 10
+_SHOWN_EXAMPLES = 5
 _UNKNOWN = "unknown"
 
 
@@ -50,6 +51,9 @@ class _Failure(NamedTuple):
 
 @dataclass(slots=True)
 class _Cause:
+    capture: int
+    """Of the first of them, and its stream."""
+    stream: int
     count: int = 0
     servers: set[tuple[str, int]] = field(default_factory=set)
     clients: set[str] = field(default_factory=set)
@@ -101,7 +105,9 @@ class Summary:
         if outcome == "completed":
             return
         cause = handshake.finding.cause if handshake.finding is not None else _UNKNOWN
-        entry = self._causes.setdefault((outcome, cause), _Cause(first_seen=flow.first_seen))
+        entry = self._causes.get((outcome, cause))
+        if entry is None:
+            entry = self._causes[outcome, cause] = _Cause(flow.capture, flow.stream, first_seen=flow.first_seen)
         entry.count += 1
         entry.servers.add((flow.server_address, flow.server_port))
         entry.clients.add(flow.client_address)
@@ -139,6 +145,8 @@ class Summary:
         yield from self._totals(totals)
         yield from self._cause_table("Why they failed", ["failed"])
         yield from self._cause_table("Not counted as failures", ["unfinished", "no-handshake"])
+        if failures and not self._failures:
+            yield from self._examples()
         if failures and self._failures:
             yield from self._failure_list()
         yield from self._next(next_to_fail)
@@ -174,6 +182,14 @@ class Summary:
         yield self._style.paint(header, "dim")
         yield from body
 
+    def _examples(self) -> Iterator[str]:
+        """Where nothing failed: how to see one handshake of each cause."""
+        shown = sorted(self._causes.items(), key=lambda item: (-item[1].count, item[0][1]))[:_SHOWN_EXAMPLES]
+        for (_, cause), entry in shown:
+            command = explain_command(self._capture(entry.capture), entry.stream)
+            if command is not None:
+                yield f"  {self._style.paint(command, 'cyan')}" + (f"  # {cause}" if len(shown) > 1 else "")
+
     def _failure_list(self) -> Iterator[str]:
         yield ""
         yield self._style.paint("Failed handshakes", "bold")
@@ -182,7 +198,7 @@ class Summary:
                 yield f"  stream {failure.stream}  {failure.server}  {self._verdict(failure)}"
                 if failure.says:
                     yield from wrap(failure.says, self._style.width, "      ")
-                command = explain_command(self._capture(failure), failure.stream)
+                command = explain_command(self._capture(failure.capture), failure.stream)
                 if command is not None:
                     yield "      " + self._style.paint(command, "cyan")
             return
@@ -195,13 +211,13 @@ class Summary:
         for failure, line in zip(ordered, body, strict=True):
             if failure.capture != shown:
                 shown = failure.capture
-                command = explain_command(self._capture(failure), "STREAM")
+                command = explain_command(self._capture(failure.capture), "STREAM")
                 if command is not None:
                     yield f"  {self._style.paint(command, 'cyan')}"
             yield line
 
-    def _capture(self, failure: _Failure) -> str:
-        return self._captures[failure.capture] if failure.capture < len(self._captures) else "-"
+    def _capture(self, number: int) -> str:
+        return self._captures[number] if number < len(self._captures) else "-"
 
     def _next(self, findings: Iterable[Finding]) -> Iterator[str]:
         warnings = list(dict.fromkeys((finding.cause, cut(finding.summary, 300)) for finding in findings))

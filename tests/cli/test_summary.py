@@ -80,3 +80,13 @@ def test_a_proxy_s_target_is_the_server(failures: Run) -> None:
 def test_commands_are_quoted_and_standard_input_has_none() -> None:
     assert explain_command("my trace;rm -rf.pcap", 3) == "handshake explain 'my trace;rm -rf.pcap' 3"
     assert explain_command("-", 3) is None
+
+
+def test_where_nothing_failed_it_says_how_to_see_what_there_is(captures: Path) -> None:
+    run = Run([str(captures / "cap-ended-early--openssl-nginx-after-client-hello" / "capture.pcapng")])
+    judged = list(run.handshakes())
+    assert summarize(run, judged)[-1].strip() == explain_command(run.captures[0], 0)
+    failed = Handshake(judged[0].flow, outcome="failed", finding=Finding("cert-expired", "likely", "It ended."))
+    assert [line for line in summarize(run, [*judged, failed]) if "handshake explain" in line] == [
+        f"      {explain_command(run.captures[0], 0)}"
+    ]
