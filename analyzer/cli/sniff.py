@@ -97,7 +97,7 @@ def sniff(
     handshake sniff eth0
     handshake sniff --bpf 'host 192.0.2.1' --format jsonl eth0 | jq .cause
     handshake sniff eth0 -o rows.jsonl --rotate-size 100M --write failed.pcapng --metrics :9464
-    handshake sniff any --failed --duration 10m
+    handshake sniff any --failed --duration 10m --fields first_seen,server_name,cause
     handshake sniff eth0 --until 2026-05-01T06:00+02:00 -o night.jsonl
 
     A line is printed the moment a handshake fails. Ctrl-C or SIGTERM end it: what is open is told, the rest is summed up.
@@ -111,8 +111,6 @@ def sniff(
     chosen = _choose_format(format_name, output)
     columns = given.read_fields(fields)
     select(HANDSHAKES, columns)
-    if columns is not None and chosen == "table":
-        raise UsageError("--fields needs --format jsonl or csv")
     seconds = read_seconds(duration, "--duration") if duration is not None else None
     size, period = read_size(rotate_size) if rotate_size else None, read_seconds(rotate_time, "--rotate-time") if rotate_time else None
     if (size or period) and not (output or write or write_all):
@@ -263,7 +261,11 @@ class _Watch:
         """Open what is written to. Raises AnalyzerError."""
         from analyzer.export.writer import open_writer
 
-        if chosen == "table":
+        if chosen == "table" and columns is not None:
+            from analyzer.cli.rows import RowLines
+
+            self._out = RowLines(columns)
+        elif chosen == "table":
             self._table = True
         elif output is None or output == "-":
             self._out = open_writer("-", chosen, HANDSHAKES, fields=columns, captures=self.run.captures)

@@ -40,6 +40,8 @@ def show(value: Any, dtype: str, limit: int) -> str:
         return "-"
     if dtype == "timestamp":
         return iso_time(value)
+    if dtype == "float64":
+        return f"{value:.3f}"
     if dtype == "bool":
         return "true" if value else "false"
     if dtype == "evidence":

@@ -49,6 +49,7 @@ def test_a_comma_does_not_stand_alone() -> None:
 def test_values_of_every_kind_are_a_line_for_people() -> None:
     assert show(None, "string", 9) == "-"
     assert show(False, "bool", 9) == "false"
+    assert show(1.0, "float64", 9) == "1.000"
     assert show(1_700_000_000_000_000_000, "timestamp", 9) == "2023-11-14T22:13:20.000000000Z"
     assert show(["a", "b\n"], "list[string]", 9) == "a b\\x0a"
     assert show([(8, "ended"), (None, "late")], "evidence", 40) == "frame 8: ended; late"

@@ -64,6 +64,20 @@ def test_until_ends_it_and_since_leaves_out_what_began_before(sniff: Start, conn
     assert [line for line in watching.errors if "by one process" in line]
 
 
+def test_chosen_columns_are_lines_as_they_come(sniff: Start, connect: Client) -> None:
+    watching = sniff("near0", "--count", "2", "--fields", "server_name,outcome,server_port,alert_encrypted", jsonl=False).ready()
+    connect("-servername", "a.test", *FAILS)
+    wait_for(lambda: len(watching.lines) == 2)
+    connect("-tls1_3")
+    assert watching.end() == 0
+    assert watching.lines == [
+        "server_name  outcome  server_port  alert_encrypted",
+        "a.test       failed          4433  false",
+        "server.test  completed         4433  -",
+    ]
+    assert any("1 completed, 1 failed" in line for line in watching.errors)
+
+
 def test_fail_on_is_the_exit_code(sniff: Start, connect: Client) -> None:
     watching = sniff("near0", "--count", "1", "--fail-on", "any").ready()
     connect(*FAILS)
