@@ -252,7 +252,8 @@ def _facts(report: Report, totals: Totals, prevention: list[Finding], warnings: 
         "seen": f"{words.count_text(totals.frames, 'frame')}, {words.count_text(totals.flows, 'connection')}",
         "tiles": [
             {"name": "attempts", "count": total, "look": ""},
-            *({"name": name, "count": census.outcomes[name], "look": name} for name in ("failed", "completed")),
+            *({"name": name, "count": census.outcomes[name], "look": name if census.outcomes[name] else ""}
+              for name in ("failed", "completed")),
             *({"name": f"{name.replace('-', ' ')}", "count": census.outcomes[name], "look": name}
               for name in ("unfinished", "no-handshake") if census.outcomes[name]),
         ],
@@ -276,6 +277,7 @@ def _facts(report: Report, totals: Totals, prevention: list[Finding], warnings: 
         (anchor, name)
         for anchor, name, there in (
             ("causes", "Why they failed", causes),
+            ("beside", "Not counted as failures", facts["beside"]),
             ("timeline", "When", timeline),
             ("prevention", "What will fail next", prevention),
             ("servers", "Servers", servers),
@@ -290,6 +292,13 @@ def _facts(report: Report, totals: Totals, prevention: list[Finding], warnings: 
     return facts
 
 
+_ALONE = {
+    "completed": "completed",
+    "unfinished": "does not end in what was read",
+    "no-handshake": "was a connection without a handshake",
+}
+
+
 def _lead(report: Report) -> str:
     census = report.census
     failed, total = census.outcomes["failed"], len(census)
@@ -297,7 +306,10 @@ def _lead(report: Report) -> str:
         return "No TLS handshake was attempted in what was read."
     causes = census.causes()
     if not failed:
-        return f"None of {words.count_text(total, 'attempt')} failed."
+        if total == 1:
+            return f"The only attempt {_ALONE[next(iter(+census.outcomes))]}."
+        open_ends = census.outcomes["unfinished"]
+        return f"None of {total:,} attempts failed" + (f"; of {open_ends:,} the end was not seen." if open_ends else ".")
     most = causes[0]
     if failed == 1:
         return f"{'The only attempt' if total == 1 else f'1 of {total:,} attempts'} failed: {most.cause}."

@@ -160,6 +160,7 @@ def test_the_first_sentence_says_no_more_than_it_knows() -> None:
     assert lead("cert-expired", "cert-expired") == "2 of 2 attempts failed, all of one cause: cert-expired (1 server)."
     assert lead(*["cert-expired"] * 2, "internal-error").endswith("the most frequent cause is cert-expired (2 of them, 1 server).")
     assert lead(fine=2) == "None of 2 attempts failed."
+    assert lead(fine=1) == "The only attempt completed."
 
 
 @pytest.mark.parametrize("outcomes", ["completed", "failed"])
