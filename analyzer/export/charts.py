@@ -23,7 +23,7 @@ COLOURS = {"completed": "#2f8f6b", "failed": "#d1503f", "unfinished": "#b58a1c",
 _PLAIN = "#3f7fc1"
 _BARS = 20
 _WIDTH = 660
-_LABELS = 320
+_LABELS = 340
 _TICKS = 7
 _FONT = "system-ui, -apple-system, Segoe UI, Roboto, Cantarell, DejaVu Sans, sans-serif"
 
