@@ -164,7 +164,7 @@ def _choose_format(name: str | None, output: str | None) -> str:
     if name is None:
         name = "table" if output is None or output == "-" else format_of(output)
     if name not in _FORMATS:
-        raise UsageError(f"live rows cannot be written as {name}: use {', '.join(_FORMATS[1:])}, and convert the file later")
+        raise UsageError(f"live rows cannot be written as {name}: use {', '.join(_FORMATS[1:])}; or --write-all FILE, and analyze that")
     if name == "table" and output not in (None, "-"):
         raise UsageError("a file needs --format jsonl, csv, zeek or ecs")
     return name

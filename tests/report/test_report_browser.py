@@ -182,11 +182,7 @@ def test_axe_finds_no_fault(visit: Callable[..., Visit], scheme: str, width: int
     seen = visit(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     seen.page.evaluate("document.querySelectorAll('details').forEach((card, n) => { card.open = n < 30 })")
     found = axe_module.Axe().run(seen.page)
-    faults = [
-        (fault["id"], node["html"][:200])
-        for fault in found.response["violations"]
-        for node in fault["nodes"][:3]
-    ]
+    faults = [(fault["id"], node["html"][:200]) for fault in found.response["violations"] for node in fault["nodes"][:3]]
     assert faults == []
 
 
