@@ -138,8 +138,7 @@ class Diagnosis:
 
     def prevention(self) -> list[Finding]:
         """What will fail next, the most urgent first (kind 'prevention')."""
-        now = max((facts.last_seen for facts in self.context.captures.values()), default=0)
-        found = find_prevention(self.context, now)
+        found = find_prevention(self.context)
         for finding in found:
             try:
                 finding.remedy = registry.read_page(finding.cause).remedy

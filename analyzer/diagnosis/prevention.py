@@ -21,9 +21,9 @@ _LARGE = 1_400
 _MOST = 200
 
 
-def find_prevention(context: Context, now: int) -> list[Finding]:
-    """Findings of kind 'prevention', the most urgent first. ``now`` is the end of the capture, ns since the epoch."""
-    found = [*_ending_certificates(context, now), *_old_servers(context), *_old_clients(context), *_hello_breakers(context)]
+def find_prevention(context: Context) -> list[Finding]:
+    """Findings of kind 'prevention', the most urgent first."""
+    found = [*_ending_certificates(context), *_old_servers(context), *_old_clients(context), *_hello_breakers(context)]
     return found[:_MOST]
 
 
@@ -31,10 +31,11 @@ def _prevention(cause: str, summary: str, evidence: list[Evidence], confidence: 
     return Finding(cause, "certain" if confidence == "certain" else "likely", summary, evidence, kind="prevention")
 
 
-def _ending_certificates(context: Context, now: int) -> list[Finding]:
-    """Certificates that end within thirty days, the first to end first."""
+def _ending_certificates(context: Context) -> list[Finding]:
+    """Certificates that end within thirty days of the end of the capture that shows them last, the first to end first."""
     ending: dict[str, tuple[int, str, list[str]]] = {}
     for server, port, name, handshake in context.chains.served():
+        now = context.capture(handshake).last_seen
         for certificate in handshake.server_certificates:
             days = certificate.not_after // _DAY - now // _DAY
             if not certificate.not_after or days > _SOON or (certificate.self_issued and certificate.is_ca):

@@ -270,10 +270,10 @@ def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int,
         return []
     after = r.timestamp - since
     if trip // 3 <= after < trip * 2 // 3:
-        return [Sign(_WEAK, f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}")]
+        return [Sign(_WEAK, f"RST {words.span_text(after)} after {cause} where a round trip takes {words.span_text(trip)} at the least")]
     if not 0 <= after < trip // 3:
         return []
-    says = f"RST {words.span_text(after)} after {cause} while the RTT is {words.span_text(trip)}"
+    says = f"RST {words.span_text(after)} after {cause} where a round trip takes {words.span_text(trip)} at the least"
     # the SYN alone may have waited, for a radio to wake or an address to be resolved: the shortest of several did not
     return [Sign(_STRONG + (connects >= _SEVERAL and cause == "what it acknowledges"), says)]
 

@@ -136,7 +136,7 @@ def test_another_ttl_and_faster_than_the_round_trip():
     (reset,) = signs(talk)
     assert reset.confidence == "certain"
     assert "TTL 52 → 118" in reset.says
-    assert "RST 3 ms after what it acknowledges while the RTT is 40 ms" in reset.says
+    assert "RST 3 ms after what it acknowledges where a round trip takes 40 ms at the least" in reset.says
     assert (h.outcome, h.aborted_by, found(h).reset_class) == ("failed", "middlebox", "post-psh")
 
 

@@ -127,6 +127,12 @@ def test_certificates_by_days_left_with_those_that_have_ended(diagnosis, complet
     assert found[0].remedy
 
 
+def test_days_left_are_those_of_the_capture_that_shows_the_certificate(diagnosis, completed, authority):
+    diagnosis.context.note_capture(1, first_seen=2**62, last_seen=2**62)  # another one's clock is in the next century
+    found = prevented(diagnosis, completed(chain=[authority.make("far.example")], name="far.example"))
+    assert "certificate-ends-soon" not in found
+
+
 def test_server_on_an_old_version(diagnosis, completed):
     found = prevented(diagnosis, completed(version=0x0301))
     assert "198.51.100.2:443" in found["weak-version"].summary
