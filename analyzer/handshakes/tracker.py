@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.flows import FlowState, FlowTable, Placement
+from analyzer.flows.clocks import mend_clock
 from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.bursts import Bursts
@@ -109,6 +110,10 @@ class Tracker:
 
     def take(self, s: SegmentBatch) -> None:
         """One batch of segments."""
+        if (s.frame[1:] < s.frame[:-1]).any():
+            s, mended = mend_clock(s)
+            if mended:
+                self._count("a connection during which the capture's clock was set back: its times are put right", mended)
         self.segments += len(s)
         self.placed = None
         if len(s):
