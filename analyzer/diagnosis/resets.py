@@ -324,7 +324,7 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
         return signs
     top = max(_end(s) for s in mine)
     other_end = max(other_end, *(s.acknowledgment for s in mine))  # what its other packets acknowledge was sent, captured or not
-    gaps = flow.client_gaps or flow.server_gaps
+    gaps = flow.client_gaps or flow.server_gaps or _only_begins_and_ends(segments, flow)
     natural = told | {top, *[s.sequence for s in mine if s.flags & TcpFlag.FIN]}
     volley = 0
     sequences: set[int] = set()
@@ -353,6 +353,11 @@ def _number_signs(r: Segment, segments: Sequence[Segment], at: int, flow: Flow) 
     if r.flags & TcpFlag.ACK and r.acknowledgment > other_end and not gaps:
         signs.append(Sign(_STRONG, "it acknowledges what was never sent"))
     return signs
+
+
+def _only_begins_and_ends(segments: Sequence[Segment], flow: Flow) -> bool:
+    """Whether a filter on flags let nothing pass but SYN, FIN and RST: not even the ACK of the SYN-ACK. What was sent is not known."""
+    return flow.syn_ack_frame > 0 and all(s.flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST) for s in segments)
 
 
 def _option_signs(r: Segment, own: Sequence[Segment], segments: Sequence[Segment]) -> list[Sign]:
@@ -408,6 +413,8 @@ def reset_class(handshake: Handshake, frame: int | None = None) -> str | None:
         elif s.from_client and s.flags & TcpFlag.ACK:
             acked += 1
     if not from_client and not from_server:
+        if flow.syn_ack_frame and any(s.frame == first and s.acknowledgment > 1 for s in handshake.segments):
+            return "later-data"  # it acknowledges data, which the capture lacks
         return "post-ack" if acked else "post-syn"
     hello = handshake.client_hello_segments or 1
     return "post-psh" if not from_server and from_client <= max(1, hello) else "later-data"

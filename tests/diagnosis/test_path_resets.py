@@ -454,3 +454,23 @@ def test_a_reset_for_an_older_connection_is_numbered_as_that_one_was():
     talk.server(0.04, "A", acknowledgment=-6_536_675)
     talk.client(0.001, "R", sequence=-6_536_675, ip_id=0, options=0, window=0)
     assert all(reset.score < 0 for reset in signs(talk))
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+def test_where_only_begins_and_ends_were_recorded_numbers_betray_nobody(by_client):
+    """tcpdump 'tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0': the data that the numbers speak of is not in the file."""
+    talk = greeted().answer()
+    talk.say(by_client, 0.04, "RA")
+    if not by_client:
+        talk.server(0.01, "R", sequence=talk.next[False] + 7, ip_id=0, options=0)
+    talk.segments = [s for s in talk.segments if s.flags & 7]
+    h = judge(talk.handshake(client_hello=None, server_hello=None))
+    assert (h.aborted_by, cause(h)) == ("client" if by_client else "server", None)
+
+
+def test_a_forged_reset_is_not_at_the_syn_when_it_acknowledges_data():
+    talk = greeted()
+    talk.server(0.005, "RA", ttl=118, options=0)
+    talk.segments = [s for s in talk.segments if s.flags & 7]
+    h = judge(talk.handshake(client_hello=None))
+    assert (cause(h), found(h).confidence) == ("middlebox-rst-injection", "likely")
