@@ -14,7 +14,7 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.losses import has_two_clocks, read_delivery
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
-from analyzer.diagnosis.silence import missing_side, shows_failure
+from analyzer.diagnosis.silence import answers_unseen, missing_side, shows_failure
 from analyzer.model.finding import AbortedBy, Evidence
 from analyzer.model.handshake import Handshake, Message, Stage
 from analyzer.model.hello import Alert
@@ -103,6 +103,8 @@ def _may_pad(handshake: Handshake, from_client: bool) -> bool:
     sent = {m.length for m in handshake.messages if m.from_client == from_client and m.encrypted and m.kind == "application_data"}
     if bare + _PADDING in sent or bare in sent:
         return bare + _PADDING in sent
+    if handshake.flow.client_gaps if from_client else handshake.flow.server_gaps:
+        return True  # its Finished may be among what is missing
     return max(sent, default=0) < _WITH_CERTIFICATE  # else its flight was one record
 
 
@@ -112,7 +114,7 @@ def settle(handshake: Handshake) -> None:
     if stage == Stage.ESTABLISHED and (handshake.server_application_records > _VERDICT_RECORDS or not handshake.is_tls13):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
-    if _completed(handshake) or _completed_unseen(handshake):
+    if (_completed(handshake) and not _rests_on_clocks(handshake)) or _completed_unseen(handshake):
         handshake.outcome, handshake.aborted_by = "completed", "none"
         return
     events = closing_events(handshake)
@@ -125,7 +127,7 @@ def settle(handshake: Handshake) -> None:
         handshake.aborted_by = _side(from_client)
     if stage in _TCP_ONLY and not handshake.messages:
         handshake.outcome = "no-handshake"
-    elif not events or (not _is_plain(handshake.closing_alert) and (_lacks_bytes(handshake) or has_two_clocks(handshake))):
+    elif not events or (not _proves(handshake) and (_lacks_bytes(handshake) or has_two_clocks(handshake))):
         # where the clocks of the two directions disagree nobody can tell whose close, or which message, came first;
         # of one side alone a close shows nothing: it may be the answer to what the other side did, or to what is missing
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
@@ -191,6 +193,8 @@ def closing_events(handshake: Handshake) -> list[Close]:
     timed = all(event.timestamp for event in events)
     events.sort(key=lambda event: (event.timestamp if timed else 0, event.frame, event.order))
     _put_alerts_in_order(events)
+    if len({event.from_client for event in events}) > 1 and not handshake.is_whole:
+        _put_answers_after(handshake, events)
     return [event for event in events if not _is_reaction(handshake, event, events)]
 
 
@@ -202,6 +206,24 @@ def _put_alerts_in_order(events: list[Close]) -> None:
             alerts = sorted((events[at] for at in places), key=lambda event: event.alert.position if event.alert is not None else 0)
             for at, event in zip(places, alerts, strict=True):
                 events[at] = event
+
+
+def _put_answers_after(handshake: Handshake, events: list[Close]) -> None:
+    """What acknowledges an alert or a FIN came after it, whatever the times say: clocks disagree, numbers do not."""
+    frames = {(event.frame, event.from_client) for event in events}
+    seen = {(s.frame, s.from_client): s for s in handshake.segments if (s.frame, s.from_client) in frames}
+    for at in range(1, len(events)):
+        event = events[at]
+        told = seen.get((event.frame, event.from_client))
+        if event.kind == "rst" or told is None:
+            continue
+        end = told.sequence + told.length + (event.kind == "fin")
+        for place in range(at):
+            other = events[place]
+            answer = seen.get((other.frame, other.from_client))
+            if answer is not None and other.from_client != event.from_client and answer.acknowledgment >= end:
+                events.insert(place, events.pop(at))
+                break
 
 
 def _is_reaction(handshake: Handshake, event: Close, events: list[Close]) -> bool:
@@ -250,9 +272,11 @@ def _was_passed(handshake: Handshake, alert: Alert) -> bool:
     return any(m.from_client == alert.from_client and m.kind in _GOES_ON for m in later)
 
 
-def _is_plain(alert: Alert | None) -> bool:
-    """A fatal alert that was read, not inferred: it proves itself."""
-    return alert is not None and alert.description not in (None, *_LEAVING) and alert.how != "inferred"
+def _proves(handshake: Handshake) -> bool:
+    """Whether a fatal alert was read, not inferred: it proves itself, where it is not about something that the capture lacks."""
+    alert = handshake.closing_alert
+    plain = alert is not None and alert.description not in (None, *_LEAVING) and alert.how != "inferred"
+    return plain and not answers_unseen(handshake)
 
 
 def has_holes(handshake: Handshake) -> bool:
@@ -293,6 +317,11 @@ def _completed(handshake: Handshake) -> bool:
     if not client:
         return handshake.stage == Stage.ESTABLISHED or _conversed(handshake)
     return _went_on(handshake)
+
+
+def _rests_on_clocks(handshake: Handshake) -> bool:
+    """Whether it is only told complete by what came first, in TLS 1.3, and the clocks of the two directions do not agree."""
+    return handshake.is_tls13 and handshake.stage != Stage.ESTABLISHED and has_two_clocks(handshake)
 
 
 def _refused_late(handshake: Handshake) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import deliveries, has_two_clocks
-from analyzer.diagnosis.silence import missing_side
+from analyzer.diagnosis.silence import answers_unseen, missing_side
 from analyzer.model.handshake import Handshake
 
 __all__ = ["find_doubt", "is_midstream", "is_proved"]
@@ -52,7 +52,8 @@ def is_midstream(handshake: Handshake) -> bool:
 def is_proved(handshake: Handshake) -> bool:
     """A fatal alert was read: what ended it is known, whatever is missing."""
     alert = handshake.closing_alert
-    return alert is not None and alert.description not in (None, 0, 90) and alert.how != "inferred"  # goodbyes prove nothing
+    plain = alert is not None and alert.description not in (None, 0, 90) and alert.how != "inferred"  # goodbyes prove nothing
+    return plain and not answers_unseen(handshake)
 
 
 def _from_elsewhere(handshake: Handshake) -> bool:

@@ -10,13 +10,18 @@ from analyzer.diagnosis.losses import Delivery, read_delivery
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.tcp import TcpFlag
 
-__all__ = ["CAUTION", "first_of", "missing_side", "shows_failure", "stuck"]
+__all__ = ["CAUTION", "answers_unseen", "first_of", "missing_side", "shows_failure", "stuck"]
 
 CAUTION = 3_000_000_000
 """ns during which something is tried in vain before it counts as stuck, even at the end of a capture."""
 
 _STUBBORN = 600_000_000
 """ns that three repetitions take at the least (Linux: a probe, then after 0.2 and 0.6 s); chance does not take four copies."""
+
+_COMPLAINTS = frozenset({10, 22, 50, 80})
+"""Alerts about what the other side sent, or about its going: unexpected_message, record_overflow, decode_error, internal_error."""
+_PROTOCOL_VERSION = 70
+"""Of a client the answer to what is no TLS, for some; of a server one to the hello's version."""
 
 
 def stuck(delivery: Delivery) -> bool:
@@ -65,6 +70,19 @@ def missing_side(handshake: Handshake) -> bool | None:
         return None
     answered = flow.syn_ack_frame or flow.server_bytes or flow.server_fin_frame or _acknowledges(handshake, False)
     return True if answered else None
+
+
+def answers_unseen(handshake: Handshake) -> bool:
+    """Whether the closing alert complains of what the other side sent, and the capture lacks just that: it may have been no fault of a
+    handshake but a close (OpenSSL answers one with decode_error, GnuTLS with unexpected_message), and so an effect of the end."""
+    alert = handshake.closing_alert
+    if alert is None or handshake.is_whole:
+        return False
+    if alert.description not in _COMPLAINTS and not (alert.from_client and alert.description == _PROTOCOL_VERSION):
+        return False
+    if missing_side(handshake) is not None:
+        return True
+    return bool(handshake.segments) and read_delivery(handshake.segments, not alert.from_client).unseen > 0
 
 
 def _repeats_in_vain(handshake: Handshake) -> bool:

@@ -51,6 +51,48 @@ def test_alert_that_crossed_the_close_on_the_way_still_speaks(make_handshake):
     assert (handshake.aborted_by, handshake.closing_alert.description) == ("server", 70)
 
 
+def test_what_acknowledges_an_alert_came_after_it_whatever_its_time(make_handshake):
+    """Two ports of a tap with clocks of their own."""
+    handshake = make_handshake(Stage.SERVER_ALERT, client_fin_frame=8, server_alert=70)
+    handshake.segments = (
+        _segment(4, True, 24, 1, 1, 300), _segment(8, True, 17, 301, 8), _segment(10, False, 24, 1, 301, 7),
+    )  # fmt: skip
+    settle(handshake)
+    assert [item.frame for item in handshake.closing_evidence] == [10]
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
+@pytest.mark.parametrize(("description", "outcome"), [(10, "unfinished"), (50, "unfinished"), (80, "unfinished"), (48, "failed")])
+def test_alert_that_may_answer_a_close_needs_both_directions(description, outcome, make_handshake):
+    """OpenSSL says decode_error, GnuTLS unexpected_message, when the other side closes in the middle."""
+    handshake = make_handshake(Stage.CLIENT_HELLO, client_alert=description, client_fin_frame=11, server_frames=0, client_bytes=307)
+    handshake.segments = (
+        _segment(1, True, 2, 0, -1), _segment(3, True, 24, 1, 1, 300), _segment(10, True, 24, 301, 2, 7), _segment(11, True, 17, 308, 2),
+    )  # fmt: skip
+    settle(handshake)
+    assert handshake.outcome == outcome
+    handshake.segments = (*handshake.segments, _segment(9, False, 17, 1, 301))
+    handshake.flow.server_frames, handshake.flow.server_fin_frame = 1, 0
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "client")
+
+
+def test_order_of_clocks_that_disagree_completes_nothing(make_handshake):
+    """In TLS 1.3 a client that closes first had its answer; by clocks of their own, who closed first is not known."""
+    handshake = _tls13(make_handshake)
+    handshake.flow.client_fin_frame, handshake.flow.server_fin_frame = 10, 12
+    sent = [_segment(1, True, 2, 0, -1), _segment(2, False, 18, 0, 1), _segment(3, True, 16, 1, 1), _segment(4, True, 24, 1, 1, 300),
+            _segment(6, False, 24, 1, 301, 500), _segment(9, True, 24, 301, 501, 58), _segment(10, True, 17, 359, 501),
+            _segment(12, False, 17, 501, 360)]  # fmt: skip
+    handshake.segments = tuple(sent)
+    settle(handshake)
+    assert handshake.outcome == "completed"
+    ahead = [s._replace(timestamp=s.timestamp - 5 * s.from_client) for s in sent]
+    handshake.segments = tuple(sorted(ahead, key=lambda s: s.timestamp))
+    settle(handshake)
+    assert handshake.outcome == "unfinished"
+
+
 @pytest.mark.parametrize(("level", "side", "description"), [(1, "server", 40), (2, "client", 46)])
 def test_warning_that_its_sender_went_on_after_ends_nothing(level, side, description, make_handshake):
     """Some warn about a certificate and take it; what comes afterwards is another matter."""
