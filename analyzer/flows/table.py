@@ -341,7 +341,11 @@ class FlowTable:
         facts = follow_sequences(s, side, rows, c)
         c["retransmissions"][rows] += np.bincount(local[facts.retransmission], minlength=u).astype(np.int32)
         c["out_of_order"][rows] += np.bincount(local[facts.out_of_order], minlength=u).astype(np.int32)
-        c["duplicates"][rows] += np.bincount(local[facts.duplicate], minlength=u).astype(np.int32)
+        if len(facts.duplicate):
+            c["duplicates"][rows] += np.bincount(local[facts.duplicate], minlength=u).astype(np.int32)
+            kinds = s.flags[facts.duplicate] & _SYN_ACK
+            for kind, name in ((TcpFlag.SYN, "syns"), (_SYN_ACK, "syn_acks")):  # a copy was not sent again
+                c[name][rows] -= np.bincount(local[facts.duplicate[kinds == kind]], minlength=u).astype(np.int32)
         return facts
 
     def _first_ttl(self, s: SegmentBatch, side: I64, rows: I64) -> None:

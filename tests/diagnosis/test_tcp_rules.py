@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from packet_building import MS, Talk, cause, found, judge, noted, verdict
 
 from analyzer.model.handshake import Message
@@ -62,6 +63,15 @@ def test_syn_acks_that_nobody_acknowledges():
     assert "4 times" in found(h).summary
 
 
+def test_syn_acks_within_milliseconds_are_copies():
+    talk = Talk(rtt=0.0001)
+    talk.client(flags="S")
+    talk.server(0.0001, "SA")
+    for pause in (0.02, 0.02, 0.02):
+        talk.server(pause, "SA", sequence=0)
+    assert cause(judge(talk.handshake())) != "tcp-synack-unacked"
+
+
 def test_a_full_queue_repeats_the_syn_ack_after_the_acknowledgment():
     talk = Talk().connect().greet()
     talk.repeat(talk.hello_segment(), 0.3, 0.4)
@@ -108,6 +118,17 @@ def test_a_scanner_resets_what_it_half_opened():
     h = judge(talk.handshake())
     assert verdict(h) == ("port-scan", "no-handshake", "client")
     assert "nmap" in found(h).evidence[0].says
+
+
+@pytest.mark.parametrize(("six", "length", "scans"), [(False, 60, True), (False, 74, False), (True, 74, True), (True, 94, False)])
+def test_options_that_the_snaplen_cut_off_are_not_absent(six, length, scans):
+    ends = {"client": "2001:db8::1", "server": "2001:db8::2"} if six else {}
+    talk = Talk(**ends)
+    talk.client(flags="S", options=0)
+    talk.segments[0] = talk.segments[0]._replace(original_length=length)
+    talk.server(0.040, "SA")
+    talk.client(0.0001, "R", ip_id=0, options=0)
+    assert (cause(judge(talk.handshake())) == "port-scan") == scans
 
 
 def test_a_scanner_of_many_hosts_is_not_refused_by_each():

@@ -53,6 +53,14 @@ def test_both_directions_are_one_flow_and_the_syn_tells_the_client() -> None:
     assert (table["syn_frame"][row], table["syn_ack_frame"][row], table["ack_frame"][row]) == (1, 2, 3)
 
 
+def test_a_copy_of_a_syn_was_not_sent_again() -> None:
+    table = FlowTable()
+    twice = [there(1, flags=SYN, seq=9, id=7), there(2, flags=SYN, seq=9, id=7), back(3, flags=SYN | ACK, seq=99, ack=10, ts=5)]
+    placed = table.add(batch([*twice, {**twice[2], "frame": 4}, there(5_000, flags=SYN, seq=9, id=8)]))
+    row = int(placed.flow[0])
+    assert (table["syns"][row], table["syn_acks"][row], table["duplicates"][row]) == (2, 1, 2)
+
+
 def test_a_syn_with_another_number_begins_another_flow_and_a_repeated_one_does_not() -> None:
     table = FlowTable()
     rows = [

@@ -33,6 +33,8 @@ _REAL = TcpOption.TIMESTAMPS | TcpOption.SACK_PERMITTED | TcpOption.WINDOW_SCALE
 _ZMAP = 54_321
 _MINUTE = 60 * 10**9
 _MANY, _SOME = 8, 4
+_BARE, _IPV4, _IPV6 = 42, 20, 40
+"""Bytes of a frame without options, at most: TCP's header and that of the link (or padding), and what IP adds."""
 _PATIENT = 900_000_000
 _RETURNS = 2
 """Connections to the same open port within a minute besides this one: who knows that it is open and comes back checks its health."""
@@ -67,7 +69,7 @@ class PortScan(Rule):
         half_open = half_open and flow.syn_ack_time - flow.syn_time < _PATIENT  # else it is a client that had given up
         if traces_route(handshake):
             return self._traced(handshake, syn)
-        tool = _tool_of(syn)
+        tool = "" if _options_are_cut(syn, ":" in flow.client_address) else _tool_of(syn)
         evidence = [Evidence(flow.syn_frame, f"the SYN {tool}" if tool else "the SYN")]
         if half_open:
             evidence.append(Evidence(flow.client_rst_frame, "the client reset in answer to the SYN-ACK"))
@@ -89,6 +91,11 @@ class PortScan(Rule):
         ]
         summary = f"{handshake.flow.client_address} traces the route to {words.server_text(handshake)}: it never meant to speak TLS."
         return self.found("likely", summary, evidence, outcome="no-handshake", aborted_by="none")
+
+
+def _options_are_cut(syn: Segment, six: bool) -> bool:
+    """Whether the SYN is longer than its headers without options: it has some, and the capture's snaplen cut them off."""
+    return not syn.options & _REAL and syn.original_length > _BARE + (_IPV6 if six else _IPV4)
 
 
 def _tool_of(syn: Segment) -> str:

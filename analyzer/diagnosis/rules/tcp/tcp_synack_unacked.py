@@ -30,6 +30,8 @@ from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.tcp import TcpFlag
 
 _SYN_ACK = TcpFlag.SYN | TcpFlag.ACK
+_AGAIN = 500_000_000
+"""ns: nobody repeats a SYN-ACK sooner, before any round trip is known (RFC 6298: after a second)."""
 
 
 class TcpSynackUnacked(Rule):
@@ -44,8 +46,8 @@ class TcpSynackUnacked(Rule):
         if not flow.syn_ack_frame or not flow.client_frames or flow.client_rst_frame or flow.ack_frame:
             return None
         answers = [s for s in handshake.segments if s.flags & _SYN_ACK == _SYN_ACK and not s.from_client and not s.duplicate]
-        if len(answers) < 2:
-            return None
+        if len(answers) < 2 or answers[-1].timestamp - answers[0].timestamp < _AGAIN:
+            return None  # so soon they are copies, of a network that doubles packets or of one that was captured twice
         evidence = [
             Evidence(flow.syn_ack_frame, "the SYN-ACK"),
             Evidence(answers[-1].frame, f"the last of {len(answers)}, {words.span_text(answers[-1].timestamp - flow.syn_ack_time)} later"),
