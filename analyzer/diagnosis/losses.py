@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TIMESTAMPS",
     "Delivery",
+    "answers_hello",
     "clocks_disagree",
     "closed_before_reading",
     "closed_unheard",
@@ -205,6 +206,13 @@ def path_mss(handshake: Handshake) -> int:
 def data_after(segments: tuple[Segment, ...], frame: int, from_client: bool) -> list[Segment]:
     """Segments of a side after a frame, without copies and resets."""
     return [s for s in segments if s.frame > frame and s.from_client == from_client and not s.duplicate and not s.flags & TcpFlag.RST]
+
+
+def answers_hello(handshake: Handshake) -> bool:
+    """Whether bytes of the server that are no TLS came in answer to the ClientHello: they acknowledge it, wherever in the file they are."""
+    frame = handshake.server_bytes_frame
+    said = next((s for s in handshake.segments if s.frame == frame and not s.from_client), None)
+    return said.acknowledgment > 1 if said is not None else frame > handshake.client_hello_first_frame
 
 
 def closed_before_reading(handshake: Handshake, frame: int, of: int) -> bool:

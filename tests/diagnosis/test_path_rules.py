@@ -394,6 +394,17 @@ def test_a_page_from_another_sender():
     assert found(h).confidence == "likely"
 
 
+def test_a_page_that_stands_before_the_hello_in_the_file_answers_it_all_the_same():
+    """Two interfaces merged: its acknowledgment tells."""
+    text = b"HTTP/1.1 403 Forbidden\r\n\r\nThis site is blocked"
+    talk = Talk().connect().greet()
+    segment = talk.server(0.002, "PA", len(text), ttl=128)
+    talk.client(0.001, "FA")
+    talk.segments = [s._replace(frame=3) if s is segment else s for s in talk.segments]
+    h = judge(talk.handshake(server_bytes=text, server_bytes_frame=3))
+    assert verdict(h) == ("middlebox-block-page", "failed", "middlebox")
+
+
 def test_a_redirect_to_a_login():
     h = page(b"HTTP/1.1 302 Found\r\nLocation: http://portal.hotel.example/login?to=x\r\n\r\n")
     assert verdict(h) == ("captive-portal", "failed", "middlebox")

@@ -26,6 +26,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message, hello_evidence
+from analyzer.diagnosis.losses import answers_hello
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import nothing_from_server
 from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
@@ -61,8 +62,7 @@ class TlsOnPlaintextPort(Rule):
         protocol = spoken_by(handshake.server_bytes, False)
         line = first_line(handshake.server_bytes)
         sure = protocol is not None or line.startswith('"')
-        first = handshake.server_bytes_frame < handshake.client_hello_frame
-        how = "before the ClientHello arrived" if first else "in answer"
+        how = "in answer" if answers_hello(handshake) else "before the ClientHello arrived"
         evidence = [hello, Evidence(handshake.server_bytes_frame, f"the server sent {line} {how}")]
         spoken = protocol_text(protocol) if protocol is not None else "plain text" if sure else protocol_text(None)
         summary = f"The client began TLS on a port where {where} speaks {spoken}."
@@ -91,4 +91,5 @@ class TlsOnPlaintextPort(Rule):
 
 
 def _is_echoed(handshake: Handshake) -> bool:
-    return first_message(handshake, "client_hello", False) is not None
+    """A ClientHello from either side: of one alone, where the SYN was not captured, it may be the client's."""
+    return all(first_message(handshake, "client_hello", side) is not None for side in (True, False))

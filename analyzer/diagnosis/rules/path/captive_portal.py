@@ -25,6 +25,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.losses import answers_hello
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._pages import read_page
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
@@ -54,7 +55,7 @@ class CaptivePortal(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or handshake.server_bytes_frame < handshake.client_hello_first_frame:
+        if hello is None or not answers_hello(handshake):
             return None
         page = read_page(handshake)
         if page is None or not (page.status == _REQUIRED or (page.status in _REDIRECTS and page.location)):

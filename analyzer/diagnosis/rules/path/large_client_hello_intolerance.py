@@ -64,6 +64,8 @@ class LargeClientHelloIntolerance(Rule):
             return self._not_awaited(handshake, context)
         if handshake.client_hello_incomplete and handshake.client_hello is None:
             return None
+        if handshake.flow.truncated or handshake.flow.client_gaps:
+            return None  # what the hello was is not known
         if parts < 2 or handshake.aborted_by == "middlebox" or (alert is not None and alert.from_client):
             return None
         if alert is not None and alert.description not in _VAGUE:

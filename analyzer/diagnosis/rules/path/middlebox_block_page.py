@@ -25,6 +25,7 @@ from typing import ClassVar
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.losses import answers_hello
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.path._pages import other_sender, read_page
 from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
@@ -42,7 +43,7 @@ class MiddleboxBlockPage(Rule):
                 "decode-error", "record-overflow", "proxy-connect-refused", *CLOSES, *GUESSES)  # fmt: skip
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        if handshake.client_hello is None or handshake.server_bytes_frame < handshake.client_hello_first_frame:
+        if handshake.client_hello is None or not answers_hello(handshake):
             return None
         page, other = read_page(handshake), other_sender(handshake)
         if page is None or (other is None and not (page.block and page.status != 400)):

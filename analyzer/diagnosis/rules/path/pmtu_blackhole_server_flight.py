@@ -142,4 +142,5 @@ def _short_ones_vanish(handshake: Handshake, received: Delivery, alive: list[Seg
     """Short segments of the flight were lost like the full ones: else a client that can would have said so at once (SACK)."""
     able = {s.from_client for s in handshake.segments if s.flags & TcpFlag.SYN and s.options & TcpOption.SACK_PERMITTED}
     short = [s for s in received.waiting if not full_segment(handshake, s.length) and s.timestamp - received.tries[0].timestamp < _LONG]
-    return len(able) == 2 and bool(short) and bool(alive)
+    seen = handshake.flow.syn_frame and handshake.flow.syn_ack_frame  # else nobody knows, and nearly all of them can
+    return (len(able) == 2 or not seen) and bool(short) and bool(alive)

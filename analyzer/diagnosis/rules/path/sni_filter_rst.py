@@ -84,5 +84,7 @@ class SniFilterRst(Rule):
             f"A device on the path reset the connection when the client asked for {words.shown(name)} at "
             f"{handshake.flow.server_address}:{handshake.flow.server_port} ({reset.says})."
         )
-        sure: Confidence = "likely" if passed or len(again) > 1 or reset.confidence == "certain" else "possible"
+        # without the SYN it cannot be told from a reset in answer to what the server said
+        alone = reset.confidence == "certain" and handshake.flow.syn_frame > 0 and handshake.flow.syn_ack_frame > 0
+        sure: Confidence = "likely" if passed or len(again) > 1 or alone else "possible"
         return self.found(sure, summary, evidence, outcome="failed", aborted_by="middlebox", reset_class=kind)
