@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.chain import ChainJudgement, Problem
+from analyzer.diagnosis.chain import FIRST_DAY, ChainJudgement, Problem
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.departures import AT_ONCE, is_node, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
@@ -135,7 +135,10 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     last = {"cert-expired"} | ({"cert-chain-constraint"} if description == _BAD_CERTIFICATE else set())
     soft.sort(key=lambda problem: problem.cause in last)
     answer: _Weights = [(problem, "possible", False) for problem in hard]
-    return answer + [(problem, "likely" if problem is soft[0] and problem.cause in TRUST else "possible", True) for problem in soft]
+    # without the hello nobody knows what name was asked for, and without a clock what the dates are held against
+    whole = handshake.client_hello is not None and not handshake.client_hello_incomplete and judged.time >= FIRST_DAY
+    sure = {problem.cause for problem in soft[:1] if whole and problem.cause in TRUST}
+    return answer + [(problem, "likely" if problem.cause in sure else "possible", True) for problem in soft]
 
 
 def _weigh_silence(handshake: Handshake, judged: ChainJudgement, refusal: Refusal, hard: list[Problem]) -> _Weights:

@@ -128,6 +128,17 @@ def test_general_alert_over_a_fault_and_an_unknown_issuer(made, alert, confidenc
     assert finding.confidence == confidence
 
 
+@pytest.mark.parametrize(("lacks", "confidence"), [("", "likely"), ("hello", "possible"), ("clock", "possible")])
+def test_unknown_issuer_is_a_guess_where_name_or_dates_cannot_be_judged(lacks, confidence, judge, make_authority, make_handshake):
+    handshake = make_handshake(chain=[make_authority("Somebody Else").make()], client_alert=46)
+    if lacks == "hello":
+        handshake.client_hello = None
+    elif lacks == "clock":
+        handshake.server_hello_time = 1_000_000_000
+    finding = judge(handshake)
+    assert (finding.cause, finding.confidence) == ("cert-unknown-ca", confidence)
+
+
 def test_openssl_says_otherwise_of_an_unknown_issuer(judge, make_authority, make_handshake):
     other = make_authority("Somebody Else")
     finding = judge(_as_openssl(make_handshake(chain=[other.make(names=["elsewhere.example"])], client_alert=42)))

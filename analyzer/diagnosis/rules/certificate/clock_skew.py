@@ -21,6 +21,7 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.chain import FIRST_DAY
 from analyzer.diagnosis.chain_rule import GENERAL
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
@@ -57,6 +58,8 @@ class ClockSkew(Rule):
             judged = known[0] if known is not None else None
         if judged is None or judged.of("cert-expired") or judged.of("cert-not-yet-valid") or not judged.leaf.not_after:
             return None
+        if judged.time < FIRST_DAY:
+            return None  # the capture's own clock was never set
         offset = _clock_offset(handshake, context)
         if offset is not None:
             ahead = "ahead" if offset > 0 else "behind"

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.chain import FIRST_DAY
 from analyzer.diagnosis.chain_rule import GENERAL, RefusalRule
 from analyzer.diagnosis.chains import time_of
 from analyzer.diagnosis.context import Context
@@ -79,8 +80,9 @@ def _fault(staple: Staple, now: int, chain: Sequence[Certificate]) -> str | None
         return f"cannot be used: {staple.fault}"
     if not is_about(staple, chain):
         return "is for another certificate"
-    if staple.next_update and staple.next_update < now:
+    dated = now >= FIRST_DAY  # else the capture's clock was never set
+    if dated and staple.next_update and staple.next_update < now:
         return f"ended on {words.day_text(staple.next_update)}, {words.span_text(now - staple.next_update)} before"
-    if staple.this_update > now:
+    if dated and staple.this_update > now:
         return f"begins on {words.day_text(staple.this_update)}, after this handshake"
     return "does not know the certificate" if staple.status == "unknown" else None
