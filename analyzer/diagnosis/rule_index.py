@@ -110,7 +110,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "no-common-sigalg": ("negotiation", "cause", 0x03e0, "f", 0x100002000000040000000007, 0x0000000, 0x00000, -0x1),
     "psk-failure": ("negotiation", "cause", 0x0fe0, "f", 0x208000000400000022040000400007, 0x0000000, 0x00000, -0x1),
     "record-overflow": ("negotiation", "cause", 0x1fff, "fn", 0x12000001001003, 0x0000000, 0x00000, -0x1),
-    "refused-encrypted": ("negotiation", "cause", 0x1fc0, "fnu", 0x2, 0x0000000, 0x00000, -0x1),
+    "refused-encrypted": ("negotiation", "cause", 0x1f40, "fnu", 0x2, 0x0000000, 0x00000, -0x1),
     "renegotiation-refused": ("negotiation", "cause", 0x1e00, "cfu", -0x1, 0x0002000, 0x02000, -0x1),
     "server-params-illegal": ("negotiation", "cause", 0x0e00, "fnu", -0x18000000000000002df80000000001, 0x0000000, 0x00000, -0x1),
     "sni-default-cert": ("negotiation", "cause", 0x0e00, "fnu", 0x18000000000000002d380000000007, 0x0000000, 0x00000, -0x1),

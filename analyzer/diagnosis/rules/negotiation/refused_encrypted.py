@@ -36,7 +36,7 @@ class RefusedEncrypted(Rule):
     """An encrypted alert decided, and it is nobody's certificate."""
 
     cause = "refused-encrypted"
-    stages = stages_from(Stage.CLIENT_HELLO)
+    stages = stages_from(Stage.CLIENT_HELLO) - {Stage.SERVER_NOT_TLS}
     alerts = frozenset({None})
     explains = AFTER_CLOSES
 
