@@ -165,6 +165,11 @@ def coarse(pieces: list[Piece], tick: int = SECOND) -> list[Piece]:
     return [replace(piece, timestamp=piece.timestamp // tick * tick) for piece in pieces]
 
 
+def set_back(pieces: list[Piece], at: int, by: int) -> list[Piece]:
+    """A clock that is set back by ``by`` ns before the frame at ``at``: how long it was silent there is lost, and no more."""
+    return [replace(piece, timestamp=piece.timestamp - by * (place >= at)) for place, piece in enumerate(pieces)]
+
+
 # -- what loses something -------------------------------------------------------------------------
 
 
@@ -176,6 +181,16 @@ def one_side(pieces: list[Piece], endpoint: Endpoint, sends: bool) -> list[Piece
 def snapped(pieces: list[Piece], snaplen: int) -> list[Piece]:
     """Frames cut to ``snaplen`` bytes."""
     return [replace(piece, data=piece.data[:snaplen]) for piece in pieces]
+
+
+def begins_and_ends(pieces: list[Piece]) -> list[Piece]:
+    """What a filter on flags (SYN, FIN, RST) lets pass."""
+    return [piece for piece in pieces if piece.flags & (TcpFlag.SYN | TcpFlag.FIN | TcpFlag.RST)]
+
+
+def with_payload(pieces: list[Piece]) -> list[Piece]:
+    """What a filter on payload, or on PSH, lets pass."""
+    return [piece for piece in pieces if piece.length]
 
 
 def two_clocks(pieces: list[Piece], shift: int) -> list[Piece]:
@@ -260,6 +275,8 @@ def losing(pieces: list[Piece], seed: int = 0) -> Iterator[Damage]:
         yield f"only from {end[2]}", one_side(pieces, end, True)
     for snaplen in (54, 64, 96, 128, 200):
         yield f"snaplen {snaplen}", snapped(pieces, snaplen)
+    yield "begins and ends", begins_and_ends(pieces)
+    yield "with payload", with_payload(pieces)
     yield "coarse", coarse(pieces)
     yield "coarse 10 ms", coarse(pieces, 10 * MS)
 

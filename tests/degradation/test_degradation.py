@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from damage import CAPTURES, MS, losing, lossless, merged, moved, read_pieces, two_clocks, write_pcap
+from damage import CAPTURES, MS, losing, lossless, merged, moved, read_pieces, set_back, two_clocks, write_pcap
 from verdicts import complaints_about, ends_of, judge, label_of, truths_of, verdict_of
 
 SAMPLE = 9
@@ -74,6 +74,20 @@ def test_a_file_out_of_order_is_read_by_time(name):
     after = {ends_of(h.flow): verdict_of(h) for h in judge(write_pcap(shuffled)).judged}
     for ends, verdict in before.items():
         assert after[ends] == verdict or "cap-" in str(verdict.cause), name
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name.startswith(("completed", "cert-", "client-cert", "alpn", "no-common"))])
+def test_a_clock_that_is_set_back_changes_nothing(name):
+    """By a correction within a round trip, or by an hour: the numbers of TCP tell the order."""
+    pieces = read_pieces(CAPTURES / name / "capture.pcapng")
+    before = {ends_of(h.flow): verdict_of(h) for h in judge(write_pcap(pieces)).judged}
+    if any("cap-" in str(verdict.cause) for verdict in before.values()):
+        return
+    for by in (50 * MS, 3_600_000 * MS):
+        for at in {len(pieces) // 3, len(pieces) // 2}:
+            after = {ends_of(h.flow): verdict_of(h) for h in judge(write_pcap(set_back(pieces, at, by))).judged}
+            for ends, verdict in before.items():
+                assert after[ends][:2] == verdict[:2] and after[ends].aborted_by == verdict.aborted_by, f"{name}, {by} ns at {at}"
 
 
 @pytest.mark.parametrize("name", FOLDERS)
