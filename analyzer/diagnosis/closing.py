@@ -299,6 +299,8 @@ def _lacks_bytes(handshake: Handshake) -> bool:
     if handshake.server_hello is not None and handshake.client_hello is None:
         return True  # it answers a hello that the capture does not hold
     flow = handshake.flow
+    if flow.truncated and handshake.is_tls13 and handshake.client_finished_frame:
+        return True  # whether the server took the Finished shows in records that were cut
     return handshake.stage == Stage.SERVER_NOT_TLS and not flow.syn_frame and not flow.syn_ack_frame  # the rest of a dialogue
 
 
@@ -404,18 +406,19 @@ def _went_on(handshake: Handshake) -> bool:
     settles it. A server that sends nothing but an alert's length at once refused, unless the client takes leave in answer;
     one that asked for a certificate did so even when the client had said goodbye already, for a server content with it sends
     tickets. Who asked for none has nothing to refuse but a Finished that does not verify, and says so: one that has it and
-    closes without a word has no tickets, and nothing to say.
+    closes without a word has no tickets, and nothing to say. Where the capture lacks bytes nobody knows whether one was asked for, and
+    what else the server said: then only what it sent settles it.
     """
     flow = handshake.flow
     finished = handshake.client_finished_frame
     asked = handshake.client_certificate_requested
     if handshake.early_data_bytes and not asked and _answered_early(handshake):
         return True
-    server_close = min((f for f in (flow.server_fin_frame, flow.server_rst_frame) if f), default=0)
-    client_close = min((f for f in (flow.client_fin_frame, flow.client_rst_frame) if f), default=0)
+    server_close = _first((flow.server_fin_frame, flow.server_fin_time), (flow.server_rst_frame, flow.server_rst_time))
+    client_close = _first((flow.client_fin_frame, flow.client_fin_time), (flow.client_rst_frame, flow.client_rst_time))
     for alert in handshake.alerts:
         other_closed = server_close if alert.from_client else client_close
-        if 0 < other_closed < alert.frame and (alert.from_client or not asked or _gave_ticket(handshake, alert)):
+        if _is_before(other_closed, (alert.frame, alert.timestamp)) and (alert.from_client or not asked or _gave_ticket(handshake, alert)):
             continue  # it complains of the close
         if alert.how != "inferred" and alert.description not in (None, *_LEAVING, *_PASSING) and alert.frame >= finished:
             return False
@@ -426,15 +429,14 @@ def _went_on(handshake: Handshake) -> bool:
             if sent and (message.kind == "alert" or is_alert_sized(message, handshake)):
                 if refused:
                     return True  # that was a goodbye: nobody takes leave of who refused
-                said_goodbye = said_goodbye or not (server_close and message.frame > server_close)
+                said_goodbye = said_goodbye or not _is_before(server_close, (message.frame, message.timestamp))
             elif message.frame >= finished:
                 sent = sent or message.timestamp or 1
             continue
         if not sent or message.kind == "change_cipher_spec":
             continue
-        after_close = client_close > 0 and message.frame > client_close
         late = message.timestamp - sent > _VERDICT
-        if after_close and (late or not asked):
+        if _is_before(client_close, (message.frame, message.timestamp)) and (late or not asked):
             break  # it answers the close
         if not is_alert_sized(message, handshake) and message.kind != "alert":
             return True
@@ -443,11 +445,25 @@ def _went_on(handshake: Handshake) -> bool:
         refused = refused or not (said_goodbye or late)
     if refused:
         return False
-    if said_goodbye or (client_close and (not server_close or client_close < server_close)):
+    if flow.truncated or has_holes(handshake):
+        return False
+    if said_goodbye or (client_close[0] and (not server_close[0] or _is_before(client_close, server_close))):
         return True
-    if server_close:
-        return not asked and server_close == flow.server_fin_frame and _has_finished(handshake)
+    if server_close[0]:
+        return not asked and server_close[0] == flow.server_fin_frame and _has_finished(handshake)
     return handshake.stage == Stage.ESTABLISHED
+
+
+def _first(*closes: tuple[int, int]) -> tuple[int, int]:
+    """The first of these (frame, time); frame 0 where there is none."""
+    return min((close for close in closes if close[0]), key=lambda close: (close[1], close[0]), default=(0, 0))
+
+
+def _is_before(close: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether a close (frame, time) was, and came before something else: by time, in files out of order too."""
+    if not close[0]:
+        return False
+    return (close[1], close[0]) < (other[1], other[0]) if close[1] and other[1] else close[0] < other[0]
 
 
 def _gave_ticket(handshake: Handshake, alert: Alert) -> bool:

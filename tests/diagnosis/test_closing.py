@@ -93,6 +93,31 @@ def test_order_of_clocks_that_disagree_completes_nothing(make_handshake):
     assert handshake.outcome == "unfinished"
 
 
+@pytest.mark.parametrize(("lacks", "outcome"), [("", "completed"), ("alert", "unfinished"), ("snaplen", "unfinished")])
+def test_silence_of_a_server_that_is_not_all_there_completes_nothing(lacks, outcome, make_handshake):
+    """The 24 bytes that were not captured may have been an alert, and records that were cut do not tell whether it asked for a
+    certificate."""
+    handshake = _tls13(make_handshake)
+    handshake.flow.client_fin_frame = 10
+    end = 525 if lacks == "alert" else 501
+    handshake.segments = (
+        _segment(4, True, 24, 1, 1, 300), _segment(6, False, 24, 1, 301, 500), _segment(9, True, 24, 301, 501, 58),
+        _segment(10, True, 17, 359, end),
+    )  # fmt: skip
+    handshake.flow.truncated = 2 * (lacks == "snaplen")
+    settle(handshake)
+    assert handshake.outcome == outcome
+
+
+def test_who_closed_first_is_told_by_time_in_a_file_out_of_order(make_handshake):
+    handshake = _tls13(make_handshake)
+    handshake.client_certificate_requested = True
+    handshake.flow.client_fin_frame, handshake.flow.client_fin_time = 8, 12
+    handshake.flow.server_fin_frame, handshake.flow.server_fin_time = 11, 11
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+
+
 @pytest.mark.parametrize(("level", "side", "description"), [(1, "server", 40), (2, "client", 46)])
 def test_warning_that_its_sender_went_on_after_ends_nothing(level, side, description, make_handshake):
     """Some warn about a certificate and take it; what comes afterwards is another matter."""
