@@ -133,6 +133,8 @@ def settle(handshake: Handshake) -> None:
         handshake.outcome, handshake.aborted_by = "unfinished", "unknown"
     else:
         handshake.outcome = "failed"
+        if handshake.flow.client_known_by == "order" and handshake.client_hello is None and handshake.server_hello is None:
+            handshake.aborted_by = "unknown"  # it is a guess who is the client
 
 
 def settled_by(handshake: Handshake) -> int | None:

@@ -82,7 +82,11 @@ def answers_unseen(handshake: Handshake) -> bool:
         return False
     if missing_side(handshake) is not None:
         return True
-    return bool(handshake.segments) and read_delivery(handshake.segments, not alert.from_client).unseen > 0
+    segments, flow = handshake.segments, handshake.flow
+    if not flow.syn_frame and not flow.syn_ack_frame and segments:
+        # the capture begins in the middle: with what the alert complains of, or after it
+        return not any(s.length and s.from_client != alert.from_client and s.frame < alert.frame for s in segments)
+    return bool(segments) and read_delivery(segments, not alert.from_client).unseen > 0
 
 
 def _repeats_in_vain(handshake: Handshake) -> bool:

@@ -46,6 +46,7 @@ _HEAD = 32  # payload segments of each flow that are turned into Python objects 
 _CHUNK = 64
 _PART = 2_048  # flows whose handshakes are made at once at the end
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
+_FOR_CLIENTS = 32_768  # systems give clients ports from here on: of two of them either may be the server's
 _NOTHING = Kept(())
 
 
@@ -314,6 +315,7 @@ class Tracker:
                 client, known_by = 1 - direction, 2  # a Certificate: of the server, unless the ports say that a client sent it
             elif source != destination:
                 client = 1 if source < destination else 0
+                known_by = 3 if min(source, destination) < _FOR_CLIENTS else 4
             else:
                 client, known_by = 0, 4
         c["client"][row] = client

@@ -109,6 +109,25 @@ def test_silence_of_a_server_that_is_not_all_there_completes_nothing(lacks, outc
     assert handshake.outcome == outcome
 
 
+@pytest.mark.parametrize(("known_by", "side"), [("port", "client"), ("order", "unknown")])
+def test_nobody_is_named_where_it_is_a_guess_who_is_the_client(known_by, side, make_handshake):
+    handshake = make_handshake(Stage.CONNECTED, client_known_by=known_by, syn_frame=0, syn_ack_frame=0)
+    handshake.alerts = [Alert(10, 10, True, 2, 48, position=0)]
+    handshake.messages = [Message(10, 10, True, "alert", 2, 10)]
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", side)
+
+
+@pytest.mark.parametrize(("before", "outcome"), [(True, "failed"), (False, "unfinished")])
+def test_complaint_at_the_beginning_of_a_capture_is_about_what_came_before(before, outcome, make_handshake):
+    handshake = make_handshake(Stage.CLIENT_HELLO, client_alert=50, syn_frame=0, syn_ack_frame=0)
+    handshake.segments = (_segment(4, True, 24, 1, 1, 300), _segment(9, False, 24, 1, 301, 90), _segment(10, True, 24, 301, 91, 7))
+    if not before:
+        handshake.segments = handshake.segments[2:]
+    settle(handshake)
+    assert handshake.outcome == outcome
+
+
 def test_who_closed_first_is_told_by_time_in_a_file_out_of_order(make_handshake):
     handshake = _tls13(make_handshake)
     handshake.client_certificate_requested = True

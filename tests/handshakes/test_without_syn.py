@@ -67,3 +67,15 @@ def test_it_reads_the_same_without_the_first_packets(name: str, without: int, on
     assert again.dialogue == expected.dialogue
     assert again.stage == expected.stage
     assert (again.flow.client_address, again.flow.client_port) == (expected.flow.client_address, expected.flow.client_port)
+
+
+@pytest.mark.parametrize(("port", "known_by"), [(443, "port"), (8_081, "port"), (45_000, "order")])
+def test_of_two_ports_of_clients_either_may_be_the_servers(port: int, known_by: str) -> None:
+    """The refusal alone: nothing but the ports says who is who."""
+    with open_source([str(capture_of("cert-expired--go-nginx-tls12"))]) as source:
+        s = Decoder().decode(next(iter(source)))
+    for ports in (s.source_port, s.destination_port):
+        ports[ports == 443] = port
+    tracker = Tracker(Options())
+    tracker.take(take(s, (s.wire_length == 7) | ((s.flags & TcpFlag.FIN) != 0)))
+    assert tracker.finish()[0].flow.client_known_by == known_by
