@@ -62,6 +62,8 @@ class ChainRule(RefusalRule):
 
     named_by: ClassVar[tuple[int, Confidence] | None] = None
     """The alert that names the fault even when the chain is hidden, and how surely."""
+    named_if_lost: ClassVar[Confidence | None] = None
+    """... how surely where the chain was in the clear, and is not in the capture."""
     named_says: ClassVar[str] = ""
     """The sentence for it, without its full stop."""
     says_as_well: ClassVar[str] = ""
@@ -90,7 +92,11 @@ class ChainRule(RefusalRule):
         description, confidence = self.named_by
         if refusal.how != "alert" or refusal.description != description:
             return None
-        summary = f"{self.named_says}: the client says so with {words.alert_name(description)}; the chain itself is hidden."
+        lost = not handshake.is_tls13
+        if lost and self.named_if_lost is not None:
+            confidence = self.named_if_lost
+        where = "not in the capture" if lost else "hidden"
+        summary = f"{self.named_says}: the client says so with {words.alert_name(description)}; the chain itself is {where}."
         evidence = list(refusal.evidence)
         if self.says_as_well:
             evidence.append(Evidence(None, self.says_as_well))

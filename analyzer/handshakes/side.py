@@ -281,8 +281,8 @@ class Side:
 
     @property
     def rest(self) -> bytes:
-        """Bytes of the incomplete record at the front."""
-        return bytes(self._rest)
+        """Bytes of the incomplete record at the front, up to where some are missing."""
+        return bytes(self._rest[: self._real] if self._missing else self._rest)
 
     @property
     def rest_frame(self) -> int:

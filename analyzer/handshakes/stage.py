@@ -32,6 +32,8 @@ def stage_of(h: Handshake, client_went_on: bool, hello_acknowledged: Callable[[]
     if h.client_bytes:
         return Stage.CLIENT_NOT_TLS
     if h.client_hello_incomplete:
+        if server_alert:
+            return Stage.SERVER_ALERT
         return Stage.CLIENT_HELLO_UNACKED if hello_acknowledged() is False else Stage.CLIENT_HELLO
     flow = h.flow
     if flow.syn_ack_frame:

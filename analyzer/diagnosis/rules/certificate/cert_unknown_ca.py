@@ -31,3 +31,5 @@ class CertUnknownCa(ChainRule):
     cause = "cert-unknown-ca"
     named_by = (48, "likely")
     named_says = "The client does not know the issuer of the server's certificate"
+    named_if_lost = "possible"
+    says_as_well = "clients say the same when an intermediate was not sent, of a self-signed certificate and of a broken constraint"

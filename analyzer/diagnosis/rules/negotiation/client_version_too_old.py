@@ -36,6 +36,8 @@ from analyzer.diagnosis.rules.negotiation._refused import refused_hello
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
+_SUPPORTED_VERSIONS = 43
+
 
 class ClientVersionTooOld(OfferRule):
     """The server's lowest version is above the client's best."""
@@ -48,8 +50,8 @@ class ClientVersionTooOld(OfferRule):
         refused, hello = refused_hello(handshake), handshake.client_hello
         if refused is None or hello is None or refused.description not in (70, 80):
             return None
-        if handshake.client_hello_incomplete and not hello.supported_versions:
-            return None  # the list of versions may be in the rest
+        if handshake.client_hello_incomplete and (not hello.supported_versions or hello.extension_types[-1] == _SUPPORTED_VERSIONS):
+            return None  # the list of versions, or some of it, may be in the rest
         offered = versions_of(hello)
         high = max(offered)
         if high >= 0x0304:

@@ -42,7 +42,7 @@ class Sslv2OrV3Hello(Rule):
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         hello = handshake.client_hello
-        if hello is None or handshake.outcome != "failed" or not (hello.sslv2 or 0 < hello.max_version <= 0x0300):
+        if hello is None or handshake.outcome != "failed" or not (hello.sslv2 or hello.max_version <= 0x0300):
             return None
         version = words.version_text(hello.legacy_version)
         what = f"a hello in SSLv2 format that announces {version}" if hello.sslv2 else f"a hello with {version} as its best version"

@@ -132,7 +132,13 @@ class LargeClientHelloIntolerance(Rule):
         ends = [(f, t) for f, t in ((flow.server_fin_frame, flow.server_fin_time), (flow.server_rst_frame, flow.server_rst_time)) if f]
         frame, time = min([*ends, *([(alert.frame, alert.timestamp)] if alert is not None else [])], default=(0, 0))
         begun = [s for s in handshake.segments if s.from_client and s.length and s.timestamp < time]
-        if not begun or sent.outstanding or time - begun[-1].timestamp > _AT_ONCE or begun[-1].sequence + begun[-1].length >= announced:
+        if (
+            not begun
+            or sent.outstanding
+            or sent.unseen
+            or time - begun[-1].timestamp > _AT_ONCE
+            or begun[-1].sequence + begun[-1].length >= announced
+        ):
             return None
         had = begun[-1].sequence + begun[-1].length - 1
         evidence = [
