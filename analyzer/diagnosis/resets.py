@@ -190,7 +190,8 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     jump = abs(nearest - r.ttl)
     if 0 < nearest - r.ttl < _HOPS and _only_syns(own):
         return []  # a SYN proxy stands before the server: the one sent the SYN-ACK, the other, behind it, the reset
-    if jump == 1 and flow.duplicates:
+    twice = flow.duplicates > 0 and _at_two_places(r.from_client, own, segments)
+    if jump == 1 and twice:
         return []  # recorded on both sides of a router: each packet has two
     if not jump or (r.ttl in elsewhere and own):
         return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
@@ -198,10 +199,15 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
     # a sender behind a load balancer or a SYN proxy has two TTLs of its own; one that is only known by such a SYN-ACK may
     gear = known[-1] > _HOST_TTL and (_only_syns(own) or not own)
     settled = known[-1] - known[0] < _JUMP and not gear
-    if r.ttl in _FRESH and len(known) == 1 and own and known[0] not in _FRESH and not flow.duplicates:
+    if r.ttl in _FRESH and len(known) == 1 and own and known[0] not in _FRESH and not twice:
         return [Sign(_STRONG, f"{says}: no router passed it on, as the sender's other packets were")]
     far = _JUMP if own else _ELSEWHERE
     return [Sign(_STRONG if jump >= far and settled else _WEAK, says)]
+
+
+def _at_two_places(from_client: bool, own: Sequence[Segment], segments: Sequence[Segment]) -> bool:
+    """Whether copies of what a side sent came over another number of hops: at one place, each frame twice, they have the TTL it has."""
+    return not {s.ttl for s in segments if s.duplicate and s.from_client == from_client} <= {s.ttl for s in own}
 
 
 def _only_syns(own: Sequence[Segment]) -> bool:
