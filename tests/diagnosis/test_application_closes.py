@@ -246,6 +246,14 @@ def test_reset_at_the_first_data_after_a_pause_says_nothing_of_what_is_behind(wi
     assert (handshake.outcome, handshake.finding) == ("completed", None)
 
 
+def test_close_before_the_first_data_is_none_at_it_in_a_capture_without_a_clock(wire):
+    talk = complete(wire.connect())
+    talk.packet(False, 17).packet(True, 24, data(200))
+    wire.packets = [bytes(8) + packet[8:] for packet in wire.packets]
+    (handshake,) = wire.read()
+    assert (handshake.outcome, handshake.finding) == ("completed", None)
+
+
 def test_answer_that_the_capture_lacks_is_no_missing_server(wire):
     talk = complete(wire.connect()).client(data(200)).server(data(900))
     answer = wire.packets[-2]

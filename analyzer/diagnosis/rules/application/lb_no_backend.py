@@ -131,7 +131,7 @@ class LbNoBackend(Rule):
         if flow.truncated or has_holes(handshake):
             return None  # the answer may be among what the capture lacks
         asked = next((m for m in handshake.messages if m.from_client and m.kind == "application_data"), None)
-        if asked is None or not 0 <= close.time - asked.timestamp <= AT_ONCE:
+        if asked is None or (asked.timestamp, asked.frame) > (close.time, close.frame) or close.time - asked.timestamp > AT_ONCE:
             return None
         if silence(handshake, asked.timestamp - 1) > LONG_SILENCE:
             return None  # what had been idle may have been forgotten on the way, or timed out
