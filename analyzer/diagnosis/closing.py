@@ -60,6 +60,8 @@ _GOES_ON = frozenset({"certificate", "client_key_exchange", "server_hello", "ser
 _TLS12 = 0x0303
 _NOT_TLS13 = frozenset({"encrypted_handshake", "server_key_exchange", "server_hello_done", "client_key_exchange"})
 """Records and messages that TLS 1.3 has not got."""
+_AFTER_HELLO = frozenset({"application_data", "encrypted_handshake"})
+"""Records of a server that has agreed."""
 _SHORTEST_SERVER_HELLO = 42
 """Bytes: header, version, random, empty session id, suite, compression (RFC 5246 section 7.4.1.3)."""
 
@@ -298,8 +300,11 @@ def _lacks_bytes(handshake: Handshake) -> bool:
     """Whether what one side said is missing, in part or whole: a direction, bytes on the way, or the beginning."""
     if missing_side(handshake) is not None or has_holes(handshake):
         return True
-    if handshake.server_hello is not None and handshake.client_hello is None:
+    answer = handshake.server_hello or handshake.hello_retry
+    if answer is not None and handshake.client_hello is None:
         return True  # it answers a hello that the capture does not hold
+    if answer is None and any(m.kind in _AFTER_HELLO and not m.from_client for m in handshake.messages):
+        return True  # who sends that has sent a ServerHello before
     flow = handshake.flow
     if flow.truncated and handshake.is_tls13 and handshake.client_finished_frame:
         return True  # whether the server took the Finished shows in records that were cut

@@ -128,6 +128,16 @@ def test_complaint_at_the_beginning_of_a_capture_is_about_what_came_before(befor
     assert handshake.outcome == outcome
 
 
+def test_server_that_went_on_has_said_hello_before(make_handshake):
+    """Its ServerHello is not where it belongs: lost, or read before the ClientHello where clocks disagree."""
+    handshake = make_handshake(Stage.CLIENT_HELLO, server_fin_frame=12)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("failed", "server")
+    _record(handshake, 8, False, 266)
+    settle(handshake)
+    assert (handshake.outcome, handshake.aborted_by) == ("unfinished", "unknown")
+
+
 def test_who_closed_first_is_told_by_time_in_a_file_out_of_order(make_handshake):
     handshake = _tls13(make_handshake)
     handshake.client_certificate_requested = True
