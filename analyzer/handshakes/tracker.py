@@ -114,7 +114,7 @@ class Tracker:
         if (s.frame[1:] < s.frame[:-1]).any():
             s, mended = mend_clock(s)
             if mended:
-                self._count("a connection during which the capture's clock was set back: its times are put right", mended)
+                self._count("connection(s) during which the capture's clock was set back: their times go on", mended)
         self.segments += len(s)
         self.placed = None
         if len(s):
