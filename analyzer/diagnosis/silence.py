@@ -83,10 +83,13 @@ def answers_unseen(handshake: Handshake) -> bool:
     if missing_side(handshake) is not None:
         return True
     segments, flow = handshake.segments, handshake.flow
-    if not flow.syn_frame and not flow.syn_ack_frame and segments:
+    if not segments:
+        return False
+    if not flow.syn_frame and not flow.syn_ack_frame:
         # the capture begins in the middle: with what the alert complains of, or after it
-        return not any(s.length and s.from_client != alert.from_client and s.frame < alert.frame for s in segments)
-    return bool(segments) and read_delivery(segments, not alert.from_client).unseen > 0
+        if not any(s.length and s.from_client != alert.from_client and s.frame < alert.frame for s in segments):
+            return True
+    return read_delivery(segments, not alert.from_client).unseen > 0
 
 
 def _repeats_in_vain(handshake: Handshake) -> bool:

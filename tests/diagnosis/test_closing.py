@@ -118,10 +118,11 @@ def test_nobody_is_named_where_it_is_a_guess_who_is_the_client(known_by, side, m
     assert (handshake.outcome, handshake.aborted_by) == ("failed", side)
 
 
-@pytest.mark.parametrize(("before", "outcome"), [(True, "failed"), (False, "unfinished")])
-def test_complaint_at_the_beginning_of_a_capture_is_about_what_came_before(before, outcome, make_handshake):
+@pytest.mark.parametrize(("before", "closed", "outcome"), [(1, 0, "failed"), (0, 0, "unfinished"), (1, 1, "unfinished")])
+def test_complaint_is_about_what_came_before_the_capture_or_was_filtered_out(before, closed, outcome, make_handshake):
+    """A filter on payload passes the alert, and not the FIN that it answers and acknowledges."""
     handshake = make_handshake(Stage.CLIENT_HELLO, client_alert=50, syn_frame=0, syn_ack_frame=0)
-    handshake.segments = (_segment(4, True, 24, 1, 1, 300), _segment(9, False, 24, 1, 301, 90), _segment(10, True, 24, 301, 91, 7))
+    handshake.segments = (_segment(4, True, 24, 1, 1, 300), _segment(9, False, 24, 1, 301, 90), _segment(10, True, 24, 301, 91 + closed, 7))
     if not before:
         handshake.segments = handshake.segments[2:]
     settle(handshake)
