@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Seen:
                  22: "CertificateStatus", 24: "KeyUpdate", 5: "EndOfEarlyData"}  # fmt: skip
         for r in self.rows:
             who = "client" if r.sender == "client" else "server"
-            said = [names.get(m, f"message {m}") for m in r.messages]
+            said = [f"{names.get(m, f'message {m}')}{f' ({n} times)' if n > 1 else ''}" for m, n in _runs(r.messages)]
             said += [f"alert {d}" for _, d in r.alerts]
             if not said and 23 in r.records:
                 said = ["application data"]
@@ -105,6 +106,11 @@ class Seen:
         if len(words) > 22:
             words = [*words[:14], "...", *words[-7:]]
         return "; ".join(words)
+
+
+def _runs(messages: list[int]) -> list[tuple[int, int]]:
+    """Each message and how often it comes in a row."""
+    return [(message, len(list(same))) for message, same in groupby(messages)]
 
 
 def frames(capture: Path, keylog: Path | None, tls_ports: tuple[int, ...] = ()) -> list[dict[str, list[str]]]:
