@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.diagnosis.closing import is_alert_sized
+from analyzer.diagnosis.record_lengths import is_alert_sized
 from analyzer.model.handshake import Handshake, Message
 
 __all__ = ["SHORT", "LastAnswer", "looks_rejected", "may_reject", "read_answer"]

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from analyzer.diagnosis.closing import has_holes, is_alert_sized
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import quiet_before_close
+from analyzer.diagnosis.losses import has_holes
+from analyzer.diagnosis.record_lengths import is_alert_sized
 from analyzer.diagnosis.refusals import Refusal, is_gnutls, is_openssl
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake

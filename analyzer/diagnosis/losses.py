@@ -26,6 +26,7 @@ __all__ = [
     "closed_unheard",
     "data_after",
     "deliveries",
+    "has_holes",
     "has_two_clocks",
     "is_orphan_reset",
     "path_mss",
@@ -309,3 +310,16 @@ def clocks_disagree(segments: tuple[Segment, ...]) -> bool:
                 early[side] += lead > 0
                 most[side] = max(most[side], lead)
     return any(early[side] > 1 and most[side] > 0 and most[side] + most[not side] <= 0 for side in (True, False))
+
+
+def has_holes(handshake: Handshake) -> bool:
+    """Whether the capture lacks bytes that one side sent: a Finished or an alert may have been among them.
+
+    Bytes that nobody acknowledged were lost on their way, and are not the capture's fault.
+    """
+    if handshake.is_whole:
+        return False
+    segments = handshake.segments
+    if not segments:
+        return handshake.flow.client_gaps > 0 or handshake.flow.server_gaps > 0
+    return any(read_delivery(segments, side).unseen for side in (True, False))

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.diagnosis.closing import closing_events, settle, settle_silence
+from analyzer.diagnosis.closes import closing_events
+from analyzer.diagnosis.closing import settle, settle_silence
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.model.handshake import Message, Segment, Stage
 from analyzer.model.hello import Alert

@@ -28,9 +28,9 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.losses import has_holes
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import (

@@ -22,8 +22,8 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.closing import is_alert_sized
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.record_lengths import is_alert_sized
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import close_text, first_close
 from analyzer.model.finding import Finding

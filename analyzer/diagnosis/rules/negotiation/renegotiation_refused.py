@@ -26,9 +26,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
+from analyzer.diagnosis.losses import has_holes
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
