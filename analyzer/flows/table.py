@@ -183,8 +183,6 @@ class FlowTable:
         """New rows for the flows whose first segments are ``at``."""
         rows = self._allocate(len(at))
         c = self.columns
-        for name, _, initial, _ in _COLUMNS:
-            c[name][rows] = initial
         for name in ("source_high", "source_low", "destination_high", "destination_low", "source_port", "destination_port", "ip_version"):
             c[name][rows] = getattr(s, name)[at]
         c["swapped"][rows] = swapped[at]
@@ -199,7 +197,11 @@ class FlowTable:
         return rows
 
     def _allocate(self, n: int) -> I64:
-        reused = [self._free.pop() for _ in range(min(n, len(self._free)))]
+        """``n`` rows with nothing in them: those that were freed first."""
+        reused = np.array([self._free.pop() for _ in range(min(n, len(self._free)))], np.int64)
+        if len(reused):
+            for name, _, initial, _ in _COLUMNS:
+                self.columns[name][reused] = initial
         fresh = n - len(reused)
         need = self._used + fresh
         size = len(self._key)
@@ -214,7 +216,7 @@ class FlowTable:
             key = np.zeros(size, np.uint64)
             key[: len(self._key)] = self._key
             self._key = key
-        rows = np.concatenate([np.array(reused, np.int64), np.arange(self._used, need)])
+        rows = np.concatenate([reused, np.arange(self._used, need)])
         self._used = need
         return rows
 
