@@ -523,13 +523,12 @@ class Tracker:
             self._tls_servers |= servers
             self._tls_at_once |= servers
             rows = rows[~held]
-        for row in rows.tolist():
-            connection = self._connections.get(row)
-            if connection is not None and connection.is_tls:
-                server = self._server_of(row)
-                self._tls_servers.add(server)
-                if not any(connection.tls_offsets):
-                    self._tls_at_once.add(server)
+        spoke = {row: connection for row in rows.tolist() if (connection := self._connections.get(row)) is not None and connection.is_tls}
+        if spoke:
+            at_once = [not any(connection.tls_offsets) for connection in spoke.values()]
+            those = np.array(list(spoke), np.int64)
+            self._tls_servers |= self._servers_of(those)
+            self._tls_at_once |= self._servers_of(those[at_once])
 
     def _let_go(self, rows: I64) -> None:
         """Forget what is held of these flows beside their columns."""
