@@ -136,6 +136,8 @@ def _tell(h: Handshake, tls13: bool) -> bool:
     h.client_application_records, h.server_application_records = p.client_application_records, p.server_application_records
     h.early_data_bytes = p.early_data_bytes
     h.client_certificate_requested, h.client_certificate_sent = p.client_certificate_requested, p.client_certificate_sent
+    if tls13 and h.client_certificates is not None:
+        h.client_certificate_sent = bool(h.client_certificates)  # one for a request after the handshake repeats that one's context
     h.client_certificate_inferred = p.certificate_inferred
     if p.inferred:
         h.alerts = sorted([*h.alerts, *p.inferred], key=lambda a: (a.frame, a.position))

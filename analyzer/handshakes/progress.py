@@ -134,7 +134,7 @@ def _tell_tls13(messages: list[Message], client_hello: ClientHello | None, serve
                     p.client_second_flight = True
                 elif not p.server_finished_frame:
                     p.server_finished_frame, p.server_finished_time = frame, timestamp
-            elif kind == "certificate" and from_client:
+            elif kind in ("certificate", "compressed_certificate") and from_client:
                 p.client_certificate_sent = length > 4
                 p.client_certificate_requested = True
                 p.client_second_flight = True

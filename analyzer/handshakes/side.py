@@ -39,7 +39,7 @@ class Side:
         "_missing", "_need", "_oversized", "_real", "_rest", "_rest_frame", "_rest_offset", "_rest_segments", "_rest_time",
         "application_bytes", "application_records", "broken", "encrypted", "fault", "first_bytes", "first_bytes_frame",
         "from_client", "hs", "hs_first_frame", "hs_skip", "hs_version", "lost", "messages", "offset", "record_end", "records",
-        "segments", "sink",
+        "segments", "sink", "vouched",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, sink: RecordSink, fault: Callable[[Side, str, int, str], None]) -> None:
@@ -72,6 +72,7 @@ class Side:
         self.hs_skip = 0  # bytes still to come of a message too long to keep
         self.hs_version = 0
         self.application_bytes = 0
+        self.vouched = False  # a Finished of it was checked
 
     def begin(self) -> None:
         """TLS begins with the next byte: what came before was something else."""
