@@ -75,6 +75,9 @@ VAGUE_ALERTS = frozenset({40, 80})
 """Alerts for whatever has no better one: they fit every fault, and prove none."""
 
 
+_OPENSSL_SCHEMES = (0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809)
+_OPENSSL_NEWER = frozenset({0x0904, 0x0905, 0x0906, 0x081A, 0x081B, 0x081C})
+"""Schemes that newer versions have before these and among them: ML-DSA, and Brainpool's curves."""
 _GNUTLS_SCHEMES = (0x0401, 0x0809, 0x0804)
 _S2N_SCHEMES = (0x0809, 0x080A, 0x080B, 0x0804, 0x0805, 0x0806)
 _BORINGSSL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501)
@@ -94,11 +97,17 @@ class Refusal(NamedTuple):
 
 
 def is_openssl(hello: ClientHello | None) -> bool:
-    """Whether a hello is one of OpenSSL's: it alone lists three point formats and offers encrypt_then_mac beside them.
+    """Whether a hello is one of OpenSSL's: it alone offers encrypt_then_mac and lists three point formats beside it, or, where
+    OpenSSL 4.0 no longer has those, its own order of signature schemes.
 
     OpenSSL names an unknown issuer by unknown_ca (48) and by nothing else.
     """
-    return hello is not None and hello.ec_point_formats == (0, 1, 2) and hello.encrypt_then_mac
+    if hello is None or not hello.encrypt_then_mac:
+        return False
+    if hello.ec_point_formats == (0, 1, 2):
+        return True
+    schemes = [scheme for scheme in hello.signature_schemes[: len(_OPENSSL_SCHEMES) + 6] if scheme not in _OPENSSL_NEWER]
+    return tuple(schemes[: len(_OPENSSL_SCHEMES)]) == _OPENSSL_SCHEMES
 
 
 def is_gnutls(hello: ClientHello | None) -> bool:

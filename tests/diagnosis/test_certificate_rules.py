@@ -13,6 +13,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from analyzer.diagnosis.engine import Diagnosis
+from analyzer.diagnosis.refusals import is_openssl
 from analyzer.model.handshake import Dialogue, Stage
 from analyzer.model.hello import ServerKeyExchange
 from analyzer.model.options import Options
@@ -88,6 +89,28 @@ def test_fault_that_many_pass_by_is_no_more_than_likely(cause, alert, judge, aut
     chains, _ = _faulty_chains(authority, make_authority)
     finding = judge(make_handshake(chain=chains[cause], client_alert=alert))
     assert (finding.cause, finding.confidence) == (cause, "likely")
+
+
+_OPENSSL_SCHEMES = (0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B, 0x0804)
+_OF_VERSION_4 = (0x0905, 0x0906, 0x0904, 0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x081A, 0x081B, 0x081C, 0x0809, 0x080A)
+
+
+@pytest.mark.parametrize(
+    ("formats", "schemes", "expected"),
+    [
+        ((0, 1, 2), (), True),
+        ((0,), _OPENSSL_SCHEMES, True),
+        ((), _OF_VERSION_4, True),
+        ((0,), _OPENSSL_SCHEMES[:5] + (0x0804,), False),  # Java's order
+        ((0,), (), False),
+    ],
+)
+def test_openssl_is_known_without_its_point_formats_too(formats, schemes, expected, make_handshake):
+    hello = make_handshake().client_hello
+    hello.ec_point_formats, hello.signature_schemes, hello.encrypt_then_mac = formats, schemes, True
+    assert is_openssl(hello) is expected
+    hello.encrypt_then_mac = False
+    assert not is_openssl(hello)
 
 
 def _as_openssl(handshake):
