@@ -249,11 +249,11 @@ def _time_signs(r: Segment, before: Sequence[Segment], flow: Flow, fastest: int,
     """Faster than the round trip to its sender, as measured where the capture was taken."""
     if not flow.syn_acks and flow.syn_frame and not r.from_client and fastest >= _SLOW_ENOUGH:
         after = r.timestamp - max((s.timestamp for s in before if s.from_client), default=r.timestamp)
-        if 0 < after < fastest // 3:
+        if 0 < after < fastest * 2 // 3:
             says = (
                 f"RST {words.span_text(after)} after the SYN while the server answers others after {words.span_text(fastest)} at the least"
             )
-            return [Sign(_STRONG, says)]
+            return [Sign(_STRONG if after < fastest // 3 else _WEAK, says)]
     if flow.syns != 1 or flow.syn_acks != 1 or not flow.syn_ack_frame or not flow.ack_frame:
         return []
     acked = next((s.timestamp for s in before if s.frame == flow.ack_frame), 0)

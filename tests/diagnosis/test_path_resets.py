@@ -256,6 +256,16 @@ def test_a_syn_refused_much_faster_than_the_server_answers_others():
     assert verdict(judge(talk.handshake(), other)) == ("tcp-syn-rst-middlebox", "failed", "middlebox")
 
 
+def test_a_syn_refused_in_half_the_time_that_the_server_needs():
+    """By a firewall between the two: each sign is weak, and neither does alone."""
+    for seconds, ttl, expected in ((0.020, 64, "tcp-syn-rst-middlebox"), (0.020, 57, "tcp-syn-refused"), (0.039, 64, "tcp-syn-refused")):
+        talk = Talk(server_ttl=57)
+        talk.client(flags="S")
+        talk.server(seconds, "RA", ttl=ttl - 6 if ttl == 64 else ttl, ip_id=0, options=0)
+        other = Talk(frame=100, client_port=41000, server_ttl=57).connect().greet().completed()
+        assert cause(judge(talk.handshake(), other)) == expected, (seconds, ttl)
+
+
 def test_a_syn_refused_by_a_device_on_the_client_s_own_link():
     talk = Talk(server_ttl=255)
     talk.client(flags="S")
