@@ -447,6 +447,10 @@ def test_bytes_that_came_twice_and_differ():
     fault = Fault("overlap", False, 5, "other bytes than before at stream offset 100: the first copy was used")
     h = judge(talk.handshake(alerts=[alert], faults=[fault]))
     assert verdict(h) == ("data-corruption", "failed", "client")
+    talk = Talk().connect().greet().answer()
+    alert = talk.alert(40, 0.001, from_client=True)  # Java, of a signature that does not verify
+    talk.client(0.0001, "FA")
+    assert cause(judge(talk.handshake(alerts=[alert], faults=[fault]))) == "data-corruption"
     clean = Talk().connect().greet().answer()
     alert = clean.alert(51, 0.001, from_client=True)
     clean.client(0.0001, "FA")

@@ -33,6 +33,7 @@ from analyzer.diagnosis.rules.path._path import CLOSES, GUESSES
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
+_FAILURE = 40
 _BROKEN = frozenset({10, 20, 21, 22, 47, 50, 51, 80}) | CERTIFICATE_ALERTS
 
 
@@ -42,7 +43,7 @@ class DataCorruption(Rule):
     cause = "data-corruption"
     stages = stages_from(Stage.CLIENT_HELLO_UNACKED, Stage.FINISHED)
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed"})
-    alerts = frozenset({NO_ALERT, None, *_BROKEN})
+    alerts = frozenset({NO_ALERT, None, _FAILURE, *_BROKEN})
     signs = Oddity.FAULTY
     explains = (
         "bad-record-mac", "decrypt-error", "decode-error", "unexpected-message", "illegal-parameter", "internal-error", "record-overflow",
@@ -60,7 +61,8 @@ class DataCorruption(Rule):
             return None
         alert = handshake.closing_alert
         if alert is not None and alert.description is not None and alert.description not in _BROKEN:
-            return None
+            if not alert.from_client or alert.description != _FAILURE:
+                return None  # of a server it is the answer to an offer; Java says it of a signature that does not verify
         for fault in overlaps:
             receiver = "server" if fault.from_client else "client"
             if handshake.aborted_by != receiver:
