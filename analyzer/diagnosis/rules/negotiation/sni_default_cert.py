@@ -25,13 +25,13 @@ from __future__ import annotations
 import re
 
 from analyzer.diagnosis import words
+from analyzer.diagnosis.chain_rule import RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
 from analyzer.diagnosis.host_names import covers_name
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
-from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT, Rule
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, Refusal
+from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
-from analyzer.diagnosis.weighing import refusal_of
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
 
@@ -43,7 +43,7 @@ _DEFAULTS = re.compile(
 _TRUSTED_REASONS = frozenset({44, 45})
 
 
-class SniDefaultCert(Rule):
+class SniDefaultCert(RefusalRule):
     """A leaf for other names that is known to be the default."""
 
     cause = "sni-default-cert"
@@ -55,9 +55,8 @@ class SniDefaultCert(Rule):
         "cert-self-signed", "cert-unknown-ca", "cert-missing-intermediate",
     )  # fmt: skip
 
-    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+    def examine_refusal(self, handshake: Handshake, context: Context, refusal: Refusal | None) -> Finding | None:
         hello = handshake.client_hello
-        refusal = refusal_of(handshake, context)
         if hello is None or not names_a_host(hello) or refusal is None or not handshake.server_certificates:
             return None
         if refusal.how == "alert" and refusal.description not in CERTIFICATE_ALERTS - _TRUSTED_REASONS:
