@@ -24,6 +24,10 @@ class AlertRule(Rule):
     meaning: ClassVar[str] = ""
     """What the alert says, going on from 'the server ended it: '."""
 
+    def means(self, handshake: Handshake) -> str:
+        """``meaning``, or what it comes down to in this handshake."""
+        return self.meaning
+
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         """What else bears on it. With something here the bytes themselves show why, and the finding is certain."""
         return []
@@ -39,7 +43,7 @@ class AlertRule(Rule):
         who = words.side(alert.from_client)
         details = self.details(handshake, context)
         where = _where(handshake, from_client=alert.from_client)
-        summary = f"{who.capitalize()} ended the handshake with {words.alert_name(alert.description)} {where}: {self.meaning}."
+        summary = f"{who.capitalize()} ended the handshake with {words.alert_name(alert.description)} {where}: {self.means(handshake)}."
         evidence = [*details, *handshake.closing_evidence]
         confidence: Confidence = "certain" if details else "likely"
         return self.found(confidence, summary, evidence, outcome="failed" if unannounced else None)

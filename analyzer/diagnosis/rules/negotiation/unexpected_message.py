@@ -2,7 +2,8 @@
 
 Seen:
     unexpected_message (10): a handshake message out of order, a second ChangeCipherSpec, application data in the handshake, a
-    renegotiation (Go). GnuTLS sends it also when its peer has just closed: that is an effect and not counted.
+    renegotiation (Go). Older Go says it also of a ServerKeyExchange whose signature does not verify. GnuTLS sends it also when
+    its peer has just closed: that is an effect and not counted.
 
 Means:
     One of the two stacks is faulty, or bytes were lost or added on the way by a proxy.
@@ -40,6 +41,13 @@ class UnexpectedMessage(AlertRule):
 
     def hears(self, alert: Alert | None) -> bool:
         return alert is None or alert.description == _UNEXPECTED or (alert.description in _OTHER_WORDS and not alert.from_client)
+
+    def means(self, handshake: Handshake) -> str:
+        alert = handshake.closing_alert
+        of_server = any(fault.kind == "misbehaviour" and not fault.from_client for fault in handshake.faults)
+        if alert is None or not alert.from_client or of_server or handshake.server_key_exchange is None:
+            return self.meaning
+        return "each message has its place, so it did not take what one says (older Go says so of a signature that does not verify)"
 
     def details(self, handshake: Handshake, context: Context) -> list[Evidence]:
         alert = handshake.closing_alert
