@@ -7,8 +7,10 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import FIRST_DAY
 from analyzer.diagnosis.chains import time_of
+from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.refusals import Refusal, refusal_by_server
+from analyzer.diagnosis.renegotiations import Renegotiation, find_renegotiation
 from analyzer.diagnosis.weighing import refusal_text
 from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
@@ -20,6 +22,8 @@ __all__ = [
     "asked_for_issuer",
     "client_faults",
     "is_proved",
+    "later_evidence",
+    "refused_later",
     "refused_text",
     "sent_evidence",
     "server_refusal",
@@ -45,6 +49,23 @@ def server_refusal(handshake: Handshake) -> Refusal | None:
     """The server's refusal of a client that sent a certificate; None for any other end."""
     refusal = refusal_by_server(handshake)
     return refusal if refusal is not None and handshake.client_certificate_sent else None
+
+
+def refused_later(handshake: Handshake) -> Renegotiation | None:
+    """The renegotiation of a completed handshake that the server asked for and ended with an alert; None for any other end."""
+    if has_holes(handshake):
+        return None
+    second = find_renegotiation(handshake)
+    return second if second is not None and second.begun else None
+
+
+def later_evidence(second: Renegotiation, says: str) -> list[Evidence]:
+    """The server's request, what the client did, and the alert."""
+    return [
+        Evidence(second.asked.frame, "the server asked for another handshake in the established connection (HelloRequest)"),
+        Evidence(None, says),
+        Evidence(second.alert.frame, f"the server sent {words.alert_text(second.alert)}"),
+    ]
 
 
 def client_faults(handshake: Handshake) -> list[ClientFault]:

@@ -23,7 +23,7 @@ _SLOW = 1_000_000_000
 _HANDSHAKE_FAILURE, _UNEXPECTED, _NO_RENEGOTIATION = 40, 10, 100
 _OF_REVOCATION = frozenset({44, 113})
 """certificate_revoked, bad_certificate_status_response."""
-_AGAIN = frozenset({"encrypted_handshake", "client_hello"})
+_AGAIN = frozenset({"encrypted_handshake", "client_hello", "hello_request"})
 
 
 class Oddity:
@@ -205,4 +205,4 @@ def _begins_again(handshake: Handshake) -> bool:
     if any(alert.description == _NO_RENEGOTIATION for alert in handshake.alerts):
         return True
     done = max(handshake.client_finished_frame, handshake.server_finished_frame)
-    return any(message.kind in _AGAIN and message.frame > done and message.from_client for message in handshake.messages)
+    return any(message.kind in _AGAIN and message.frame > done for message in handshake.messages)

@@ -456,6 +456,64 @@ class TestRenegotiation:
         judge(judged)
         assert judged.finding is None or judged.finding.cause != "renegotiation-refused"
 
+    def _asked_by_the_server(self, *after, exchange=66):
+        asked = (
+            (14, True, "client_key_exchange", exchange), (15, True, "encrypted_handshake", 40), (16, False, "encrypted_handshake", 40),
+            (17, True, "application_data", 61), (18, False, "encrypted_handshake", 28),
+        )  # fmt: skip
+        judged = self._established(*asked, *after)
+        judged.messages = [replaced(m) if m.kind == "client_key_exchange" else m for m in judged.messages]
+        judged.client_application_records = 1
+        return judged
+
+    def test_the_server_asks_and_the_client_refuses(self):
+        judged = self._asked_by_the_server((19, True, "alert", 26), (20, False, "alert", 26))
+        assert verdict(judged) == ("renegotiation-refused", "likely")
+        assert (judged.outcome, judged.aborted_by) == ("failed", "client")
+
+    def test_the_server_asks_and_goes_on_without(self):
+        judged = self._asked_by_the_server((19, True, "alert", 26), (20, False, "application_data", 400), (21, False, "alert", 26))
+        judged.messages = [m._replace(timestamp=m.frame) for m in judged.messages]
+        judged.alerts = [replace(alert, timestamp=alert.frame) for alert in judged.alerts]
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+
+    AGAIN = ((19, True, "encrypted_handshake", 253), (20, False, "encrypted_handshake", 145), (21, False, "encrypted_handshake", 1858))
+    END = ((22, True, "change_cipher_spec", 25), (22, True, "encrypted_handshake", 40), (23, False, "alert", 26))
+
+    @pytest.mark.parametrize(
+        ("reply", "expected"),
+        [
+            ((31, 94), ("client-cert-missing", "likely")),  # GnuTLS: a record for each message
+            ((101,), ("client-cert-missing", "likely")),  # BoringSSL: one for both, of 7, 4 + 66 and 24 bytes
+            ((94,), None),  # no certificate was asked for
+            ((1_500, 94, 288), ("client-cert-rejected", "likely")),
+            ((1_860,), ("client-cert-rejected", "likely")),
+        ],
+    )
+    def test_the_server_asks_and_ends_the_second_handshake(self, reply, expected):
+        sent = [(22, True, "encrypted_handshake", length) for length in reply]
+        judged = self._asked_by_the_server(*self.AGAIN, *sent, *self.END)
+        assert verdict(judged) == expected
+        assert (judged.outcome, judged.aborted_by) == (("failed", "server") if expected else ("completed", "none"))
+
+    def test_a_second_handshake_that_succeeds(self):
+        sent = ((22, True, "encrypted_handshake", 1_500), *self.END[:2], (23, False, "change_cipher_spec", 25))
+        rest = ((23, False, "encrypted_handshake", 40), (24, False, "application_data", 400), (25, False, "alert", 26))
+        judged = self._asked_by_the_server(*self.AGAIN, *sent, *rest)
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+
+    def test_the_client_gives_up_the_second_handshake(self):
+        judged = self._asked_by_the_server(*self.AGAIN, (22, True, "alert", 26))
+        judge(judged)
+        assert (judged.outcome, judged.finding) == ("completed", None)
+
+
+def replaced(message):
+    """A message of the first handshake's, which is not encrypted."""
+    return message._replace(encrypted=False)
+
 
 class TestDefaultCertificate:
     def test_what_servers_say_before_they_are_configured(self):

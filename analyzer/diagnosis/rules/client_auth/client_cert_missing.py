@@ -4,7 +4,8 @@ Seen:
     The server asked (CertificateRequest), the client answered with an empty Certificate, the server refused:
     handshake_failure (40), bad_certificate (42), decode_error (50) or certificate_required (116), by stack.
     In TLS 1.3 without keys: the client's flight holds a record of 25 bytes (an empty Certificate), then the
-    server sends a record of an alert's length and closes.
+    server sends a record of an alert's length and closes. Or, below TLS 1.3, the server asks in a second handshake, when
+    it has seen what the client wants.
 
 Means:
     The server's policy is mutual TLS, and this client has no certificate configured, or none that fits the
@@ -26,13 +27,16 @@ Confirm:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from analyzer.diagnosis import words
-from analyzer.diagnosis.client_chain import CLIENT_GENERAL, sent_evidence
+from analyzer.diagnosis.client_chain import CLIENT_GENERAL, later_evidence, refused_later, sent_evidence
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import message_evidence
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import is_openssl, refusal_by_server
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _NO_CERTIFICATE, _REQUIRED = 41, 116
@@ -44,10 +48,14 @@ class ClientCertMissing(Rule):
 
     cause = "client-cert-missing"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = overturns = Oddity.RENEGOTIATED
     alert_from_client = False
     explains = (*CLIENT_GENERAL, "decode-error", "unexpected-message")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.outcome == "completed":
+            return self._asked_later(handshake)
         refusal = refusal_by_server(handshake)
         if refusal is None:
             return None
@@ -71,6 +79,16 @@ class ClientCertMissing(Rule):
             sure = not handshake.client_certificate_inferred and not chooses
             return self.found("certain" if sure else "likely", summary, evidence)
         return self.found("likely", summary, evidence)
+
+    def _asked_later(self, handshake: Handshake) -> Finding | None:
+        second = refused_later(handshake)
+        if second is None or second.certificate_sent is not False or second.alert.description not in (None, *_FITTING):
+            return None
+        summary = f"{words.server_text(handshake)} asked for a client certificate when it saw what was wanted, and the client sent none."
+        told = "told from record lengths" if second.alert.description is None else "decrypted with the key log"
+        evidence = later_evidence(second, f"the client began another handshake and sent an empty certificate in it ({told})")
+        sure = second.alert.description is not None
+        return self.found("certain" if sure else "likely", summary, evidence, outcome="failed", aborted_by="server")
 
 
 def _says_none(handshake: Handshake) -> bool:

@@ -2,7 +2,8 @@ r"""The server refused the client's certificate, and the capture does not show w
 
 Seen:
     The client's flight held a certificate; then the server sent an alert that names no reason (encrypted in TLS 1.3, or
-    bad_certificate, certificate_unknown), or closed at once (Node).
+    bad_certificate, certificate_unknown), or closed at once (Node). Or, below TLS 1.3, all that in a second handshake, which
+    the server asked for when it had seen what the client wants.
 
 Means:
     The server does not know the issuer, the certificate has expired or is revoked, an intermediate was not sent with it, or it
@@ -23,11 +24,15 @@ Confirm:
 
 from __future__ import annotations
 
-from analyzer.diagnosis.client_chain import refused_text, sent_evidence, server_refusal
+from typing import ClassVar
+
+from analyzer.diagnosis import words
+from analyzer.diagnosis.client_chain import later_evidence, refused_later, refused_text, sent_evidence, server_refusal
 from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.diagnosis.rule import Rule, stages_from
-from analyzer.model.finding import Finding
+from analyzer.model.finding import Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _BLURRED = frozenset({40, 80})
@@ -38,10 +43,14 @@ class ClientCertRejected(Rule):
 
     cause = "client-cert-rejected"
     stages = stages_from(Stage.CLIENT_FLIGHT)
+    outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake", "completed"})
+    needs = overturns = Oddity.RENEGOTIATED
     alert_from_client = False
     explains = ("refused-encrypted", "server-closed-mid-handshake")
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        if handshake.outcome == "completed":
+            return self._asked_later(handshake)
         refusal = server_refusal(handshake)
         if refusal is None:
             return None
@@ -52,3 +61,12 @@ class ClientCertRejected(Rule):
                 return self.found("certain", summary, evidence)
             return self.found("possible", summary, evidence) if refusal.description in _BLURRED else None
         return self.found("likely", summary, evidence)
+
+    def _asked_later(self, handshake: Handshake) -> Finding | None:
+        second = refused_later(handshake)
+        if second is None or not second.certificate_sent or second.alert.description not in (None, *_BLURRED, *CERTIFICATE_ALERTS):
+            return None
+        where, named = words.server_text(handshake), words.alert_text(second.alert)
+        summary = f"{where} asked for a client certificate when it saw what was wanted, and refused the client's with {named}."
+        evidence = later_evidence(second, "the client began another handshake and sent a certificate in it")
+        return self.found("likely", summary, evidence, outcome="failed", aborted_by="server")

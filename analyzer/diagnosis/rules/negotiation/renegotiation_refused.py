@@ -3,7 +3,8 @@
 Seen:
     In TLS 1.2 or older, after a handshake: a HelloRequest or a second ClientHello, and no_renegotiation (100), then a close,
     or handshake_failure (40) from OpenSSL, nginx and HAProxy, unexpected_message (10) from Go. The alerts are encrypted: their
-    type and length show, their meaning only with keys.
+    type and length show, their meaning only with keys. Where the client does renegotiate and the server then refuses it over
+    its certificate, that is client-cert-missing or client-cert-rejected.
 
 Means:
     The server wants a client certificate for one path only (IIS, Apache), or the client renegotiates by habit; TLS 1.3, HTTP/2,
@@ -30,6 +31,7 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import first_message
 from analyzer.diagnosis.losses import has_holes
 from analyzer.diagnosis.oddities import Oddity
+from analyzer.diagnosis.renegotiations import find_renegotiation
 from analyzer.diagnosis.rule import Rule, stages_from
 from analyzer.diagnosis.rules.negotiation._refused import AFTER_CLOSES, GENERAL_ALERTS
 from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
@@ -78,7 +80,9 @@ class RenegotiationRefused(Rule):
     def _after_handshake(self, handshake: Handshake) -> Finding | None:
         """A handshake message of the client inside the established connection, and an alert in answer to it."""
         asked, answer = _renegotiation(handshake)
-        if asked is None or answer is None or answer.description == 0 or _went_on(handshake, answer):
+        if asked is None:
+            return self._server_asked(handshake)
+        if answer is None or answer.description == 0 or _went_on(handshake, answer):
             return None
         evidence = [
             Evidence(asked.frame, "a handshake message of the client in the established connection: it begins to renegotiate"),
@@ -87,6 +91,18 @@ class RenegotiationRefused(Rule):
         summary = "After the handshake the client began to renegotiate and the server refused."
         confidence: Confidence = "likely" if answer.description is None else "certain"
         return self.found(confidence, summary, evidence, outcome="failed", aborted_by="server")
+
+    def _server_asked(self, handshake: Handshake) -> Finding | None:
+        """A HelloRequest inside the established connection, and the client's alert in answer to it."""
+        second = find_renegotiation(handshake)
+        if second is None or second.begun or second.alert.description == 0 or _went_on(handshake, second.alert):
+            return None
+        evidence = [
+            Evidence(second.asked.frame, "a message of the server in the established connection, as short as only HelloRequest is"),
+            Evidence(second.alert.frame, f"the client sent {words.alert_text(second.alert)}"),
+        ]
+        summary = f"After the handshake {words.server_text(handshake)} asked to renegotiate and the client refused."
+        return self.found("likely", summary, evidence, outcome="failed", aborted_by="client")
 
 
 def _went_on(handshake: Handshake, refusal: Alert) -> bool:
