@@ -94,6 +94,27 @@ def test_answer_that_came_when_the_race_was_over(wire):
     assert judged(wire) == ("happy-eyeballs-loser", "likely", "no-handshake", "client")
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_way_that_nothing_comes_back_on_while_the_other_version_works(wire, again):
+    """A host sends its SYN again after a second, unless the program has given it up."""
+    lost = Conversation(wire, client="2001:db8::1", server="2001:db8:1::2").packet(True, 2)
+    wire.pause(0.2)
+    talk = wire.connect().client(hello()).server(server_hello())
+    if again:
+        wire.pause(0.8)
+        lost.packet(True, 2, offset=-1)
+    wire.pause(4)
+    talk.close(True)
+    assert judged(wire)[0] == ("tcp-syn-unanswered" if again else "happy-eyeballs-loser")
+
+
+def test_syn_just_before_the_end_of_a_capture_may_be_sent_again(wire):
+    Conversation(wire, client="2001:db8::1", server="2001:db8:1::2").packet(True, 2)
+    wire.pause(0.2)
+    wire.connect().client(hello()).server(server_hello())
+    assert judged(wire)[0] != "happy-eyeballs-loser"
+
+
 def test_check_beside_the_traffic_of_others_is_no_race(wire):
     check = wire.connect(server="198.51.100.2")
     busy = wire.connect(client="192.0.2.7", server="198.51.100.3")
