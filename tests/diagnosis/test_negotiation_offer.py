@@ -317,6 +317,22 @@ class TestOtherParts:
     def test_ems_demanded_by_policy(self):
         assert verdict(attempt(hello(0x0303, extended_master_secret=False), alert=71)) == ("ems-required", "possible")
 
+    def test_ems_that_the_server_does_not_take_up(self):
+        """Java says 40; of OpenSSL that is more likely about renegotiation_info, where that is missing too."""
+        for lacking, openssl, cause in (
+            (False, False, "ems-required"),
+            (True, False, "ems-required"),
+            (True, True, "unsafe-legacy-renegotiation"),
+        ):
+            reply = answer(
+                0x0303, extended_master_secret=False, renegotiation_info=not lacking, extension_types=() if lacking else (0xFF01,)
+            )
+            offer = (
+                hello(0x0303, ec_point_formats=(0, 1, 2), encrypt_then_mac=True) if openssl else hello(0x0303, extension_types=(10, 13, 23))
+            )
+            judged = attempt(offer, reply, alert=40, by="client")
+            assert judge(judged).cause == cause, (lacking, openssl, judge(judged))
+
     def test_ems_when_all_others_have_it(self):
         neighbours = [served(hello(0x0303), stream=n) for n in (90, 91)]
         assert judge(attempt(hello(0x0303, extended_master_secret=False), alert=40), *neighbours).cause == "ems-required"

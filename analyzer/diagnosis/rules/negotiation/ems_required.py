@@ -23,7 +23,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.refusals import refusal_by_server
+from analyzer.diagnosis.refusals import is_openssl, refusal_by_server
 from analyzer.diagnosis.rule import stages_from
 from analyzer.diagnosis.rules.negotiation._offer_rule import OFFER_EXPLAINS, OfferRule
 from analyzer.diagnosis.rules.negotiation._refused import refused_answer
@@ -58,7 +58,7 @@ class EmsRequired(OfferRule):
             resumed = handshake.resumption is not None
             # OpenSSL 3 refuses a server without renegotiation_info in just the same way, and far more often
             sure = resumed or (refusal.description == 71 and answer.renegotiation_info)
-            if not sure and not answer.renegotiation_info:
+            if not sure and not answer.renegotiation_info and is_openssl(hello):
                 return None
             summary = f"{who} does not support the extended master secret, which the client requires{' to resume' if resumed else ''}."
             return self.found("likely" if sure else "possible", summary, evidence)

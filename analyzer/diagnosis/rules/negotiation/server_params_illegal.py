@@ -77,7 +77,10 @@ class ServerParamsIllegal(Rule):
         exchange = handshake.server_key_exchange
         if lacks_renegotiation_info(handshake) or (exchange is not None and 0 < exchange.dh_prime_bits < 2048):
             return None  # those have causes of their own
-        answer = handshake.server_hello
+        hello, answer = handshake.client_hello, handshake.server_hello
+        plain = answer is not None and not handshake.is_tls13 and not answer.extended_master_secret
+        if hello is None or (plain and hello.extended_master_secret):
+            return None  # ... and this may be one
         suite = registries.name_of_cipher_suite(answer.cipher_suite) if answer is not None else "nothing"
         evidence = [message_evidence(handshake, "server_hello", False, f"the server chose {suite}"), *handshake.closing_evidence]
         summary = f"The client refused what {words.server_text(handshake)} chose or sent, and does not say which part of it."
