@@ -19,6 +19,8 @@ _HANDSHAKE = frozenset({
     "client_key_exchange", "certificate_verify", "certificate_status", "new_session_ticket",
 })  # fmt: skip
 _SMALLEST_CERTIFICATE = 250
+_ROUNDING = 16
+"""Bytes that a block cipher's padding may make of a difference."""
 _EMPTY = 7
 """Bytes of a Certificate message that holds none (RFC 5246 section 7.4.6)."""
 
@@ -94,8 +96,8 @@ def _certificate_sent(handshake: Handshake, asked: Message, reply: list[Message]
     size = sum(message.length for message in reply)
     if size - exchange.length >= _SMALLEST_CERTIFICATE:
         return True
-    if len(reply) > 1:
-        return False  # a record of its own before the ClientKeyExchange
+    if len(reply) > 1 or reply[0].length + _ROUNDING < asked.length + exchange.length:
+        return False  # a record of its own before the ClientKeyExchange, which need not have come
     facts = suite_facts(handshake.server_hello.cipher_suite) if handshake.server_hello is not None else None
     # in one record with it, which an AEAD cipher makes longer by as much as it makes the four bytes of HelloRequest
     both = asked.length + exchange.length + _EMPTY

@@ -165,7 +165,7 @@ EXPLAINS: dict[str, str] = {
     "connect-close-probe":
         "decode-error unexpected-message ",
     "happy-eyeballs-loser":
-        "connect-close-probe client-never-speaks client-closed-mid-handshake client-timeout ",
+        "tcp-syn-unanswered connect-close-probe client-never-speaks client-closed-mid-handshake client-timeout ",
     "http2-inadequate-security":
         "lb-no-backend ",
     "http-on-tls-port":

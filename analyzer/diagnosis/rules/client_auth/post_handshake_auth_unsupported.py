@@ -2,7 +2,8 @@ r"""The server wants a client certificate after the handshake, and the client do
 
 Seen:
     TLS 1.3, with keys: a CertificateRequest after the handshake to a client whose hello lacks post_handshake_auth; the client
-    answers unexpected_message (10). Without keys: Apache answers 403 "Cannot perform Post-Handshake Authentication".
+    answers unexpected_message (10); or Apache, which sees that before it asks, answers 403 "Cannot perform Post-Handshake
+    Authentication".
 
 Means:
     The server asks for certificates per location, which TLS 1.3 does by post-handshake authentication only. HTTP/2
@@ -32,6 +33,7 @@ from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 _UNEXPECTED = 10
+_APACHE = b"Cannot perform Post-Handshake Authentication"
 
 
 class PostHandshakeAuthUnsupported(Rule):
@@ -49,6 +51,12 @@ class PostHandshakeAuthUnsupported(Rule):
         hello = handshake.client_hello
         if not handshake.is_tls13 or hello is None or hello.post_handshake_auth or not handshake.client_finished_frame:
             return None
+        if _APACHE in handshake.server_bytes:
+            evidence = [Evidence(handshake.server_bytes_frame, "Apache's answer: 403, it cannot perform post-handshake authentication")]
+            summary = (
+                f"{words.server_text(handshake)} wants a certificate for this page, and this client cannot be asked after the handshake."
+            )
+            return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
         done = handshake.client_finished_frame
         asked = next(
             (m for m in handshake.messages if m.kind == "certificate_request" and not m.from_client and m.frame > done), None
