@@ -266,6 +266,15 @@ def test_a_syn_refused_in_half_the_time_that_the_server_needs():
         assert cause(judge(talk.handshake(), other)) == expected, (seconds, ttl)
 
 
+def test_a_syn_refused_too_fast_with_the_servers_own_ttl_cannot_be_told():
+    """A router that is recorded on all its interfaces sends with the TTL that the server's packets have on the inside."""
+    talk = Talk(server_ttl=64)
+    talk.client(flags="S")
+    talk.server(0.00001, "RA", ip_id=0, options=0)
+    h = judge(talk.handshake(), Talk(frame=100, client_port=41000, server_ttl=64).connect().greet().completed())
+    assert (*verdict(h), found(h).confidence) == ("tcp-syn-refused", "failed", "unknown", "possible")
+
+
 def test_a_syn_refused_by_a_device_on_the_client_s_own_link():
     talk = Talk(server_ttl=255)
     talk.client(flags="S")
@@ -457,7 +466,7 @@ def on_all_interfaces(copied: bool):
 
 
 def test_a_reset_that_a_router_sends_is_not_the_servers_for_sure():
-    assert on_all_interfaces(False).aborted_by != "server"
+    assert on_all_interfaces(False).aborted_by == "middlebox"
     assert on_all_interfaces(True).aborted_by == "server"
 
 

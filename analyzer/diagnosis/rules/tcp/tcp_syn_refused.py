@@ -26,7 +26,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.resets import judge_resets, reset_class
 from analyzer.diagnosis.rule import Rule
-from analyzer.model.finding import Evidence, Finding, Outcome
+from analyzer.model.finding import AbortedBy, Confidence, Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake, Stage
 
 
@@ -59,6 +59,12 @@ class TcpSynRefused(Rule):
         summary = f"{where} refused the connection: nobody listens there, or a firewall rejects it."
         if took:
             summary = f"{where} refused this connection and took others: it was stopped, or a firewall or a limit rejects it."
-        return self.found(
-            "certain" if own else "likely", summary, evidence, outcome="failed", aborted_by="server", reset_class=reset_class(handshake)
-        )
+        sure: Confidence = "certain" if own else "likely"
+        by: AbortedBy = "server"
+        if resets[0].doubtful:
+            sure = "possible"
+            evidence.append(Evidence(reset.frame, f"but {resets[0].says}"))
+        if any(sign.weight > 1 for sign in resets[0].signs):
+            by = "unknown"
+            summary = f"A reset in the name of {where} answered the SYN: the server's own, or that of a device on the path."
+        return self.found(sure, summary, evidence, outcome="failed", aborted_by=by, reset_class=reset_class(handshake))
