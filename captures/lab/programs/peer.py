@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ftplib
 import imaplib
+import os
 import poplib
 import re
 import smtplib
@@ -219,6 +220,10 @@ def context(o: dict[str, str], server: bool) -> ssl.SSLContext:
         if o.get("verify") == "post":
             c.post_handshake_auth = True
             c.verify_mode = ssl.CERT_OPTIONAL
+        if "sni-alert" in o:
+            c.sni_callback = lambda *_: int(o["sni-alert"])
+        if "dies" in o:
+            c.sni_callback = lambda *_: die(float(o["dies"]))
     else:
         if o.get("pha"):
             c.post_handshake_auth = True
@@ -230,6 +235,12 @@ def context(o: dict[str, str], server: bool) -> ssl.SSLContext:
             c.load_verify_locations(o["crl"])
             c.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return c
+
+
+def die(seconds: float) -> None:
+    """End the whole server so long after a ClientHello, with all its connections."""
+    time.sleep(seconds)
+    os._exit(1)
 
 
 def linger_zero(sock: socket.socket) -> None:
@@ -424,7 +435,13 @@ def client(o: dict[str, str]) -> None:
         return talk(o, c)
     session = None
     for _ in range(int(o.get("connections", "1"))):
-        raw = socket.create_connection((o.get("address", "198.51.100.20"), int(o.get("port", "443"))), timeout=float(o.get("timeout", "6")))
+        where, patience = (o.get("address", "198.51.100.20"), int(o.get("port", "443"))), float(o.get("timeout", "6"))
+        if "mptcp" in o:
+            raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
+            raw.settimeout(patience)
+            raw.connect(where)
+        else:
+            raw = socket.create_connection(where, timeout=patience)
         if "before" in o:
             raw.sendall(o["before"].encode("latin-1").decode("unicode_escape").encode("latin-1"))
         name = o.get("sni", o.get("name", "server.test")) or None

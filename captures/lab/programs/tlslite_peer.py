@@ -34,6 +34,7 @@ for word in (
     "ecdsaSigHashes",
     "more_sig_schemes",
     "defaultCurve",
+    "certificate_compression_send",
 ):
     if word in o:
         setattr(settings, word, o[word])

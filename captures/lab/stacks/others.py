@@ -42,6 +42,11 @@ def proxy_server(o: Options, lab: Lab) -> Command:
     return Command(argv, ready_port=lab.port)
 
 
+def nmap(o: Options, lab: Lab) -> Command:
+    argv = ["nmap", "-n", "-Pn", "-r", "-p", o.ports or str(lab.port), *(o.argv or ["-sS"]), o.address or lab.address]
+    return Command(argv, patience=o.patience or 20)
+
+
 def nobody(o: Options, lab: Lab) -> Command:
     return Command(["sleep", "600"])
 
@@ -151,6 +156,7 @@ def tlslite(o: Options, lab: Lab, role: str = "client") -> Command:
 STACKS = [
     Stack("raw", "scripted bytes", (sys.executable,), lambda: "", raw_client, raw_server, report=r"error"),
     Stack("proxy", "proxy of the laboratory", (sys.executable,), lambda: "", server=proxy_server),
+    Stack("nmap", "Nmap", ("nmap",), first_line("nmap", "--version", pattern=r"version ([\d.]+)"), client=nmap, report=r"^$"),
     Stack("nobody", "nobody listens", (), lambda: "", server=nobody),
     Stack("chromium", "Chromium", ("chromium",), first_line("chromium", "--version", pattern=r"Chromium ([\d.]+)"), client=chromium,
           report=r"handshake failed|net_error", ignore=r"dbus|gcm|google_apis"),

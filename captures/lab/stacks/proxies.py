@@ -46,8 +46,15 @@ def haproxy(lab: Lab, port: int, lines: list[str]) -> Command:
     return Command(["haproxy", "-db", "-f", str(lab.file("haproxy.cfg", text))], ready_port=port)
 
 
+def mitmproxy(lab: Lab, port: int, lines: list[str]) -> Command:
+    """It ends TLS for whatever is led to it, with a CA that it makes for itself."""
+    argv = ["mitmdump", "-q", "--mode", "transparent", "--listen-port", str(port), "--set", f"confdir={lab.work}", "--ssl-insecure", *lines]
+    return Command(argv, ready_port=port)
+
+
 PROXIES: dict[str, Callable[[Lab, int, list[str]], Command]] = {
     "squid": squid, "tinyproxy": tinyproxy, "privoxy": privoxy, "dante": dante, "microsocks": microsocks, "haproxy": haproxy,
+    "mitmproxy": mitmproxy,
 }  # fmt: skip
-PROGRAM = {"dante": "danted"}
+PROGRAM = {"dante": "danted", "mitmproxy": "mitmdump"}
 STACKS: list[Any] = []

