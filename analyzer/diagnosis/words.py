@@ -9,6 +9,7 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.hello import Alert, ClientHello
 
 __all__ = [
+    "address_text",
     "alert_name",
     "alert_text",
     "count_text",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 _SECOND = 1_000_000_000
+_PROXIES = ("http-connect", "socks")
+"""How a proxy is asked for the way: the address is the proxy's then, and the name the server's."""
 
 
 def shown(text: str, limit: int = 80) -> str:
@@ -117,12 +120,20 @@ def day_text(nanoseconds: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def server_text(handshake: Handshake) -> str:
-    """'example.com (192.0.2.1:443)' or '192.0.2.1:443'."""
+def address_text(handshake: Handshake) -> str:
+    """Where the client connected to: '192.0.2.1:443' or '[2001:db8::1]:443'."""
     flow = handshake.flow
     address = f"[{flow.server_address}]" if ":" in flow.server_address else flow.server_address
+    return f"{address}:{flow.server_port}"
+
+
+def server_text(handshake: Handshake) -> str:
+    """'example.com (192.0.2.1:443)', 'example.com (through the proxy 192.0.2.1:3128)' or '192.0.2.1:443'."""
+    address, dialogue = address_text(handshake), handshake.dialogue
     name = handshake.client_hello.server_name if handshake.client_hello is not None else None
-    return f"{shown(name)} ({address}:{flow.server_port})" if name else f"{address}:{flow.server_port}"
+    if name and dialogue is not None and dialogue.state == "agreed" and dialogue.via.startswith(_PROXIES):
+        return f"{shown(name)} (through the proxy {address})"
+    return f"{shown(name)} ({address})" if name else address
 
 
 def _named(values: Iterable[int], name: Callable[[int], str], limit: int) -> str:

@@ -161,6 +161,39 @@ def test_failure_after_starttls_belongs_to_tls(wire):
     assert handshake.finding is None or not handshake.finding.cause.startswith("starttls")
 
 
+@pytest.mark.parametrize(
+    ("how", "cause"), [("fin", "server-fin-after-hello"), ("rst", "server-rst-after-hello"), ("wait", "client-hello-no-answer")]
+)
+@pytest.mark.parametrize(
+    ("port", "turns"),
+    [
+        (25, (*SMTP_TLS, b"STARTTLS\r\n", b"220 go ahead\r\n")),
+        (5432, (b"", bytes.fromhex("0000000804d2162f"), b"S")),
+        (1080, (b"", b"\5\1\0", b"\5\0", b"\5\1\0\1\xc6\x33\x64\2\1\xbb", b"\5\0\0\1\0\0\0\0\0\0")),
+    ],
+    ids=["smtp", "postgresql", "socks"],
+)
+def test_hello_without_an_answer_after_a_dialogue_that_had_one(wire, port, turns, how, cause):
+    conversation = talk(wire, port, *turns, hello())
+    if how == "fin":
+        conversation.close(False)
+    elif how == "rst":
+        conversation.reset(False)
+    else:
+        conversation.packet(False, 16)
+        conversation.close(True, wait=8_000)
+    (handshake,) = wire.read()
+    assert handshake.finding.cause == cause
+    assert ("through the proxy" in handshake.finding.summary) == (port == 1080)
+
+
+def test_part_of_an_answer_after_a_dialogue_is_one(wire):
+    conversation = talk(wire, 25, *SMTP_TLS, b"STARTTLS\r\n", b"220 go ahead\r\n", hello()).server(b"\x16\x03\x03\x00\x50\x02")
+    conversation.close(False)
+    (handshake,) = wire.read()
+    assert handshake.finding.cause == "server-closed-mid-handshake"
+
+
 # -- proxies ----------------------------------------------------------------------------------------------------------------------------
 
 CONNECT = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"

@@ -15,7 +15,7 @@ from analyzer.model.tcp import TcpFlag
 
 __all__ = [
     "AT_ONCE", "CLOSES_AFTER_HELLO", "LONG_SILENCE", "CloseEvent", "ResetLook", "close_text", "closed_unread", "first_close", "last_word",
-    "left_early",
+    "left_early", "left_unanswered",
     "look_at_reset", "nothing_from_server", "round_seconds", "saw_connect", "silence",
 ]  # fmt: skip
 
@@ -108,6 +108,19 @@ def nothing_from_server(handshake: Handshake) -> bool:
         return False
     sent = read_delivery(handshake.segments, False)
     return sent.unseen == 0 and sent.hole is None and sent.end <= 2
+
+
+def left_unanswered(handshake: Handshake) -> bool:
+    """Whether the server sent no byte after the ClientHello: where TLS was asked for first, none that the client had not had by then."""
+    dialogue, flow = handshake.dialogue, handshake.flow
+    if dialogue is None or dialogue.state != "agreed" or handshake.client_hello is None:
+        return nothing_from_server(handshake)
+    if flow.server_gaps or flow.one_way:
+        return False
+    first = handshake.client_hello_first_frame or handshake.client_hello_frame
+    had = max((s.acknowledgment for s in handshake.segments if s.from_client and s.frame == first), default=0)
+    sent = read_delivery(handshake.segments, False)
+    return sent.unseen == 0 and sent.hole is None and 0 < sent.end <= had + 1
 
 
 class ResetLook(NamedTuple):

@@ -30,7 +30,7 @@ from analyzer.diagnosis.rules.application._closes import (
     close_text,
     closed_unread,
     first_close,
-    nothing_from_server,
+    left_unanswered,
     round_seconds,
     silence,
 )
@@ -57,7 +57,7 @@ class ClientHelloNoAnswer(Rule):
         if handshake.aborted_by == "middlebox":
             return None
         acknowledged = handshake.stage == Stage.CLIENT_HELLO or _sent_again(handshake) == 0
-        if not nothing_from_server(handshake) or not acknowledged:
+        if not left_unanswered(handshake) or not acknowledged:
             return None
         if close is not None and stopped_within_hello(handshake):
             return None  # nobody could answer what never became whole

@@ -54,7 +54,7 @@ class ProxyConnectRefused(Rule):
         reason = {"407": "wants credentials", "403": "forbids it", "405": "does not do CONNECT"}.get(dialogue.code, "")
         if not reason:
             reason = "could not reach it" if dialogue.code in ("502", "503", "504") else _phrase(status[2] if status is not None else "")
-        proxy = f"The proxy {words.server_text(handshake)}"
+        proxy = f"The proxy {words.address_text(handshake)}"
         summary = f"{proxy} refused the tunnel to {target} with {words.shown(dialogue.code, 10)}: it {reason}."
         return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
 

@@ -57,7 +57,7 @@ class ProxyConnectTimeout(Rule):
         evidence = [asked] if asked is not None else []
         evidence.append(close_text(close) if close is not None else Evidence(None, "nobody closed"))
         target = words.shown(dialogue.target or "the server", 60)
-        summary = f"The proxy {words.server_text(handshake)} never answered the request for a tunnel to {target}."
+        summary = f"The proxy {words.address_text(handshake)} never answered the request for a tunnel to {target}."
         return self.found("possible" if close is not None and left_early(handshake, close) else "likely", summary, evidence)
 
     def _closed(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
@@ -72,7 +72,7 @@ class ProxyConnectTimeout(Rule):
             evidence.append(Evidence(handshake.client_hello_frame, "the ClientHello"))
         evidence.append(close_text(close))
         target = words.shown(dialogue.target or "the server", 60)
-        proxy = f"The proxy {words.server_text(handshake)}"
+        proxy = f"The proxy {words.address_text(handshake)}"
         if close.from_client:
             if left_early(handshake, close):
                 return None  # it did not wait for an answer

@@ -23,7 +23,7 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import NO_ALERT, Rule, stages_from
-from analyzer.diagnosis.rules.application._closes import first_close, look_at_reset
+from analyzer.diagnosis.rules.application._closes import first_close, left_unanswered, look_at_reset
 from analyzer.diagnosis.rules.application._where import stage_text
 from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
@@ -46,7 +46,7 @@ class ServerClosedMidHandshake(Rule):
         if stage == Stage.DIALOGUE and (dialogue is None or dialogue.state != "agreed"):
             return None
         before = stage in (Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED)
-        if before and handshake.client_hello is not None and not handshake.flow.server_bytes:
+        if before and handshake.client_hello is not None and left_unanswered(handshake):
             return None  # server-fin-after-hello and server-rst-after-hello say it better
         close = first_close(handshake)
         if alert is None and (close is None or close.from_client):

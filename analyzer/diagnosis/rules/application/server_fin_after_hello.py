@@ -27,7 +27,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, left_unanswered
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -43,7 +43,7 @@ class ServerFinAfterHello(Rule):
         close = first_close(handshake)
         if close is None or close.from_client or close.kind != "fin" or handshake.client_hello is None:
             return None
-        if not nothing_from_server(handshake):
+        if not left_unanswered(handshake):
             return None
         evidence = [hello_evidence(handshake, "the ClientHello"), close_text(close)]
         evidence += [
@@ -54,13 +54,11 @@ class ServerFinAfterHello(Rule):
         answered = context.server(handshake).answered
         if answered:
             evidence.append(Evidence(None, f"the same server answered {words.count_text(answered, 'other hello')}"))
-        dialogue = handshake.dialogue
-        through = f" through the proxy {dialogue.via}" if dialogue is not None and dialogue.via.startswith("socks") else ""
         if closed_unread(handshake, close):
             where = words.server_text(handshake)
-            summary = f"{where} closed{through} without having read a byte of the ClientHello: a limit, a rule, or nothing behind it."
+            summary = f"{where} closed without having read a byte of the ClientHello: a limit, a rule, or nothing behind it."
             return self.found("possible", summary, evidence)
         waited = close.time - (handshake.client_hello_time or close.time)
         when = "right after the ClientHello" if waited < AT_ONCE else f"{words.span_text(waited)} after the ClientHello"
-        summary = f"{words.server_text(handshake)} closed {when}{through}, without an alert."
+        summary = f"{words.server_text(handshake)} closed {when}, without an alert."
         return self.found("likely", summary, evidence)

@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.rule import Rule
-from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, look_at_reset, nothing_from_server
+from analyzer.diagnosis.rules.application._closes import AT_ONCE, close_text, closed_unread, first_close, left_unanswered, look_at_reset
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -44,7 +44,7 @@ class ServerRstAfterHello(Rule):
         close = first_close(handshake)
         if close is None or close.from_client or close.kind != "rst" or handshake.client_hello is None:
             return None
-        if not nothing_from_server(handshake):
+        if not left_unanswered(handshake):
             return None
         where = words.server_text(handshake)
         look = look_at_reset(handshake, context, close)

@@ -48,7 +48,7 @@ class SocksFailure(Rule):
         dialogue = handshake.dialogue
         if dialogue is None or dialogue.via not in ("socks5", "socks4"):
             return None
-        proxy = f"The SOCKS proxy {words.server_text(handshake)}"
+        proxy = f"The SOCKS proxy {words.address_text(handshake)}"
         target = f" to {words.shown(dialogue.target, 60)}" if dialogue.target else ""
         evidence = [e for e in (asked_line(dialogue),) if e is not None]
         if dialogue.state == "refused":
