@@ -186,6 +186,7 @@ FAMILY = (
 
 UNKNOWABLE = {
     "http2-inadequate-security--chromium-nginx-tls12": "named all the same, as possible",
+    "http2-inadequate-security--curl-go-tls12": "the client closes first, when it has read that the server objects",
 }
 
 

@@ -301,7 +301,7 @@ NAT = ("router", "-t", "nat", "-A", "POSTROUTING", "-o", "right", "-j", "MASQUER
 CASES += [
     Case("sni-filter-rst", "go", "nginx", "any-router", c=(LOOKED_AT, {}), at="router-any", network=walled(0.04), by="middlebox", firewall=((*FORWARD, *TO_TLS, *NAMED, *RESET),), also=("cap-duplicates",),
          arranged="A router rejects with a reset what holds the name; recorded on all of its interfaces.", notice="Notice that what passes through is there twice, and what the router says itself once.", **QUIET),
-    Case("tcp-syn-rst-middlebox", "curl", "nginx", "any-router", c=({}, {}, {}), stream=2, at="router-any", network=walled(0.04), by="middlebox", firewall=((*FORWARD, "-p", "tcp", "--syn", "--dport", "443", "-m", "hashlimit", "--hashlimit-above", "2/minute", "--hashlimit-burst", "2", "--hashlimit-name", "y", *RESET),), also=("cap-duplicates",),
+    Case("tcp-syn-rst-middlebox", "curl", "nginx", "any-router", c=({}, {}, {}), stream=2, at="router-any", network=walled(0.04), by="middlebox", firewall=((*FORWARD, "-p", "tcp", "--syn", "--dport", "443", "-m", "hashlimit", "--hashlimit-above", "2/minute", "--hashlimit-burst", "2", "--hashlimit-name", "y", *RESET),),
          arranged="A router lets two connections a minute through and rejects the third with a reset; recorded on all of its interfaces.", notice="Notice that what passes through is there twice, and what the router says itself once.", **QUIET),
     Case("cert-expired", "curl", "nginx", "tls12-any-router", c={"max": "1.2"}, s={"cert": "expired"}, at="router-any", network=walled(0.04), by="client", firewall=((*FORWARD, "-j", "ACCEPT"),), also=("cap-duplicates",),
          arranged="The server's certificate expired a month ago; recorded on all interfaces of a router.", notice="Notice that each packet is there twice, with its TTL counted down."),
@@ -309,7 +309,7 @@ CASES += [
          arranged="The server's certificate expired a month ago; recorded on all interfaces of an address translator.", notice="Notice two connections with one ClientHello."),
     Case("server-rst-after-hello", "openssl", "raw", "any-router", s={"script": [["recv", 5], ["rst"]]}, at="router-any", network=walled(0.04), by="server", firewall=((*FORWARD, "-j", "ACCEPT"),), also=("cap-duplicates",), alert=None,
          arranged="The server resets the connection when the ClientHello comes; recorded on all interfaces of a router.", notice="Notice that the reset is there twice too."),
-    Case("tcp-syn-refused", "go", "nobody", "any-translator", at="router-any", network=walled(0.04), by="server", firewall=(NAT,), also=("cap-nat-double",),
+    Case("tcp-syn-refused", "go", "nobody", "any-translator", at="router-any", network=walled(0.04), by="server", firewall=(NAT,),
          arranged="Nobody listens on the port; recorded on all interfaces of an address translator.", notice="Notice a refusal on both sides of it.", **QUIET),
     Case("pmtu-blackhole-server-flight", "openssl", "nginx", "any-router", c={"version": "1.2", "patience": 7}, at="router-any", network=walled(0.04), by="unknown", firewall=(NARROW, *MUTE), also=("cap-duplicates",),
          arranged="A router's next link is narrower than the server's packets, and its firewall drops what it says about that; recorded on all interfaces of the router.", notice="Notice that only the packets of full size are there once: they come in and do not go out.", **QUIET),
