@@ -7,8 +7,8 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import FIRST_DAY
 from analyzer.diagnosis.chains import time_of
-from analyzer.diagnosis.closing import has_holes
 from analyzer.diagnosis.evidence import first_message
+from analyzer.diagnosis.losses import has_holes
 from analyzer.diagnosis.refusals import Refusal, refusal_by_server
 from analyzer.diagnosis.renegotiations import Renegotiation, find_renegotiation
 from analyzer.diagnosis.weighing import refusal_text
