@@ -60,6 +60,8 @@ class ChainJudgement:
     """The leaf covers the name asked for; None without a name."""
     product: str | None = None
     """An interception product its issuer names."""
+    address: str = ""
+    """Where a client without a name connected to: names go into a hello, addresses do not (RFC 6066 section 3)."""
 
     @property
     def leaf(self) -> Certificate:
@@ -108,14 +110,15 @@ def judge_chain(
     known_issuer: Callable[[bytes], Certificate | None] | None = None,
     static_rsa: bool = False,
     complete: bool = True,
+    address: str = "",
 ) -> ChainJudgement:
     """Judge a chain (not empty, leaf first) at ``now`` (ns since the epoch).
 
     ``known_issuer`` gives a CA certificate seen elsewhere in the capture by its subject (DER);
     ``static_rsa`` says that the key exchange encrypts to the leaf's key; ``complete`` that no certificate is missing
-    because the capture lacks bytes.
+    because the capture lacks bytes; ``address`` is the server's, for a client that named nobody.
     """
-    judged = ChainJudgement(certificates, name, now)
+    judged = ChainJudgement(certificates, name, now, address=address)
     leaf = certificates[0]
     if leaf.fault and not leaf.subject_der and not leaf.not_after:
         judged.problems.append(Problem("cert-malformed", 0, f"The server's certificate cannot be read: {words.shown(leaf.fault)}"))
@@ -226,6 +229,10 @@ def _check_names(judged: ChainJudgement) -> None:
     if not name:
         if not leaf.has_san and not leaf.fault:
             _add(judged, "cert-no-san", 0, "The server's certificate has no subjectAltName", False)
+        elif judged.address and not leaf.fault and not covers_name(leaf, judged.address):
+            has = f"it is for {words.list_text(leaf.names, 3)}" if leaf.names else "it has no names"
+            says = f"The client asked by no name, so perhaps for {judged.address}, which the server's certificate does not cover: {has}"
+            _add(judged, "cert-name-mismatch", 0, says, False)
         return
     judged.covers = covers_name(leaf, name)
     if judged.covers or leaf.fault:

@@ -38,6 +38,12 @@ def name_of(handshake: Handshake) -> str | None:
     return None
 
 
+def _address_of(handshake: Handshake, name: str | None) -> str:
+    """The address a client without a name may have asked for; after a dialogue in clear it knows the name from elsewhere."""
+    hello = handshake.client_hello
+    return "" if name or hello is None or handshake.dialogue is not None else handshake.flow.server_address
+
+
 class Chains:
     """Chains of one run. Every table is bounded: the oldest entry goes."""
 
@@ -103,7 +109,8 @@ class Chains:
         static_rsa = facts is not None and facts.key_exchange == "RSA" and facts.authentication == "RSA"
         complete = handshake.server_certificates_complete
         in_time = tuple([c.not_before <= now <= c.not_after for c in certificates])  # which may change within the minute
-        key = (tuple([c.sha256 for c in certificates]), name, now // _MINUTE, in_time, static_rsa, complete)
+        address = _address_of(handshake, name)
+        key = (tuple([c.sha256 for c in certificates]), name or address, now // _MINUTE, in_time, static_rsa, complete)
         judged = self._judged.get(key)
         if judged is None:
             judged = judge_chain(
@@ -114,6 +121,7 @@ class Chains:
                 known_issuer=self._authorities.get,
                 static_rsa=static_rsa,
                 complete=complete,
+                address=address,
             )
             _keep(self._judged, key, judged)
         return judged
@@ -131,7 +139,10 @@ class Chains:
         if other is None or other is handshake or where in self._several:
             return None
         now = time_of(handshake)
-        judged = judge_chain(other.server_certificates, name_of(handshake), now, self.store, known_issuer=self._authorities.get)
+        name = name_of(handshake)
+        judged = judge_chain(
+            other.server_certificates, name, now, self.store, known_issuer=self._authorities.get, address=_address_of(handshake, name)
+        )
         return judged, other.flow.stream
 
     def served(self) -> Iterator[tuple[str, int, str | None, Handshake]]:

@@ -36,6 +36,8 @@ _LOOKED_AT_LATER = frozenset({"cert-bad-purpose", "cert-critical-extension", "ce
 """Faults that Go and Java come to when they have found a path to a root of theirs: of none they say the same. Whether the client has
 the root no store but its own tells."""
 
+_ADDRESS = "cert-name-mismatch"
+"""Soft where the client asked by no name: it is the server's address then that the certificate does not cover."""
 _NAMES = frozenset({"cert-name-mismatch", "cert-no-san"})
 """Faults of the name."""
 
@@ -125,19 +127,23 @@ def _weigh(handshake: Handshake, judged: ChainJudgement, refusal: Refusal | None
     if owners:
         return _weigh_named(judged, owners)
     fitting = [problem for problem in judged.problems if description in FITTING_ALERTS.get(problem.cause, ())]
+    if is_openssl(handshake.client_hello):
+        fitting = [problem for problem in fitting if problem.cause not in TRUST]  # it has a word of its own for those
     if any(problem.hard for problem in fitting):
         return _weigh_fitting(handshake, judged, description, fitting)
     if description in VAGUE_ALERTS and handshake.resumption is None:
         # what a check of the program's own refuses has no alert of its own: Erlang says 40 of a name, OpenSSL 40 or 80
         return [(problem, "likely" if len(hard) == 1 else "possible", True) for problem in hard]
-    soft = [problem for problem in fitting if problem.cause not in TRUST or not is_openssl(handshake.client_hello)]
+    soft = [problem for problem in fitting if not problem.hard]
     # an expired root beside an unknown one is the smaller thing; those who say 42 of an unknown issuer take an authority's for a server's
     last = {"cert-expired"} | ({"cert-chain-constraint"} if description == _BAD_CERTIFICATE else set())
-    soft.sort(key=lambda problem: problem.cause in last)
+    # who asks by address is refused whoever signed: that it did, and for this one, is no more than likely
+    soft.sort(key=lambda problem: (problem.cause != _ADDRESS, problem.cause in last))
     answer: _Weights = [(problem, "possible", False) for problem in hard]
     # without the hello nobody knows what name was asked for, and without a clock what the dates are held against
     whole = handshake.client_hello is not None and not handshake.client_hello_incomplete and judged.time >= FIRST_DAY
-    sure = {problem.cause for problem in soft[:1] if whole and problem.cause in TRUST}
+    alone = not any(problem.cause in TRUST for problem in soft)
+    sure = {problem.cause for problem in soft[:1] if whole and (problem.cause in TRUST or (problem.cause == _ADDRESS and alone))}
     return answer + [(problem, "likely" if problem.cause in sure else "possible", True) for problem in soft]
 
 
@@ -145,12 +151,13 @@ def _weigh_silence(handshake: Handshake, judged: ChainJudgement, refusal: Refusa
     """The client left without an alert."""
     if refusal.how == "close" and quiet_before_close(handshake) > AT_ONCE:
         return [(problem, "possible", False) for problem in hard]
+    unasked = [problem for problem in judged.problems if problem.cause == _ADDRESS and not problem.hard]
     if refusal.how == "goodbye" and not hard:
-        return []
+        return [(problem, "possible", True) for problem in unasked]
     # in TLS 1.2 who judges on its own and sends no alert finishes the handshake first, but for a few
     halfway = refusal.how == "close" and handshake.outcome != "completed" and not handshake.is_tls13
     halfway = halfway and not judges_halfway(handshake.client_hello)
-    ranked = hard or [problem for problem in judged.problems if problem.cause in TRUST and not halfway]
+    ranked = hard or unasked + [problem for problem in judged.problems if problem.cause in TRUST and not halfway]
     hello = handshake.client_hello
     if hello is not None and is_openssl(hello) and not is_node(hello):
         # OpenSSL judges inside the handshake, with an alert; what its programs still look at afterwards is the name
@@ -177,16 +184,15 @@ def _weigh_fitting(handshake: Handshake, judged: ChainJudgement, description: in
     """The client's alert is a general one that may be for each of ``fitting``, a hard one among them."""
     meant = [problem for problem in fitting if problem.hard]
     unknown = [problem for problem in fitting if problem.cause in TRUST and not problem.hard]
-    if is_openssl(handshake.client_hello):
-        unknown = []  # it has a word of its own for that
-    sure = len(meant) == 1 and _proves(judged, meant[0], description, unknown, handshake.client_hello)
+    asked = [problem for problem in fitting if problem.cause == _ADDRESS and not problem.hard]
+    sure = len(meant) == 1 and not asked and _proves(judged, meant[0], description, unknown, handshake.client_hello)
     if handshake.dialogue is not None and handshake.dialogue.via in _WITH_DANE:
         sure = sure and meant[0].cause in _ANOTHER_WAY
     best: Confidence = "certain" if sure else "likely"
     answer: _Weights = [
         (problem, best if problem is meant[0] else "possible", problem in meant) for problem in judged.problems if problem.hard
     ]
-    return answer if sure else answer + [(problem, "possible", True) for problem in unknown]
+    return answer if sure else answer + [(problem, "possible", True) for problem in (*unknown, *asked)]
 
 
 def _proves(judged: ChainJudgement, fault: Problem, description: int | None, unknown: list[Problem], hello: ClientHello | None) -> bool:

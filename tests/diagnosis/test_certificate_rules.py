@@ -91,6 +91,33 @@ def test_fault_that_many_pass_by_is_no_more_than_likely(cause, alert, judge, aut
     assert (finding.cause, finding.confidence) == (cause, "likely")
 
 
+def test_client_that_asks_by_address(judge, authority, make_authority, make_handshake):
+    """The store tells of the issuer; OpenSSL has another word for one it does not know, Go and Java have not."""
+    unknown = make_authority("Somebody")
+    own, others = [authority.make("leaf"), authority.certificate], [unknown.make("leaf"), unknown.certificate]
+    for chain, alert, openssl, expected in (
+        (own, 42, True, ("cert-name-mismatch", "likely")),
+        (own, 46, False, ("cert-name-mismatch", "likely")),
+        (others, 42, True, ("cert-name-mismatch", "likely")),
+        (others, 42, False, ("cert-unknown-ca", "likely")),
+        (others, 48, True, ("cert-unknown-ca", "certain")),
+    ):
+        handshake = make_handshake(chain=chain, name=None, client_alert=alert)
+        finding = judge(_as_openssl(handshake) if openssl else handshake)
+        assert (finding.cause, finding.confidence) == expected, (alert, openssl)
+        assert ("198.51.100.2," in finding.summary) == (expected[0] == "cert-name-mismatch")
+
+
+def test_client_that_asks_by_an_address_that_is_covered_or_after_a_dialogue(judge, make_authority, make_handshake):
+    unknown = make_authority("Somebody")
+    san = (x509.SubjectAlternativeName([x509.IPAddress(ip_address("198.51.100.2"))]), False)
+    covered = make_handshake(chain=[unknown.make("leaf", san=False, extra=[san]), unknown.certificate], name=None, client_alert=42)
+    assert judge(covered).cause == "cert-unknown-ca"
+    mail = make_handshake(chain=[unknown.make("leaf"), unknown.certificate], name=None, client_alert=42)
+    mail.dialogue = Dialogue("smtp-starttls", "agreed")
+    assert judge(mail).cause == "cert-unknown-ca"
+
+
 _OPENSSL_SCHEMES = (0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B, 0x0804)
 _OF_VERSION_4 = (0x0905, 0x0906, 0x0904, 0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x081A, 0x081B, 0x081C, 0x0809, 0x080A)
 

@@ -184,7 +184,7 @@ SITUATIONS: dict[tuple[str, str], tuple[list[str], list[str]]] = {
     # (cause, capture with the client's offer): (options of the server, what each command shows)
     ("alpn-mismatch", "alpn-mismatch--openssl-nginx-tls12"): (["-alpn", "h2"], ["no application protocol", "ALPN protocol: h2"]),
     ("cert-expired", "cert-expired--curl-nginx-tls12"): (["-cert", "old.pem"], ["notAfter=Jan  1", "certificate has expired"]),
-    ("cert-name-mismatch", "cert-name-mismatch--curl-nginx-tls12"): (["-cert", "old.pem"], ["hostname mismatch", "DNS:elsewhere.test"]),
+    ("cert-name-mismatch", "cert-name-mismatch--curl-nginx-tls12"): (["-cert", "old.pem"], ["hostname mismatch", "DNS:elsewhere.test", "IP address mismatch"]),
     ("cert-key-type-mismatch", "cert-key-type-mismatch--openssl-nginx-tls12"): (["-tls1_2"], [REFUSED, "rsaEncryption", REFUSED]),
     ("client-cert-missing", "client-cert-missing--openssl-openssl-tls12"): ([*ASKS, "-tls1_2"], [REFUSED, "Cipher is ECDHE(?s:(?!alert).)*$"]),
     ("client-cert-missing", "client-cert-missing--openssl-openssl-tls13"): (ASKS, ["alert certificate required", "TLSv1.3(?s:(?!alert).)*$"]),

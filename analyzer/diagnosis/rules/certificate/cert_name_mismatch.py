@@ -3,7 +3,8 @@ r"""The server's certificate is not for the name the client asked for.
 Seen:
     No entry of the leaf's subjectAltName covers the server_name of the ClientHello (a wildcard stands for one left-most
     label); the client refused: bad_certificate (42) from most, certificate_unknown (46) from Java and Chrome. curl with
-    OpenSSL completes the handshake and closes in good order; Node and curl with BoringSSL just close.
+    OpenSSL completes the handshake and closes in good order; Node and curl with BoringSSL just close. A client that asks by
+    address sends no server_name: then it is the server's address that the leaf lacks, and no more than likely.
 
 Means:
     The certificate was issued for other names, or the server answered with the certificate of another site (its
@@ -20,6 +21,8 @@ Confirm:
     $ openssl s_client -connect {connect} {servername} {starttls} -verify_hostname {name} </dev/null
     $ openssl s_client -connect {connect} {servername} {starttls} </dev/null 2>/dev/null \
         | openssl x509 -noout -ext subjectAltName
+    Of a client that asks by address:
+    $ openssl s_client -connect {connect} -noservername {starttls} -verify_ip {address} </dev/null
 """
 
 from __future__ import annotations
