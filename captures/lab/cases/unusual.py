@@ -127,3 +127,23 @@ for cause, ending, told in (("server-fin-after-hello", [["fin"]], "closes"), ("s
         port, via, script = AGREED[kind]
         CASES.append(Case(cause, client, "raw", f"{kind}-agreed", c={"dialogue": kind, "timeout": 5, "patience": 6, **c}, s={"script": [*script, *ending]}, port=port, via=via, by="client" if ending[0][0] == "sleep" else "server", alert=None, sure="some clients answer the close with an alert", network=wire(0.05),
                           arranged=f"The server agrees to TLS and {told} when the ClientHello comes.", notice="Notice that the dialogue in clear was answered, and nothing after it."))  # fmt: skip
+
+# -- asked for by address, or by no name ----------------------------------------------------------------------------------------------
+ADDRESS = "198.51.100.20"
+for client, c in (("go", {"name": ADDRESS}), ("python", {"name": ADDRESS}), ("java", {"name": ADDRESS}), ("openssl", {"sni": "", "any_name": True, "argv": ["-verify_ip", ADDRESS]}), ("curl", {"name": ADDRESS}),
+                  ("gnutls", {"name": ADDRESS, "sni": ""})):  # fmt: skip
+    for v in ("1.2", "1.3"):
+        refused(client, "nginx", f"tls{v.replace('.', '')}-by-address", {**c, ("version" if client == "openssl" else "max"): v}, {"max": v}, "The client asks for the server by its address, which is not in the certificate.", "cert-name-mismatch", sure="stacks differ in how they refuse", notice="Notice that the ClientHello holds no name.")
+for client, server, c, s in (
+    ("gnutls", "haproxy", {"sni": "", "insecure": True}, {"only_name": "server.test"}), ("java", "nginx", {"name": ADDRESS, "insecure": True}, {"only_name": "server.test"}),
+    ("curl", "go", {"name": ADDRESS, "insecure": True}, {"only_name": "server.test"}), ("python", "haproxy", {"sni": "", "insecure": True}, {"only_name": "server.test"}),
+):  # fmt: skip
+    refused(client, server, "by-address", c, s, "The client sends no name, and the server answers its own name only.", "sni-missing", "server", sure="stacks differ in how they refuse", notice="Notice that the ClientHello holds no name.")
+
+# -- who stops in the middle, and data that needs a session ----------------------------------------------------------------------------
+HELLO: dict[str, Any] = {"versions": [], "suites": [0xC02F, 0x009C]}
+CASES += [
+    Case("server-closed-mid-handshake", "raw", "haproxy", "client-stops", c={"script": [["hello", HELLO], ["wait", 1], ["recv-all", 9], ["fin"]]}, s={"max": "1.2", "hello_timeout": "3s"}, by="server", network=wire(0.04), arranged="The client stops in the middle of the handshake, and the server waits for six seconds.", notice="Notice the silence before the close: the client owes an answer.", **QUIET),
+    Case("server-closed-mid-handshake", "raw", "nginx", "client-stops", c={"script": [["hello", HELLO], ["wait", 1], ["recv-all", 9], ["fin"]]}, s={"max": "1.2", "lines": ["client_header_timeout 3s;"]}, by="server", network=wire(0.04), arranged="The client stops in the middle of the handshake, and the server waits for three seconds.", notice="Notice the silence before the close: the client owes an answer.", **QUIET),
+    Case(None, "python", "vsftpd", "ftp-data-without-a-session", c={"dialogue": "ftp", "list": "1", "max": "1.2"}, s={"lines": ["require_ssl_reuse=YES", "no_anon_password=YES", "pasv_min_port=20990", "pasv_max_port=20990"]}, port=21, via="ftp-auth-tls", network=wire(0.04), arranged="vsftpd wants the data connection to resume the session of the first, which the client does not.", notice="Notice the second connection, whose handshake completes and which ends without data.", sure="the first connection completes"),
+]  # fmt: skip

@@ -426,6 +426,10 @@ def talk(o: dict[str, str], c: ssl.SSLContext) -> None:
         with ftplib.FTP_TLS(context=c, timeout=6) as ftp:
             ftp.connect(host, port)
             ftp.auth()
+            if "list" in o:  # over a second connection, with a handshake of its own
+                ftp.login()
+                ftp.prot_p()
+                print("files:", ftp.nlst())
     print("connected over", kind)
 
 

@@ -12,7 +12,7 @@ from . import PROGRAMS, Command, Lab, Options, Stack, built, first_line, package
 
 PLAIN = ("name", "sni", "ciphers", "groups", "sigalgs", "alpn", "connections", "request", "timeout", "verify", "dialogue", "mood",
          "close", "slow", "psk", "psk_identity", "pha", "again", "before", "bytes", "threads", "only_name", "intolerant",
-         "sni_alert", "dies", "mptcp")  # fmt: skip
+         "sni_alert", "dies", "mptcp", "list")  # fmt: skip
 
 
 def _words(o: Options, lab: Lab, role: str) -> list[str]:
