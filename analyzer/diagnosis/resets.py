@@ -195,6 +195,8 @@ def _ttl_signs(r: Segment, own: Sequence[Segment], elsewhere: tuple[int, ...], f
         return []  # recorded on both sides of a router: each packet has two
     if not jump and r.ttl in _FRESH and any(s.duplicate and s.from_client == r.from_client and s.ttl == r.ttl - 1 for s in segments):
         return []  # ... and what the router makes itself begins with the TTL that it counts down from
+    if not jump and not own and len(known) > 1:
+        return []  # recorded at several places, or come on several ways, the server's packets have more than one
     if not jump or (r.ttl in elsewhere and own):
         return [Sign(-1, f"its TTL {r.ttl} is the sender's own")]
     says = f"TTL {nearest} → {r.ttl}"

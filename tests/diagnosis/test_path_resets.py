@@ -275,6 +275,20 @@ def test_a_syn_refused_too_fast_with_the_servers_own_ttl_cannot_be_told():
     assert (*verdict(h), found(h).confidence) == ("tcp-syn-refused", "failed", "unknown", "possible")
 
 
+def test_a_syn_refused_in_a_run_with_captures_of_both_ends():
+    """At the server its packets have the TTL that a router beside the client gives its own resets: that proves nothing."""
+    others = [
+        Talk(frame=100, client_port=41000, server_ttl=61).connect().greet().completed(),
+        Talk(frame=200, client_port=42000, server_ttl=64).connect().greet().completed(),
+    ]
+    for neighbours, confidence in ((others[1:], "certain"), (others, "likely")):
+        talk = Talk(server_ttl=64)
+        talk.client(flags="S")
+        talk.server(0.040, "RA", ip_id=0, options=0)
+        h = judge(talk.handshake(), *neighbours)
+        assert (cause(h), found(h).confidence) == ("tcp-syn-refused", confidence)
+
+
 def test_a_syn_refused_by_a_device_on_the_client_s_own_link():
     talk = Talk(server_ttl=255)
     talk.client(flags="S")
