@@ -80,9 +80,17 @@ def _completed_unseen(handshake: Handshake) -> bool:
 
 
 def _came_before(handshake: Handshake, alerts: list[Alert], frame: int) -> bool:
-    """Whether one of the alerts was sent before the last message of a frame: by time, in files out of order too."""
-    time = max((message.timestamp for message in handshake.messages if message.frame == frame), default=0)
-    return any((alert.timestamp, alert.frame) < (time, frame) if time and alert.timestamp else alert.frame < frame for alert in alerts)
+    """Whether one of the alerts was sent before the last message of a frame: of one side its stream says so, of two the time, in files
+    out of order too."""
+    places = [(place, message) for place, message in enumerate(handshake.messages) if message.frame == frame]
+    time = max((message.timestamp for _, message in places), default=0)
+    for alert in alerts:
+        own = [place for place, message in places if message.from_client == alert.from_client]
+        if own and alert.position > own[-1]:
+            continue  # it only overtook it on the way
+        if (alert.timestamp, alert.frame) < (time, frame) if time and alert.timestamp else alert.frame < frame:
+            return True
+    return False
 
 
 def _conversed(handshake: Handshake) -> bool:

@@ -18,6 +18,7 @@ _HANDSHAKE = frozenset({
     "encrypted_handshake", "client_hello", "server_hello", "certificate", "certificate_request", "server_key_exchange", "server_hello_done",
     "client_key_exchange", "certificate_verify", "certificate_status", "new_session_ticket",
 })  # fmt: skip
+_FINISHED = frozenset({"encrypted_handshake", "finished"})
 _SMALLEST_CERTIFICATE = 250
 _ROUNDING = 16
 """Bytes that a block cipher's padding may make of a difference."""
@@ -40,15 +41,15 @@ class Renegotiation(NamedTuple):
 
 def find_renegotiation(handshake: Handshake) -> Renegotiation | None:
     """The renegotiation that the server asked for, when an alert ended it; None for all else. Nothing may be missing of the capture."""
-    done = max(handshake.client_finished_frame, handshake.server_finished_frame)
+    done = _last_finished(handshake)
     if not done or handshake.is_tls13:
         return None
     asked = hello = None
     flight = renewed = False
     reply: list[Message] = []
-    for message in handshake.messages:
+    for message in handshake.messages[done + 1 :]:
         kind, by_client = message.kind, message.from_client
-        if message.frame <= done or (kind == "application_data" and (by_client or asked is None)):
+        if kind == "application_data" and (by_client or asked is None):
             continue  # what the client wants was on its way
         if asked is None:
             if by_client or not _is_hello_request(handshake, message):
@@ -76,13 +77,26 @@ def find_renegotiation(handshake: Handshake) -> Renegotiation | None:
     return None
 
 
+def _last_finished(handshake: Handshake) -> int:
+    """Place of the second Finished among the messages; 0 where one is missing."""
+    places = []
+    for by_client, frame in ((True, handshake.client_finished_frame), (False, handshake.server_finished_frame)):
+        mine = [
+            place for place, m in enumerate(handshake.messages) if m.frame == frame and m.from_client == by_client and m.kind in _FINISHED
+        ]
+        if not mine:
+            return 0
+        places.append(mine[0])
+    return max(places)
+
+
 def _is_hello_request(handshake: Handshake, message: Message) -> bool:
     if message.kind != "encrypted_handshake":
         return message.kind == "hello_request"
     finished = [
         m for m in handshake.messages if m.frame == handshake.server_finished_frame and m.kind == message.kind and not m.from_client
     ]
-    return bool(finished) and message.length < finished[-1].length
+    return bool(finished) and message.length < finished[0].length
 
 
 def _certificate_sent(handshake: Handshake, asked: Message, reply: list[Message]) -> bool | None:

@@ -27,6 +27,9 @@ UNSTEADY = {
     "cap-": "what is said of the capture is of this capture",
     "completed--openssl-nginx-drops": "the same",
     "hrr-failure--curl-nginx-second-hello-lost": "segments that never came in other sizes",
+    "loss-slow-handshake--": "the same",
+    "client-timeout--curl-nginx-over-a-satellite-server-side": "the same",
+    "internal-error--python-gnutls-no-ciphers": "an alert in pieces, and nothing else of its side, is known for one too late",
     "cert-expired--curl-nginx-mid-stream": "the first segments of a stream whose beginning is missing show what it is",
     "proxy-protocol-mismatch": "seen as a hello of several segments",
 }

@@ -187,6 +187,14 @@ def test_hello_without_an_answer_after_a_dialogue_that_had_one(wire, port, turns
     assert ("through the proxy" in handshake.finding.summary) == (port == 1080)
 
 
+def test_alert_through_a_proxy_answers_a_hello_that_was_not_captured(wire):
+    conversation = talk(wire, 3128, b"", CONNECT, b"HTTP/1.1 200 OK\r\n\r\n")
+    conversation.number[True] += 500
+    conversation.server(alert(70)).close(True)
+    (handshake,) = wire.read()
+    assert handshake.finding.cause != "http-on-tls-port"
+
+
 def test_part_of_an_answer_after_a_dialogue_is_one(wire):
     conversation = talk(wire, 25, *SMTP_TLS, b"STARTTLS\r\n", b"220 go ahead\r\n", hello()).server(b"\x16\x03\x03\x00\x50\x02")
     conversation.close(False)

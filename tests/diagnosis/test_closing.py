@@ -381,3 +381,18 @@ def test_alerts_that_overtook_each_other_count_in_the_order_of_their_stream(make
     handshake = make_handshake(Stage.SERVER_HELLO)
     handshake.alerts = [Alert(9, 900, True, 1, 90, position=3), Alert(8, 800, True, 1, 0, position=4)]
     assert [event.alert.description for event in closing_events(handshake) if event.alert is not None] == [90, 0]
+
+
+@pytest.mark.parametrize("overtakes", [False, True])
+def test_alert_that_overtook_its_own_sides_finished_came_after_it(overtakes, make_handshake):
+    handshake = make_handshake(Stage.FINISHED, client_finished_frame=12, server_finished_frame=14)
+    handshake.messages += [
+        Message(12, 12, True, "encrypted_handshake", 40, 12, True), Message(14, 14, False, "encrypted_handshake", 40, 14, True),
+        Message(13, 13, False, "alert", 26, 13, True),
+    ]  # fmt: skip
+    if not overtakes:
+        handshake.messages[-2:] = handshake.messages[:-3:-1]
+    place = next(place for place, message in enumerate(handshake.messages) if message.kind == "alert")
+    handshake.alerts.append(Alert(13, 13, False, None, None, True, "inferred", place, 26))
+    settle(handshake)
+    assert (handshake.outcome == "completed") == overtakes

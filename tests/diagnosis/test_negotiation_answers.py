@@ -504,6 +504,13 @@ class TestRenegotiation:
         judge(judged)
         assert (judged.outcome, judged.finding) == ("completed", None)
 
+    def test_a_request_that_came_in_one_frame_with_the_finished_before_it(self):
+        """What was overtaken is read with what overtook it."""
+        sent = [(22, True, "encrypted_handshake", 31), (22, True, "encrypted_handshake", 94)]
+        judged = self._asked_by_the_server(*self.AGAIN, *sent, *self.END)
+        judged.messages = [m._replace(frame=16) if m.frame == 18 else m for m in judged.messages]
+        assert verdict(judged) == ("client-cert-missing", "likely")
+
     def test_the_client_gives_up_the_second_handshake(self):
         judged = self._asked_by_the_server(*self.AGAIN, (22, True, "alert", 26))
         judge(judged)

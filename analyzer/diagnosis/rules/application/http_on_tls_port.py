@@ -45,8 +45,8 @@ class HttpOnTlsPort(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         dialogue = handshake.dialogue
         if dialogue is not None:
-            if dialogue.via != "http-connect" or not tells_of_tls(handshake):
-                return None  # a CONNECT to a proxy
+            if dialogue.via != "http-connect" or dialogue.state == "agreed" or not tells_of_tls(handshake) or handshake.flow.server_gaps:
+                return None  # a CONNECT to a proxy, which agreed, or may have in what is missing
         elif spoken_by(handshake.client_bytes, True) not in ("http", "http2"):
             return None
         asked = first_words(handshake)
