@@ -33,14 +33,17 @@ def test_every_failure_has_a_line_however_many(failures: Run) -> None:
     many = summarize(failures, judged)
     few = summarize(failures, failed[:5])
     listed = many[many.index("Failed handshakes") :]
-    rows = [line for line in listed if "server.test" in line and any(f" {h.finding.cause}" in line for h in failed if h.finding)]
+    named = ("server.test", "198.51.100.20:")  # some clients of databases name nobody
+    rows = [
+        line for line in listed if any(map(line.__contains__, named)) and any(f" {h.finding.cause}" in line for h in failed if h.finding)
+    ]
     assert len(rows) == len(failed)
     assert sum(line.startswith("  stream ") for line in few) == 5
     for lines in (many, few):
         assert any(line.strip() == explain_command(failures.captures[failed[0].flow.capture], 0) for line in lines) or any(
             line.strip() == explain_command(failures.captures[failed[0].flow.capture], "STREAM") for line in lines
         )
-        assert all(display_width(line) <= 80 for line in lines if "handshake explain" not in line)
+        assert all(display_width(line) <= 80 for line in lines[1:] if "handshake explain" not in line)  # the totals are one line
 
 
 def test_causes_are_counted_with_servers_and_clients(failures: Run) -> None:
