@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from analyzer.cli.style import Style, cut, lay_out, wrap
+from analyzer.cli.style import Style, cut, display_width, lay_out, wrap
 from analyzer.diagnosis.words import count_text
 from analyzer.export.escape import for_terminal
 from analyzer.export.values import iso_time
@@ -157,9 +157,11 @@ class Summary:
             parts.append(f"{totals.unfinished:,} unfinished")
         if totals.no_handshake:
             parts.append(f"{totals.no_handshake:,} without a handshake")
-        yield self._style.paint(f"{count_text(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}", "bold") + (
-            f"  ({count_text(totals.frames, 'frame')}, {_size(totals.bytes)}, {count_text(totals.flows, 'connection')})"
-        )
+        ends = f"{count_text(totals.handshakes, 'TLS attempt')}: {', '.join(parts)}"
+        read = f"  ({count_text(totals.frames, 'frame')}, {_size(totals.bytes)}, {count_text(totals.flows, 'connection')})"
+        fits = display_width(ends + read) <= self._style.width
+        bold = self._style.paint(ends, "bold")
+        yield from [bold + read] if fits else [bold, read]
         if self._filtered:
             yield f"Shown: {self._shown:,} of {totals.handshakes:,}."
         if totals.frames and not totals.handshakes:
