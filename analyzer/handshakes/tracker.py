@@ -20,9 +20,10 @@ from analyzer.flows import FlowState, FlowTable, Placement
 from analyzer.flows.clocks import mend_clock
 from analyzer.handshakes.alike import Alikes
 from analyzer.handshakes.assemble import assemble
+from analyzer.handshakes.attempts import Attempts
 from analyzer.handshakes.bursts import Bursts
 from analyzer.handshakes.connection import Connection
-from analyzer.handshakes.facts import name_address, read_flows
+from analyzer.handshakes.facts import read_flows
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.herds import Herd, Herds, Sides
 from analyzer.handshakes.plain import Plain
@@ -31,7 +32,6 @@ from analyzer.handshakes.whole import find_whole
 from analyzer.model.batches import IcmpError, SegmentBatch, TcpFlag
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
-from analyzer.registries.ports import TLS_PORTS
 
 __all__ = ["Tracker"]
 
@@ -89,23 +89,13 @@ class Tracker:
         self._icmp: dict[int, list[IcmpError]] = {}
         self._icmp_waiting: list[IcmpError] = []
         self._reset_texts: dict[int, tuple[int, int, bytes]] = {}
-        self._tls_servers: set[tuple[str, int]] = set()
-        self._tls_at_once: set[tuple[str, int]] = set()
-        """Those of them where TLS began with the first byte, not after a dialogue in the clear."""
         self._given_up: set[int] = set()
         self._crash = ""
         """What is said of crashes, with the first of them."""
         self._plain: dict[int, Connection] = {}
-        ports = np.zeros(65_536, np.bool_)
-        ports[list(TLS_PORTS)] = True
-        for low, high in options.server_ports:
-            ports[low : high + 1] = True
-        self._at_home = ports
         self.placed: Placement | None = None
         """Where the segments of the last batch went; None when it had none."""
-        self._named = np.zeros(65_536, np.bool_)
-        for low, high in options.server_ports:
-            self._named[low : high + 1] = True
+        self.attempts = Attempts(options.server_ports, self.table, self._connections, self._count)
 
     # ------------------------------------------------------------------ taking
 
@@ -216,12 +206,11 @@ class Tracker:
     def _wants(self, rows: I64, fresh: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Of these flows with payload those whose bytes are read here: this tracker's own, and until its server is known to speak TLS
         every other one on a port where TLS is not at home, for what is seen of one flow there makes others attempts too."""
-        c = self.table.columns
         wanted = self._mine(rows)
-        port = np.where(c["client"][rows] == 1, c["source_port"][rows], c["destination_port"][rows])
-        for index in np.flatnonzero(~wanted & ~self._at_home[port]).tolist():
-            server = self._server_of(int(rows[index])) if fresh[index] else None
-            wanted[index] = server is None or not (server in self._tls_servers and server in self._tls_at_once)
+        away = np.flatnonzero(~wanted & ~self.attempts.at_home[self.attempts.ports(rows)])
+        wanted[away] = True
+        known = away[fresh[away]]
+        wanted[known] = ~self.attempts.are_known(rows[known])
         return wanted
 
     def _feed_odd(
@@ -305,8 +294,8 @@ class Tracker:
         else:
             source, destination = int(c["source_port"][row]), int(c["destination_port"][row])
             known_by = 3
-            named = bool(self._named[source]), bool(self._named[destination])
-            home = bool(self._at_home[source]), bool(self._at_home[destination])
+            named = bool(self.attempts.named[source]), bool(self.attempts.named[destination])
+            home = bool(self.attempts.at_home[source]), bool(self.attempts.at_home[destination])
             if named[0] != named[1]:
                 client = 1 if named[0] else 0
             elif home[0] != home[1]:
@@ -464,7 +453,7 @@ class Tracker:
         rows = self.table.held()
         rows = rows[self.table["state"][rows] != FlowState.GONE]
         rows = rows[np.argsort(self.table["number"][rows], kind="stable")]
-        self._note_servers(rows)  # those of all parts, before the first
+        self.attempts.note_servers(rows)  # those of all parts, before the first
         for begin in range(0, len(rows), _PART):
             yield self.take_out(rows[begin : begin + _PART])
 
@@ -475,11 +464,11 @@ class Tracker:
             return []
         c = self.table.columns
         rows = rows[np.argsort(c["number"][rows], kind="stable")]
-        self._note_servers(rows)
+        self.attempts.note_servers(rows)
         if self._herds is not None:
             rows = self._release(rows, self._herds)
         mine = rows[self._mine(rows)]
-        chosen = mine[self._attempts(mine)]
+        chosen = mine[self.attempts.choose(mine)]
         c["state"][rows] = FlowState.GONE
         result: list[Handshake] = []
         limit = self.options.limits.segments
@@ -515,21 +504,6 @@ class Tracker:
         self.herd = herds.release(c, rows[held])
         return rows[~held]
 
-    def _note_servers(self, rows: I64) -> None:
-        """Remember the servers of these flows that spoke TLS: whatever else was sent to them was an attempt too."""
-        held = self.table["herd"][rows] >= 0
-        if held.any():
-            servers = self._servers_of(rows[held])
-            self._tls_servers |= servers
-            self._tls_at_once |= servers
-            rows = rows[~held]
-        spoke = {row: connection for row in rows.tolist() if (connection := self._connections.get(row)) is not None and connection.is_tls}
-        if spoke:
-            at_once = [not any(connection.tls_offsets) for connection in spoke.values()]
-            those = np.array(list(spoke), np.int64)
-            self._tls_servers |= self._servers_of(those)
-            self._tls_at_once |= self._servers_of(those[at_once])
-
     def _let_go(self, rows: I64) -> None:
         """Forget what is held of these flows beside their columns."""
         for row in rows.tolist():
@@ -550,56 +524,11 @@ class Tracker:
         """Free the rows of flows that were taken out; a late segment then begins another flow."""
         self.table.remove(rows)
 
-    def _server_of(self, row: int) -> tuple[str, int]:
-        c = self.table.columns
-        side = "destination" if c["client"][row] == 0 else "source"
-        address = name_address(int(c[f"{side}_high"][row]), int(c[f"{side}_low"][row]), int(c["ip_version"][row]))
-        return address, int(c[f"{side}_port"][row])
-
-    def _servers_of(self, rows: I64) -> set[tuple[str, int]]:
-        c = self.table.columns
-        source = c["client"][rows] != 0
-        columns = (np.where(source, c[f"source_{part}"][rows], c[f"destination_{part}"][rows]).tolist() for part in ("high", "low", "port"))
-        different = set(zip(*columns, c["ip_version"][rows].tolist(), strict=True))
-        return {(name_address(high, low, version), port) for high, low, port, version in different}
-
-    def _attempts(self, rows: I64) -> npt.NDArray[np.bool_]:
-        """Which of these flows are handshake attempts (they get a row)."""
-        c = self.table.columns
-        port = np.where(c["client"][rows] == 1, c["source_port"][rows], c["destination_port"][rows])
-        both = self._at_home[c["source_port"][rows]] | self._at_home[c["destination_port"][rows]]
-        home = np.where(c["client"][rows] < 0, both, self._at_home[port])
-        began = (c["syn_frame"][rows] > 0) | (c["syn_ack_frame"][rows] > 0) | (c["bytes"][rows].sum(axis=1) > 0)
-        wanted: npt.NDArray[np.bool_] = home & began
-        others = np.flatnonzero(~wanted)
-        for index in others.tolist():
-            row = int(rows[index])
-            connection = self._connections.get(row)
-            if connection is not None and (connection.is_tls or (isinstance(connection, Connection) and _asked_for_tls(connection))):
-                wanted[index] = True
-            elif began[index] and self._tls_servers and c["client"][row] >= 0:
-                server = self._server_of(row)
-                spoke = bool(c["bytes"][row].any())  # in the clear: no attempt where TLS has to be asked for
-                wanted[index] = server in (self._tls_at_once if spoke else self._tls_servers)
-        return wanted
-
 
 def _closed(c: dict[str, npt.NDArray[Any]], rows: I64) -> npt.NDArray[np.bool_]:
     """Which of these flows ended: FIN of both sides, or a RST."""
     ended: npt.NDArray[np.bool_] = np.logical_or((c["fin_frame"][rows] > 0).all(axis=1), (c["rst_frame"][rows] > 0).any(axis=1))
     return ended
-
-
-def _asked_for_tls(connection: Connection) -> bool:
-    """Whether its dialogue asked for TLS, or went no further because TLS was not offered."""
-    dialogue = connection.follower.dialogue or connection.talking
-    if dialogue is None or dialogue.state in ("", "not-asked"):
-        return False
-    if dialogue.state != "not-offered":
-        return True
-    from analyzer.dialogues import went_on_in_clear
-
-    return not went_on_in_clear(dialogue)
 
 
 def _by_flow(ordered: I64, placed: Placement) -> tuple[I64, I64, I64, I64, I64]:

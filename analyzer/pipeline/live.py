@@ -222,8 +222,7 @@ class LiveRun(Run):
         self._leave_unlisted(idle)
         self._pending += self._learn(tracker.ended(idle=idle, linger=_LINGER, settle=_SETTLE))
         tracker.forget_gone(idle)
-        if len(tracker._tls_servers) > _SERVERS:
-            tracker._tls_servers.clear()  # it learns those anew that are still there
+        tracker.attempts.forget_servers(_SERVERS)
 
     def _leave_unlisted(self, idle: float) -> None:
         """Of the connections that ended without a byte, some get a row; a flood of them is a number."""

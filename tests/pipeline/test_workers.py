@@ -17,7 +17,7 @@ import pytest
 
 import analyzer
 from analyzer.errors import AnalyzerError
-from analyzer.handshakes import tracker
+from analyzer.handshakes import attempts
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Limits, Options
 from analyzer.pipeline import parcels, reading, sharing
@@ -97,7 +97,7 @@ def test_flows_evicted_and_forgotten(mixed: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_where_tls_is_not_at_home_all_know_the_servers_of_all(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every port is an odd one: whether a connection without TLS is an attempt is told by the others to its server."""
-    monkeypatch.setattr(tracker, "TLS_PORTS", ())
+    monkeypatch.setattr(attempts, "TLS_PORTS", ())
     probed = [path for path in CAPTURES if any(name in path for name in ("/connect-close", "/port-scan", "/tcp-", "/icmp-", "/plain-"))]
     one = same([str(mixed), *probed])
     silent = [row for row in one["handshakes"] if row["stage"] in ("syn", "refused", "connected")]  # type: ignore[attr-defined]
