@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import demo  # noqa: E402 - run from a checkout
-import draw_order  # noqa: E402
+import draw_order  # noqa: E402 - found beside this folder
 
-from analyzer.schema.columns import TABLES, Column  # noqa: E402
+from analyzer.schema.columns import TABLES, Column  # noqa: E402 - found beside this folder
 
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "pictures"

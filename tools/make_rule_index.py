@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from analyzer.diagnosis import registry  # noqa: E402  found beside this folder
-from analyzer.diagnosis.rule import Rule, bit_of_alert  # noqa: E402
-from analyzer.model.handshake import Stage  # noqa: E402
-from analyzer.model.hello import Alert  # noqa: E402
+from analyzer.diagnosis.rule import Rule, bit_of_alert  # noqa: E402 - found beside this folder
+from analyzer.model.handshake import Stage  # noqa: E402 - found beside this folder
+from analyzer.model.hello import Alert  # noqa: E402 - found beside this folder
 
 FILE = ROOT / "analyzer" / "diagnosis" / "rule_index.py"
 

@@ -29,7 +29,7 @@ class _Group(TyperGroup):  # type: ignore[misc]  # typer says Any
                 return rest[0], self.get_command(ctx, rest[0]), ["--help"]
             typer.echo(ctx.get_help())
             ctx.exit()
-        if word not in COMMANDS and os.path.exists(word):  # noqa: PTH110
+        if word not in COMMANDS and os.path.exists(word):  # noqa: PTH110 - a word that is no path at all must not raise
             ctx.fail(f"{for_terminal(word)} is no command; to read it: handshake analyze {for_terminal(shlex.quote(word))}")
         return super().resolve_command(ctx, args)
 

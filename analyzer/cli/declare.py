@@ -22,8 +22,8 @@ class Argument:
         *,
         help: str,  # noqa: A002 as typer calls it
         metavar: str | None = None,
-        min: float | None = None,  # noqa: A002
-        max: float | None = None,  # noqa: A002
+        min: float | None = None,  # noqa: A002 as typer calls it
+        max: float | None = None,  # noqa: A002 as typer calls it
         show_default: bool = True,
         values: Callable[[], Iterable[str]] | None = None,
     ) -> None:
@@ -36,10 +36,10 @@ class Option(Argument):
     def __init__(
         self,
         *names: str,
-        help: str,  # noqa: A002
+        help: str,  # noqa: A002 as typer calls it
         metavar: str | None = None,
-        min: float | None = None,  # noqa: A002
-        max: float | None = None,  # noqa: A002
+        min: float | None = None,  # noqa: A002 as typer calls it
+        max: float | None = None,  # noqa: A002 as typer calls it
         show_default: bool = True,
         values: Callable[[], Iterable[str]] | None = None,
     ) -> None:

@@ -46,7 +46,7 @@ def export_decrypted(captures: Sequence[str], target: str, randoms: Iterable[byt
     done = False
     try:
         if staged.staged:
-            os.chmod(staged.path, 0o600)  # noqa: PTH101
+            os.chmod(staged.path, 0o600)  # noqa: PTH101 - a path as text
         with staged.open() as file, open_source(list(captures), reader=reader) as source:
             writer = PcapngWriter(file)
             if lines:

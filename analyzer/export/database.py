@@ -210,7 +210,7 @@ class _Sqlite:
         columns = ", ".join(f'"{name}"' for name in names)
         with self._errors():
             # names come from the schema, values are bound
-            self._connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join("?" * len(names))})', rows)  # noqa: S608
+            self._connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join("?" * len(names))})', rows)  # noqa: S608 - see above
 
     def close(self, commit: bool) -> None:
         with self._errors():

@@ -186,13 +186,13 @@ def _open_stream(target: Target) -> tuple[BinaryIO, StagedFile | None]:
             return _bytes_of(sys.stdout), None
         staged = StagedFile(target)
         return staged.open(), staged
-    return (_bytes_of(target) if isinstance(target, io.TextIOBase) else target), None  # type: ignore[return-value]
+    return (_bytes_of(target) if isinstance(target, io.TextIOBase) else target), None  # type: ignore[return-value]  # no text
 
 
 def _bytes_of(stream: object) -> BinaryIO:
     """The byte stream under a text stream; one that encodes for those that have none (StringIO)."""
-    stream.flush()  # type: ignore[attr-defined]
-    return getattr(stream, "buffer", None) or _Encoded(stream)  # type: ignore[arg-type, return-value]
+    stream.flush()  # type: ignore[attr-defined]  # a text stream
+    return getattr(stream, "buffer", None) or _Encoded(stream)  # type: ignore[arg-type, return-value]  # as above
 
 
 class _Encoded(io.RawIOBase):
@@ -203,8 +203,8 @@ class _Encoded(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        self._stream.write(bytes(data).decode("utf-8"))  # type: ignore[call-overload]
-        return len(data)  # type: ignore[arg-type]
+        self._stream.write(bytes(data).decode("utf-8"))  # type: ignore[call-overload]  # any buffer, as RawIOBase says
+        return len(data)  # type: ignore[arg-type]  # as above
 
 
 class _FileWriter:

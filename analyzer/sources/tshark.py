@@ -54,14 +54,14 @@ class TsharkStream:
         self.fault: str | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
         # No shell, a program found by name and a path that cannot pass for an option.
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, bufsize=0)  # noqa: S603
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, bufsize=0)  # noqa: S603 - see above
 
     def readinto(self, target: memoryview) -> int:
         """See ``ByteStream.readinto``."""
         output = self._process.stdout
         if output is None or output.closed:
             return 0
-        count = output.readinto(target) or 0  # type: ignore[attr-defined]
+        count = output.readinto(target) or 0  # type: ignore[attr-defined]  # unbuffered: a raw stream
         self.position += count
         if not count and self._process.wait() and self.fault is None:
             self._said.seek(0)
@@ -147,7 +147,7 @@ def _dissect(path: str, keylog: str | None, frames: queue.Queue[Any], stop: thre
 
     import pyshark
 
-    class Capture(pyshark.FileCapture):  # type: ignore[misc]
+    class Capture(pyshark.FileCapture):  # type: ignore[misc]  # pyshark has no types
         async def _cleanup_subprocess(self, process: Any) -> None:
             # pyshark kills at the end of the output what is about to end by itself, and takes that for a crash.
             if self._eof_reached:

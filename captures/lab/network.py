@@ -46,7 +46,7 @@ _counter = itertools.count()
 
 
 def run(*argv: str, check: bool = True, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, check=check, text=True, capture_output=True, **kwargs)  # type: ignore[call-overload]
+    return subprocess.run(argv, check=check, text=True, capture_output=True, **kwargs)
 
 
 class Network:
@@ -166,7 +166,7 @@ class Network:
             start_new_session=True,
         )
         if output:
-            sink.close()  # type: ignore[union-attr]
+            sink.close()
         self.processes.append(process)
         return process
 

@@ -97,7 +97,7 @@ class Recorder:
             for role, key, value in sysctls:
                 net.sysctl(role, key, value)
             server_lab = self._lab(work, "server", case)
-            command = server.server(Options(case.s), server_lab)  # type: ignore[misc]
+            command = server.server(Options(case.s), server_lab)
             process = self._start(net, "server", command, work / "server.out")
             if not kernel:
                 config = {"delay": delay, "hops": hops, "faults": list(case.faults)}
@@ -118,7 +118,7 @@ class Recorder:
                 o = Options(options)
                 if case.client == "nobody":
                     break
-                self._run(net, client.client(o, client_lab), work / "client.out", number, case, recording)  # type: ignore[misc]
+                self._run(net, client.client(o, client_lab), work / "client.out", number, case, recording)
             if not kernel and box.poll() is not None:
                 raise RuntimeError("the box on the way broke down: " + (work / "box.out").read_text()[-300:])
             if not case.early_stop:

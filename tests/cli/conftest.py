@@ -30,7 +30,7 @@ def spawn() -> Callable[..., subprocess.CompletedProcess[bytes]]:
 
     def run(*arguments: object, python: tuple[str, ...] = (), **options: object) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, *python, "-m", "analyzer", *map(str, arguments)]
-        return subprocess.run(command, stderr=subprocess.PIPE, env=environment(), timeout=120, check=False, **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(command, stderr=subprocess.PIPE, env=environment(), timeout=120, check=False, **options)
 
     return run
 
@@ -47,7 +47,7 @@ def handshake() -> Callable[..., subprocess.CompletedProcess[str]]:
             env=environment(),
             timeout=120,
             check=False,
-            **options,  # type: ignore[call-overload]
+            **options,
         )
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -92,7 +92,7 @@ def start() -> Callable[..., subprocess.Popen[bytes]]:
         started.append(process)
         return process
 
-    yield begin  # type: ignore[misc]
+    yield begin
     for process in started:
         process.kill()
         process.wait()

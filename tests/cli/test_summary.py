@@ -15,7 +15,7 @@ from analyzer.pipeline.run import Run
 def failures(captures: Path) -> Run:
     """Some thirty handshakes that failed because of certificates, from as many captures."""
     run = Run([str(path) for path in sorted(captures.glob("cert-expired--*/capture.pcapng"))])
-    run.judged = list(run.handshakes())  # type: ignore[attr-defined]
+    run.judged = list(run.handshakes())
     return run
 
 
@@ -27,7 +27,7 @@ def summarize(run: Run, handshakes: list[Handshake], next_to_fail: list[Finding]
 
 
 def test_every_failure_has_a_line_however_many(failures: Run) -> None:
-    judged: list[Handshake] = failures.judged  # type: ignore[attr-defined]
+    judged: list[Handshake] = failures.judged
     failed = [handshake for handshake in judged if handshake.outcome == "failed"]
     assert len(failed) > 20
     many = summarize(failures, judged)
@@ -47,7 +47,7 @@ def test_every_failure_has_a_line_however_many(failures: Run) -> None:
 
 
 def test_causes_are_counted_with_servers_and_clients(failures: Run) -> None:
-    judged: list[Handshake] = failures.judged  # type: ignore[attr-defined]
+    judged: list[Handshake] = failures.judged
     failed = [handshake for handshake in judged if handshake.finding is not None and handshake.finding.cause == "cert-expired"]
     (line,) = [line for line in summarize(failures, judged) if line.split()[1:2] == ["cert-expired"] and "20" in line.split()[-2]][:1]
     count, cause, servers, clients, *_ = line.split()
@@ -57,7 +57,7 @@ def test_causes_are_counted_with_servers_and_clients(failures: Run) -> None:
 
 
 def test_filters_and_what_comes_next_are_said(failures: Run) -> None:
-    judged: list[Handshake] = failures.judged  # type: ignore[attr-defined]
+    judged: list[Handshake] = failures.judged
     warnings = [Finding("certificate-ends-soon", "certain", f"The certificate of host{number}.test ends soon.") for number in range(12)]
     lines = summarize(failures, judged[:3], warnings + warnings, filtered=True)
     assert f"Shown: 3 of {failures.totals.handshakes}." in lines
@@ -67,7 +67,7 @@ def test_filters_and_what_comes_next_are_said(failures: Run) -> None:
 
 
 def test_a_proxy_s_target_is_the_server(failures: Run) -> None:
-    judged: list[Handshake] = failures.judged  # type: ignore[attr-defined]
+    judged: list[Handshake] = failures.judged
     handshake = judged[0]
     try:
         handshake.dialogue = Dialogue("http-connect", target="example.com:8443")

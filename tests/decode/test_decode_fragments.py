@@ -47,7 +47,7 @@ def body(rows: SegmentBatch, row: int = 0) -> bytes:
 
 @pytest.mark.parametrize("make", [four, six])
 def test_the_row_is_that_of_the_frame_which_completed_it(make: object) -> None:
-    frames = make()  # type: ignore[operator]
+    frames = make()
     assert len(frames) > 4
     for order in (frames, frames[::-1], random.Random(1).sample(frames, len(frames))):
         decoder = Decoder()

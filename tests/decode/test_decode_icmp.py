@@ -46,9 +46,7 @@ def decode(*packets: Packet) -> tuple[SegmentBatch, dict[str, int]]:
 def test_errors_of_ipv4_tell_reporter_and_quoted_packet(kind: int, code: int, mtu: int) -> None:
     message = struct.pack(">BBHHH", kind, code, 0, 0, mtu)
     rows, counters = decode(ROUTER4 / Raw(b""), IP(src="203.0.113.5", dst="192.0.2.7", proto=1) / Raw(message + QUOTE4))
-    assert rows.icmp == [
-        IcmpError(frame=11, timestamp=1, reporter="203.0.113.5", version=4, type=kind, code=code, mtu=mtu, **ADDRESS4)  # type: ignore[arg-type]
-    ]
+    assert rows.icmp == [IcmpError(frame=11, timestamp=1, reporter="203.0.113.5", version=4, type=kind, code=code, mtu=mtu, **ADDRESS4)]
     assert counters["icmp"] == 1
     assert len(rows) == 0
 
@@ -60,9 +58,7 @@ def test_errors_of_ipv4_tell_reporter_and_quoted_packet(kind: int, code: int, mt
 def test_errors_of_ipv6_tell_reporter_and_quoted_packet(message: Packet, kind: int, mtu: int) -> None:
     rows, _ = decode(ROUTER6 / message / Raw(QUOTE6))
     code = 4 if kind == 1 else 0
-    assert rows.icmp == [
-        IcmpError(frame=10, timestamp=0, reporter="2001:db8:5::5", version=6, type=kind, code=code, mtu=mtu, **ADDRESS6)  # type: ignore[arg-type]
-    ]
+    assert rows.icmp == [IcmpError(frame=10, timestamp=0, reporter="2001:db8:5::5", version=6, type=kind, code=code, mtu=mtu, **ADDRESS6)]
 
 
 def test_extension_headers_in_the_quote_are_passed_over() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from damage import CAPTURES, losing, lossless, merged, moved, read_pieces, write_pcap  # noqa: E402
-from verdicts import Complaint, complaints_about, ends_of, judge, label_of, truths_of, verdict_of  # noqa: E402
+from damage import CAPTURES, losing, lossless, merged, moved, read_pieces, write_pcap  # noqa: E402 - found beside this folder
+from verdicts import Complaint, complaints_about, ends_of, judge, label_of, truths_of, verdict_of  # noqa: E402 - found beside this folder
 
 
 def main() -> None:

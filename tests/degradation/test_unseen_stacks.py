@@ -203,7 +203,7 @@ def test_a_client_of_two_byte_messages_says_no_goodbye(wire, ticket):
 # -- refusals of stacks that were not recorded -----------------------------------------------------
 
 
-def sane(handshake, by: str, causes: set[str | None], certain: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def sane(handshake, by: str, causes: set[str | None], certain: set[str] = frozenset()) -> None:
     outcome, cause, confidence = said(handshake)
     assert (outcome, handshake.aborted_by) == ("failed", by), (outcome, cause, confidence, handshake.aborted_by)
     assert cause in causes, (cause, confidence, handshake.finding.summary)

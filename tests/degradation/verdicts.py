@@ -48,7 +48,7 @@ class Complaint(NamedTuple):
 def judge(capture: object, keylog: str | None = None) -> Run:
     """A whole run; its handshakes are in ``judged``."""
     run = Run([capture], Options(keylog=keylog))
-    run.judged = list(run.handshakes())  # type: ignore[attr-defined]
+    run.judged = list(run.handshakes())
     return run
 
 
@@ -64,7 +64,7 @@ def verdict_of(handshake: Handshake) -> Verdict:
 
 
 def label_of(folder: Path) -> dict[str, object]:
-    return json.loads((folder / "expected.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((folder / "expected.json").read_text())
 
 
 @cache
@@ -79,7 +79,7 @@ def truths_of(label: dict[str, object], whole: list[Handshake]) -> dict[Ends, Tr
         causes = {handshake.finding.cause if handshake.finding else None}
         outcome = handshake.outcome
         if handshake.flow.stream == label["stream"]:
-            causes |= {label["cause"], label["cause_without_keys"]}  # type: ignore[arg-type]
+            causes |= {label["cause"], label["cause_without_keys"]}
             outcome = str(label["outcome"])
         for cause in list(causes):
             causes |= _generals().get(cause or "", frozenset())
@@ -94,11 +94,11 @@ def truths_of(label: dict[str, object], whole: list[Handshake]) -> dict[Ends, Tr
 def complaints_about(truths: dict[Ends, Truth], run: Run) -> list[Complaint]:
     """Everything in the verdicts over a damaged recording that is surely wrong."""
     found = [Complaint("bug", f"{bug.rule}: {bug.traceback.splitlines()[-1]}") for bug in run.diagnosis.bugs]
-    for handshake in run.judged:  # type: ignore[attr-defined]
+    for handshake in run.judged:
         truth = truths.get(ends_of(handshake.flow))
         finding = handshake.finding
         cause = finding.cause if finding is not None else None
-        if finding is not None and finding.confidence == "certain" and not cause.startswith("cap-"):  # type: ignore[union-attr]
+        if finding is not None and finding.confidence == "certain" and not cause.startswith("cap-"):
             if truth is None or cause not in truth.causes:
                 found.append(Complaint("certain", f"{cause} ({handshake.stage}, {handshake.outcome}) is {_said(truth)}"))
         if truth is not None and truth.completed and handshake.outcome == "failed":

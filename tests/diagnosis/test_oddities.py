@@ -31,7 +31,7 @@ def completed() -> list[tuple[Handshake, Context]]:
     for family in FAMILIES:
         for capture in sorted(CAPTURES.glob(f"{family}--*/capture.pcapng"))[:150]:
             run = Run([str(capture)])
-            run.diagnosis.judge = lambda handshake: None  # type: ignore[method-assign]
+            run.diagnosis.judge = lambda handshake: None
             found += [(h, run.diagnosis.context) for h in run.handshakes() if h.outcome == "completed"]
     return found
 
@@ -74,7 +74,7 @@ def altered(rng: random.Random) -> Iterator[tuple[Handshake, Context]]:
                     setattr(copied.flow, name, rng.choice(flow_values[name]))
                 elif rng.random() < 0.7:
                     name = rng.choice(list(values))
-                    setattr(copied, name, rng.choice(values[name]))  # type: ignore[arg-type]
+                    setattr(copied, name, rng.choice(values[name]))
                 else:
                     _alter_messages(copied, rng)
             other = Context(context.options)

@@ -34,7 +34,7 @@ FEW = 3
 def settled(capture: Path) -> list[tuple[Handshake, Context]]:
     """The handshakes of a recording that did not complete, settled and not judged."""
     run = Run([str(capture)])
-    run.diagnosis._apply = lambda handshake, rules: None  # type: ignore[method-assign]
+    run.diagnosis._apply = lambda handshake, rules: None
     return [(h, run.diagnosis.context) for h in run.handshakes() if h.outcome != "completed"]
 
 
@@ -115,7 +115,7 @@ def altered(rng: random.Random) -> Iterator[tuple[Handshake, Context]]:
                 for _ in range(rng.randint(0, 3)):
                     changed, choices = (copied.flow, flow_values) if rng.random() < 0.4 else (copied, values)
                     name = rng.choice(list(choices))
-                    setattr(changed, name, rng.choice(choices[name]))  # type: ignore[arg-type]
+                    setattr(changed, name, rng.choice(choices[name]))
                 other = Context(context.options)
                 other.__dict__.update(context.__dict__)
                 other.remembered = {}

@@ -37,7 +37,7 @@ def rows_for(columns: tuple[Column, ...]) -> st.SearchStrategy[dict[str, object]
 
 def written(kind: str, columns: tuple[Column, ...], *rows: Mapping[str, object], table: str = "handshakes", **options: object) -> bytes:
     stream = io.BytesIO()
-    writer = open_writer(stream, kind, columns, table=table, **options)  # type: ignore[arg-type]
+    writer = open_writer(stream, kind, columns, table=table, **options)
     writer.write_all(rows)
     writer.close()
     return stream.getvalue()
@@ -49,7 +49,7 @@ def strict(line: str | bytes) -> dict[str, object]:
 
     document = json.loads(line, parse_constant=refuse)
     json.dumps(document, ensure_ascii=False).encode("utf-8")  # no lone surrogate
-    return document  # type: ignore[no-any-return]
+    return document
 
 
 @settings(deadline=None)
@@ -65,11 +65,11 @@ def test_jsonl_is_strict_and_says_what_the_row_says(row: dict[str, object]) -> N
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             assert said is None
         elif column.dtype == "timestamp":
-            assert said == iso_time(value)  # type: ignore[arg-type]
+            assert said == iso_time(value)
         elif column.dtype == "evidence":
-            assert said == [{"frame": frame, "says": for_utf8(says)} for frame, says in value]  # type: ignore[attr-defined]
+            assert said == [{"frame": frame, "says": for_utf8(says)} for frame, says in value]
         elif column.dtype == "list[string]":
-            assert said == [for_utf8(item) for item in value]  # type: ignore[attr-defined]
+            assert said == [for_utf8(item) for item in value]
         else:
             assert said == (for_utf8(value) if isinstance(value, str) else value)
 
@@ -87,7 +87,7 @@ def test_csv_has_a_line_a_row_and_no_formula(rows: list[dict[str, object]]) -> N
         for column, cell in zip(HANDSHAKES, cells, strict=True):
             if column.dtype in ("int64", "float64"):
                 value = row[column.name]
-                assert (cell == "") == (value is None or not math.isfinite(value))  # type: ignore[arg-type]
+                assert (cell == "") == (value is None or not math.isfinite(value))
             else:
                 assert cell[:1] not in tuple(FORMULA)
                 assert is_harmless(cell)
@@ -136,7 +136,7 @@ def test_parquet_reads_back(tmp_path_factory: pytest.TempPathFactory, rows: list
         if column.dtype == "timestamp":
             assert got.cast("int64").to_pylist() == [row[column.name] for row in rows]
         elif column.dtype == "string":
-            assert got.to_pylist() == [None if (value := row[column.name]) is None else for_utf8(value) for row in rows]  # type: ignore[arg-type]
+            assert got.to_pylist() == [None if (value := row[column.name]) is None else for_utf8(value) for row in rows]
         elif column.dtype in ("int64", "bool"):
             assert got.to_pylist() == [row[column.name] for row in rows]
         assert table.schema.field(column.name).metadata[b"meaning"] == column.meaning.encode()

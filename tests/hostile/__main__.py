@@ -10,16 +10,16 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from floods import pcap  # noqa: E402
-from invented import collect, mixture  # noqa: E402
-from mutation import CAPTURES, mutate, read_pieces, write_pcap  # noqa: E402
+from floods import pcap  # noqa: E402 - found beside this folder
+from invented import collect, mixture  # noqa: E402 - found beside this folder
+from mutation import CAPTURES, mutate, read_pieces, write_pcap  # noqa: E402 - found beside this folder
 
-from analyzer.errors import AnalyzerError  # noqa: E402
-from analyzer.export.ladder import build_ladder, draw_svg, draw_text  # noqa: E402
-from analyzer.handshakes.tracker import Tracker  # noqa: E402
-from analyzer.model.options import Options  # noqa: E402
-from analyzer.pipeline.run import Run  # noqa: E402
-from analyzer.tables import rows_of  # noqa: E402
+from analyzer.errors import AnalyzerError  # noqa: E402 - found beside this folder
+from analyzer.export.ladder import build_ladder, draw_svg, draw_text  # noqa: E402 - found beside this folder
+from analyzer.handshakes.tracker import Tracker  # noqa: E402 - found beside this folder
+from analyzer.model.options import Options  # noqa: E402 - found beside this folder
+from analyzer.pipeline.run import Run  # noqa: E402 - found beside this folder
+from analyzer.tables import rows_of  # noqa: E402 - found beside this folder
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def flow(stream: int = 0, **facts: object) -> Flow:
         "server_frames": 4,
         **facts,
     }
-    return Flow(**known)  # type: ignore[arg-type]
+    return Flow(**known)
 
 
 def hello(server_name: str | None = "server.test", alpn: tuple[str, ...] = ("h2",)) -> ClientHello:
@@ -74,7 +74,7 @@ def hello(server_name: str | None = "server.test", alpn: tuple[str, ...] = ("h2"
 
 def message(frame: int, from_client: bool, kind: str, length: int = 100, at: int | None = None, **facts: object) -> Message:
     timestamp = 1_700_000_000_000_000_000 + (frame * 1_000_000 if at is None else at)
-    return Message(frame, timestamp, from_client, kind, length, frame, **facts)  # type: ignore[arg-type]
+    return Message(frame, timestamp, from_client, kind, length, frame, **facts)
 
 
 def segment(frame: int, from_client: bool, flags: int, sequence: int, length: int = 0, ack: int = -1, **facts: object) -> Segment:
@@ -97,7 +97,7 @@ def segment(frame: int, from_client: bool, flags: int, sequence: int, length: in
         "duplicate": False,
         **facts,
     }
-    return Segment(**known)  # type: ignore[arg-type]
+    return Segment(**known)
 
 
 def refused(server_name: str | None = "server.test", **facts: object) -> Handshake:

@@ -98,8 +98,8 @@ def test_svg_is_well_formed_and_tells_its_story(cause: str) -> None:
     for handshake in handshakes:
         ladder = build_ladder(handshake, captures)
         root = ET.fromstring(draw_svg(ladder))
-        assert root.find(f"{SVG}title").text == ladder.title  # type: ignore[union-attr]
-        described = root.find(f"{SVG}desc").text or ""  # type: ignore[union-attr]
+        assert root.find(f"{SVG}title").text == ladder.title
+        described = root.find(f"{SVG}desc").text or ""
         texts = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
         for step in ladder.steps:
             if step.from_client is not None:

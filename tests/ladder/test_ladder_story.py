@@ -38,7 +38,7 @@ def test_an_expired_certificate_is_drawn_with_what_was_said() -> None:
 
 def test_frames_that_the_evidence_names_are_marked_and_no_others() -> None:
     handshake, captures = recorded_failure("cert-expired")
-    named = {frame for frame, _ in handshake.finding.evidence if frame}  # type: ignore[union-attr]
+    named = {frame for frame, _ in handshake.finding.evidence if frame}
     for step in build_ladder(handshake, captures, most=None).steps:
         assert step.evidence == bool(named & set(range(step.first_frame or step.frame, step.frame + 1)))
 

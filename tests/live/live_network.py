@@ -34,11 +34,11 @@ class Space:
 
     def run(self, *command: str, **options: object) -> subprocess.CompletedProcess[str]:
         options = {"capture_output": True, "text": True, "timeout": 30, "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(["ip", "netns", "exec", self.name, *command], check=False, **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(["ip", "netns", "exec", self.name, *command], check=False, **options)
 
     def start(self, *command: str, **options: object) -> subprocess.Popen[bytes]:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **options)
 
 
 class Wire:
@@ -92,7 +92,7 @@ class Sniff:
             thread.start()
 
     def _read(self, stream: object, keep: Callable[[str], None]) -> None:
-        for line in stream:  # type: ignore[attr-defined]
+        for line in stream:
             keep(line.decode().rstrip("\n"))
 
     def _row(self, line: str) -> None:

@@ -190,7 +190,7 @@ def test_files_keep_what_was_there_and_follow_logrotate(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("before\n")
     made: list[io.BufferedWriter] = []
-    file = RotatingFile(str(path), lambda stream: made.append(stream) or stream, size=10, keep=2)  # type: ignore[func-returns-value, arg-type, var-annotated]
+    file = RotatingFile(str(path), lambda stream: made.append(stream) or stream, size=10, keep=2)
     assert len(list(tmp_path.iterdir())) == 2
     for text in (b"0123456789", b"second fills", b"third fills it"):
         file.inner.write(text)

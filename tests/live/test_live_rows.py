@@ -266,7 +266,7 @@ def test_a_handshake_hit_by_a_loss_says_so_and_names_no_false_cause(wire: Wire, 
     watching.process.send_signal(signal.SIGSTOP)  # a machine that is too busy to look
     client = wire.far.start("openssl", "s_client", "-connect", f"{SERVER}:{server + 1}")
     time.sleep(0.3)
-    flood = "import socket\ns=socket.create_connection(('%s', %d))\ns.sendall(bytes(3_000_000))" % (SERVER, server + 2)  # noqa: UP031
+    flood = f"import socket\ns=socket.create_connection(('{SERVER}', {server + 2}))\ns.sendall(bytes(3_000_000))"
     wire.far.run(sys.executable, "-c", flood)
     watching.process.send_signal(signal.SIGCONT)
     wait_for(lambda: any(row["server_port"] == server + 1 for _, row in watching.rows))

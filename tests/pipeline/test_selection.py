@@ -20,7 +20,7 @@ def both() -> list[Handshake]:
 
 
 def outcomes(both: list[Handshake], **wanted: object) -> list[str]:
-    selection = Selection(Options(**wanted))  # type: ignore[arg-type]
+    selection = Selection(Options(**wanted))
     return sorted(handshake.outcome for handshake in both if selection.accepts(handshake))
 
 

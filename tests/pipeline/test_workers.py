@@ -73,7 +73,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recorded_captures_of_every_kind_as_one_set() -> None:
     one = same(CAPTURES[::7])
-    assert len(one["handshakes"]) > 150  # type: ignore[arg-type]
+    assert len(one["handshakes"]) > 150
 
 
 def test_one_busy_capture_with_losses(mixed: Path) -> None:
@@ -92,7 +92,7 @@ def test_flows_evicted_and_forgotten(mixed: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(reading, "_CLOSED_LONG", 0.01)
     monkeypatch.setattr("analyzer.sources.source.BATCH_BYTES", 1 << 16)
     one = same(str(mixed), options=Options(limits=Limits(flows=60)), keeps_flows=False)
-    assert "forgotten" in " ".join(one["warnings"])  # type: ignore[arg-type]
+    assert "forgotten" in " ".join(one["warnings"])
 
 
 def test_where_tls_is_not_at_home_all_know_the_servers_of_all(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_where_tls_is_not_at_home_all_know_the_servers_of_all(mixed: Path, monke
     monkeypatch.setattr(attempts, "TLS_PORTS", ())
     probed = [path for path in CAPTURES if any(name in path for name in ("/connect-close", "/port-scan", "/tcp-", "/icmp-", "/plain-"))]
     one = same([str(mixed), *probed])
-    silent = [row for row in one["handshakes"] if row["stage"] in ("syn", "refused", "connected")]  # type: ignore[attr-defined]
+    silent = [row for row in one["handshakes"] if row["stage"] in ("syn", "refused", "connected")]
     assert len(silent) > 20
 
 
@@ -115,7 +115,7 @@ def test_a_bad_key_log_is_complained_of_once(tmp_path: Path) -> None:
     log = tmp_path / "keys.log"
     log.write_text("RSA 00 00\n" * 9)
     one = same(CAPTURES[:6], keylog=str(log))
-    assert any("an RSA line" in warning for warning in one["warnings"])  # type: ignore[attr-defined]
+    assert any("an RSA line" in warning for warning in one["warnings"])
 
 
 def test_damaged_files(mixed: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_damaged_files(mixed: Path, tmp_path: Path) -> None:
     for path in (cut, noise, empty, packed):
         same(str(path))
     folder = same(str(tmp_path))
-    assert len(folder["captures"]) == 4  # type: ignore[arg-type]
+    assert len(folder["captures"]) == 4
 
 
 def test_what_is_no_capture_is_refused_as_by_one(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_is_added_while_it_is_read_is_left_out(mixed: Path, tmp_path: Path)
     run = Run([str(path)], Options(workers=2))
     with path.open("ab") as file:
         file.write(whole[400_000:])
-    assert [h.flow.number for h in run.handshakes()] == [row["flow_id"] for row in before]  # type: ignore[attr-defined]
+    assert [h.flow.number for h in run.handshakes()] == [row["flow_id"] for row in before]
 
 
 def test_pipes_and_open_files_are_read_by_one(mixed: Path) -> None:

@@ -48,7 +48,7 @@ def pcap_record(frame: Frame, dialect: str = "micro", order: str = "<") -> bytes
 
 
 def pcap(frames: Iterable[Frame], dialect: str = "micro", order: str = "<", **header: object) -> bytes:
-    return pcap_header(dialect, order, **header) + b"".join(pcap_record(frame, dialect, order) for frame in frames)  # type: ignore[arg-type]
+    return pcap_header(dialect, order, **header) + b"".join(pcap_record(frame, dialect, order) for frame in frames)
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:

@@ -59,7 +59,7 @@ def test_members_meet_anywhere_in_what_was_read(pack: Callable[[bytes], bytes]) 
     content = pcap(frames)
 
     class Drip(io.BytesIO):
-        def readinto(self, target: memoryview) -> int:  # type: ignore[override]
+        def readinto(self, target: memoryview) -> int:
             return super().readinto(target[:1])
 
     with open_source(Drip(pack(content[:1000]) + bytes(8) + pack(content[1000:]) + bytes(4))) as source:

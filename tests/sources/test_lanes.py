@@ -72,7 +72,7 @@ def test_most_records_are_found_at_once(tmp_path: Path, kind: str) -> None:
 
     def counted(*given: object) -> list[lanes.Run]:
         nonlocal found
-        runs = find_runs(*given)  # type: ignore[arg-type]
+        runs = find_runs(*given)
         found += sum(len(run.at) for run in runs)
         return runs
 

@@ -65,7 +65,7 @@ def test_two_sides_of_a_tap_are_interleaved(tmp_path: Path) -> None:
         for batch in source:
             batches += 1
             assert (batch.timestamp[1:] >= batch.timestamp[:-1]).all()
-            seen += rows([batch])  # type: ignore[arg-type]
+            seen += rows([batch])
     assert [row.frame.data for row in seen] == [frame.data for frame in frames]
     assert [(row.capture, row.number) for row in seen[:4]] == [(0, 1), (1, 1), (0, 2), (1, 2)]
     assert batches < 200

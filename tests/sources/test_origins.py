@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def test_a_folder_gives_the_captures_in_it_and_below_sorted_and_nothing_else(tmp
     with open_source(str(tmp_path)) as source:
         read = list(rows(source))
     assert same(read, frames)
-    assert [os.path.basename(name) for name in source.captures] == ["a.pcap.gz", "b.pcap", "c-without-suffix", "d.pcap"]  # noqa: PTH119
+    assert [Path(name).name for name in source.captures] == ["a.pcap.gz", "b.pcap", "c-without-suffix", "d.pcap"]
     assert [(row.capture, row.number) for row in read] == [
         (0, 1),
         (0, 2),

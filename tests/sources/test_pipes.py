@@ -112,7 +112,7 @@ def test_an_object_that_fails_while_it_is_read_ends_with_a_warning() -> None:
     frames = some_frames(10)
 
     class Breaks(io.BytesIO):
-        def readinto(self, target: memoryview) -> int:  # type: ignore[override]
+        def readinto(self, target: memoryview) -> int:
             if self.tell() > 200:
                 raise ConnectionResetError("the far end\nhung up")
             return super().readinto(target[:100])

@@ -63,6 +63,6 @@ def test_closing_ends_tshark(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pcap", pcap([Frame(bytes(60_000))] * 200))
     source = open_source(path, reader="tshark", batch_bytes=4096)
     next(iter(source))
-    process = source._readers[0]._stream._stream._process  # type: ignore[attr-defined]
+    process = source._readers[0]._stream._stream._process
     source.close()
     assert process.poll() is not None

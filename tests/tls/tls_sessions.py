@@ -221,7 +221,7 @@ def _relay(listener: socket.socket, port: int, wire: Wire) -> None:
                 return
             for key, _ in ready:
                 from_client, other = key.data
-                source: socket.socket = key.fileobj  # type: ignore[assignment]
+                source: socket.socket = key.fileobj
                 try:
                     data = source.recv(65536)
                     if data:

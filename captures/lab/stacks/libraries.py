@@ -11,7 +11,7 @@ from .small import _both, _run
 
 
 def _with(program: str, *interpreter: str) -> dict[str, object]:
-    return _both(lambda lab: [*interpreter, str(PROGRAMS / program)])  # type: ignore[return-value]
+    return _both(lambda lab: [*interpreter, str(PROGRAMS / program)])
 
 
 def _haskell(lab: Lab) -> list[str]:
