@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
+from analyzer.cli.heap import enlarge_heap
 from analyzer.cli.style import Style, lay_out, say
 from analyzer.errors import UsageError
 from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
@@ -80,6 +81,7 @@ def analyze(
     )
     if chosen == "parquet" and output in (None, "-") and sys.stdout.isatty():
         raise UsageError("parquet is nothing to look at: add -o FILE")
+    enlarge_heap()
     from analyzer.pipeline import open_run  # numpy and all below
     from analyzer.pipeline.selection import Selection
 

@@ -9,7 +9,6 @@ kept in ``bugs`` and the run goes on.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -279,6 +278,8 @@ class Diagnosis:
     def _note_bug(self, cause: str, handshake: Handshake) -> None:
         self.bug_count += 1
         if len(self.bugs) < _BUGS:
+            import traceback
+
             self.bugs.append(Bug(cause, handshake.flow.capture, handshake.flow.stream, traceback.format_exc()))
 
 

