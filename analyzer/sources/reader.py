@@ -141,12 +141,13 @@ class CaptureReader:
         left, size = held.end - held.start, len(held.buffer) - SLACK
         room = max(needed, self._batch_bytes if held.end == size else size)
         rest = held.buffer[held.start : held.end]
-        if room > size:
-            held.buffer, held.data = _allocate(room)
-        held.buffer[:left] = rest
-        got = self._fill(held.buffer[left:-SLACK])
-        held.start, held.end = 0, left + got
         stream = self._stream
+        if room > size:
+            # the first large one of a file is filled ahead later
+            held.buffer, held.data = _allocate(room + _HEAD_ROOM if stream.is_file and room == self._batch_bytes else room)
+        held.buffer[:left] = rest
+        got = self._fill(held.buffer[left:room])
+        held.start, held.end = 0, left + got
         if stream.is_file and left + got == room == self._batch_bytes and (stream.size or 0) - stream.position > room // 8:
             self._ahead.begin(_allocate(_HEAD_ROOM + room)[0], _HEAD_ROOM, -SLACK)
         return got
