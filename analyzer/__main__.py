@@ -1,6 +1,6 @@
 """``python -m analyzer`` is the command ``handshake``."""
 
-from analyzer.cli import main
+from analyzer.cli import console
 
 if __name__ == "__main__":
-    main()
+    console()

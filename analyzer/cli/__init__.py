@@ -10,6 +10,6 @@ commands share · ``selection`` which rows are shown · ``style`` widths, colour
 ``summary`` what ``analyze`` prints · ``progress`` · and one module a command.
 """
 
-from analyzer.cli.entry import main
+from analyzer.cli.entry import console, main
 
-__all__ = ["main"]
+__all__ = ["console", "main"]

@@ -1,8 +1,8 @@
 """Memory in larger pieces, for a process whose work is arrays of a few hundred kilobytes by the thousand.
 
 The C library asks the kernel for each such array and gives it back, so that the same pages are cleared again and again, 4 kB a time.
-Here its heap keeps what was freed, and the kernel is told that the heap may lie in large pages (2 MB): half of the page faults go. What is not
-used is not taken. Only the command does so; whoever uses the library decides about a process of their own.
+Here its heap keeps what was freed, and the kernel is told that the heap may lie in large pages (2 MB): half of the page faults go.
+What is not used is not taken. Only the command does so; whoever uses the library decides about a process of their own.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -20,6 +21,9 @@ __all__ = ["Summary", "Totals", "explain_command", "server_of"]
 
 _DETAILED = 20
 """With more failures than this each gets one line, without its sentence."""
+_HEADER = ("stream", "cause", "confidence", "gave up", "server")
+_MOST_ENDS = 100_000
+"""Servers and clients of a cause that are told apart; with more there is a plus sign."""
 _SHOWN_NEXT = 10
 _SHOWN_EXAMPLES = 5
 _UNKNOWN = "unknown"
@@ -40,13 +44,13 @@ class Totals(Protocol):
 
 
 class _Failure(NamedTuple):
+    """What a failure is told with, but for its stream: there are few different ones."""
+
     capture: int
-    stream: int
     server: str
     cause: str
     confidence: str
     gave_up: str
-    says: str
 
 
 @dataclass(slots=True)
@@ -58,6 +62,21 @@ class _Cause:
     servers: set[tuple[str, int]] = field(default_factory=set)
     clients: set[str] = field(default_factory=set)
     first_seen: int = 0
+
+
+def _failure_of(handshake: Handshake) -> _Failure:
+    finding, gave_up = handshake.finding, handshake.aborted_by
+    return _Failure(
+        handshake.flow.capture,
+        server_of(handshake),
+        finding.cause if finding is not None else _UNKNOWN,
+        finding.confidence if finding is not None else "-",
+        "nobody" if gave_up == "none" else gave_up,
+    )
+
+
+def _number_of(ends: set[str] | set[tuple[str, int]]) -> str:
+    return f"{len(ends):,}{'+' if len(ends) >= _MOST_ENDS else ''}"
 
 
 def server_of(handshake: Handshake) -> str:
@@ -90,11 +109,16 @@ def _size(value: int) -> str:
 
 
 class Summary:
-    """Gathers handshakes one by one, then gives lines. Holds a line a failure and a row a cause."""
+    """Gathers handshakes one by one, then gives lines. Holds two numbers a failure and a row a cause."""
 
     def __init__(self, captures: Sequence[str], style: Style, *, filtered: bool = False) -> None:
         self._captures, self._style, self._filtered = captures, style, filtered
-        self._failures: list[_Failure] = []
+        self._streams = array("q")
+        """Of each failure, and which it is of ``_failures``."""
+        self._which = array("L")
+        self._failures: dict[_Failure, int] = {}
+        self._says: list[str] = []
+        """Of the first ones."""
         self._causes: dict[tuple[str, str], _Cause] = {}
         self._shown = 0
 
@@ -109,32 +133,24 @@ class Summary:
         if entry is None:
             entry = self._causes[outcome, cause] = _Cause(flow.capture, flow.stream, first_seen=flow.first_seen)
         entry.count += 1
-        entry.servers.add((flow.server_address, flow.server_port))
-        entry.clients.add(flow.client_address)
+        if len(entry.servers) < _MOST_ENDS:
+            entry.servers.add((flow.server_address, flow.server_port))
+        if len(entry.clients) < _MOST_ENDS:
+            entry.clients.add(flow.client_address)
         entry.first_seen = min(entry.first_seen, flow.first_seen)
         if outcome == "failed":
-            self._failures.append(self._failure(handshake))
-
-    def _failure(self, handshake: Handshake) -> _Failure:
-        finding, flow = handshake.finding, handshake.flow
-        gave_up = handshake.aborted_by
-        return _Failure(
-            flow.capture,
-            flow.stream,
-            server_of(handshake),
-            finding.cause if finding is not None else _UNKNOWN,
-            finding.confidence if finding is not None else "-",
-            "nobody" if gave_up == "none" else gave_up,
-            cut(finding.summary, 400) if finding is not None and len(self._failures) < _DETAILED else "",
-        )
+            self._streams.append(flow.stream)
+            self._which.append(self._failures.setdefault(_failure_of(handshake), len(self._failures)))
+            if len(self._streams) <= _DETAILED:
+                self._says.append(cut(handshake.finding.summary, 400) if handshake.finding is not None else "")
 
     def line_of(self, handshake: Handshake) -> str | None:
         """One line for a handshake that has just failed, None for others: what a stream shows as it goes."""
         if handshake.outcome != "failed":
             return None
-        failure = self._failure(handshake)
+        failure = _failure_of(handshake)
         moment = iso_time(handshake.flow.last_seen)[11:19]
-        return f"{moment}  stream {failure.stream}  {failure.server}  {self._verdict(failure)}"
+        return f"{moment}  stream {handshake.flow.stream}  {failure.server}  {self._verdict(failure)}"
 
     def _verdict(self, failure: _Failure) -> str:
         gave_up = "" if failure.gave_up in ("unknown", "nobody") else f", {failure.gave_up} gave up"
@@ -177,7 +193,7 @@ class Summary:
         rows = [["count", "cause", "servers", "clients", "first seen (UTC)"]]
         for cause, entry in chosen:
             moment = iso_time(entry.first_seen)[:19].replace("T", " ")
-            rows.append([f"{entry.count:,}", cause, f"{len(entry.servers):,}", f"{len(entry.clients):,}", moment])
+            rows.append([f"{entry.count:,}", cause, _number_of(entry.servers), _number_of(entry.clients), moment])
         yield ""
         yield self._style.paint(title, "bold")
         header, *body = lay_out(rows, right=frozenset({0, 2, 3}))
@@ -195,28 +211,32 @@ class Summary:
     def _failure_list(self) -> Iterator[str]:
         yield ""
         yield self._style.paint("Failed handshakes", "bold")
-        if len(self._failures) <= _DETAILED:
-            for failure in self._failures:
-                yield f"  stream {failure.stream}  {failure.server}  {self._verdict(failure)}"
-                if failure.says:
-                    yield from wrap(failure.says, self._style.width, "      ")
-                command = explain_command(self._capture(failure.capture), failure.stream)
+        failures = list(self._failures)
+        if len(self._streams) <= _DETAILED:
+            for stream, which, says in zip(self._streams, self._which, self._says, strict=True):
+                failure = failures[which]
+                yield f"  stream {stream}  {failure.server}  {self._verdict(failure)}"
+                if says:
+                    yield from wrap(says, self._style.width, "      ")
+                command = explain_command(self._capture(failure.capture), stream)
                 if command is not None:
                     yield "      " + self._style.paint(command, "cyan")
             return
-        rows = [["stream", "cause", "confidence", "gave up", "server"]]
-        ordered = sorted(self._failures, key=lambda failure: failure.capture)  # stable: in time within each
-        rows += [[str(f.stream), f.cause, f.confidence, f.gave_up, f.server] for f in ordered]
-        header, *body = lay_out(rows, right=frozenset({0}))
-        yield self._style.paint(header, "dim")
+        header, *rests = lay_out([_HEADER[1:], *([f.cause, f.confidence, f.gave_up, f.server] for f in failures)])
+        width = max(len(_HEADER[0]), len(str(max(self._streams))))
+        yield self._style.paint(f"  {_HEADER[0]:>{width}}{header}", "dim")
+        order: Iterable[int] = range(len(self._streams))
+        if len({failure.capture for failure in failures}) > 1:
+            order = sorted(order, key=lambda place: failures[self._which[place]].capture)  # stable: in time within each
         shown = None
-        for failure, line in zip(ordered, body, strict=True):
-            if failure.capture != shown:
-                shown = failure.capture
-                command = explain_command(self._capture(failure.capture), "STREAM")
+        for place in order:
+            which = self._which[place]
+            if failures[which].capture != shown:
+                shown = failures[which].capture
+                command = explain_command(self._capture(shown), "STREAM")
                 if command is not None:
                     yield f"  {self._style.paint(command, 'cyan')}"
-            yield line
+            yield f"  {self._streams[place]:>{width}}{rests[which]}"
 
     def _capture(self, number: int) -> str:
         return self._captures[number] if number < len(self._captures) else "-"

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from analyzer.diagnosis.chain import ChainJudgement, judge_chain
 from analyzer.diagnosis.host_names import site_of
+from analyzer.diagnosis.recent import make_room
 from analyzer.diagnosis.staple import Staple, read_staple
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.handshake import Handshake
@@ -165,7 +166,6 @@ class Chains:
 
 
 def _keep(table: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
-    if len(table) >= _MOST:
-        del table[next(iter(table))]
+    make_room(table, _MOST)
     table[key] = value
     return value

@@ -15,6 +15,7 @@ from analyzer.diagnosis.chain import ChainJudgement
 from analyzer.diagnosis.chains import Chains
 from analyzer.diagnosis.closing import left_at_once
 from analyzer.diagnosis.profiles import RECENT, Answer, Attempt, ServerProfile, read_answer, shape_of
+from analyzer.diagnosis.recent import Recent, make_room
 from analyzer.diagnosis.trust import TrustStore
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HALF_SECOND", "STARTS", "Attempt", "CaptureFacts", "Context", "ServerProfile"]
 
-_MOST = 65_536  # servers, names, clients remembered
+_MOST = 32_768  # servers and names remembered: each weighs a kilobyte
 _MOST_LIVE = 4_096  # ... in a run that lasts for weeks, whoever sends
+_ATTEMPTS = 32_768  # attempts remembered, each counted once for its client, its server and its name: up to 600 bytes for each
 _MOST_RANDOMS = 16_384  # ClientHellos known again: what comes twice comes within seconds, and each weighs a kilobyte
 _MOST_ALIKE = 16_384
 _TLS12 = 0x0303
@@ -69,13 +71,14 @@ class Context:
         self._most = _MOST_LIVE if self.options.live else _MOST
         self.servers: dict[tuple[str, int], ServerProfile] = {}
         self.names: dict[str, ServerProfile] = {}
-        self.clients: dict[str, deque[Attempt]] = {}
+        self.recent = Recent(RECENT, _ATTEMPTS)
+        """The latest attempts of each client, by its address, and of each profile."""
         self.captures: dict[int, CaptureFacts] = {}
         self.chains = Chains(TrustStore(self.options.ca_file))
         """Certificate chains: judged, and what the run showed of them elsewhere."""
         self.old_clients: dict[str, int] = {}
         """Clients that completed a handshake and offer nothing newer than TLS 1.1: address and best version."""
-        self._starts: dict[tuple[int, int], list[Attempt]] = {}
+        self._starts = Recent(STARTS, _ATTEMPTS // 2, first=True)
         """Attempts by capture and half second of their start, the first few of each: who may have raced whom."""
         self._randoms: dict[bytes, list[Attempt | tuple[Learned, int]]] = {}
         """Attempts by the random of their ClientHello, the first few of each."""
@@ -92,8 +95,13 @@ class Context:
         """Most payload of a segment in any capture, bytes; 0 where nobody looked."""
         self.weighed: dict[tuple[object, ...], tuple[object, ...]] = {}
         """Refused offers already weighed against their neighbours: (state of the profiles, answer) by offer and server."""
-        self.forgotten = 0
-        self._empty = ServerProfile()
+        self._forgotten = 0
+        self._empty = ServerProfile(self.recent)
+
+    @property
+    def forgotten(self) -> int:
+        """How much of what was remembered had to go."""
+        return self._forgotten + self.recent.forgotten + self._starts.forgotten
 
     def once(self, look: Callable[[Handshake, Context], _Found], handshake: Handshake) -> _Found:
         """``look(handshake, context)``, looked for once for all rules of the handshake at hand."""
@@ -138,7 +146,7 @@ class Context:
         flow = handshake.flow
         hello = handshake.client_hello
         name = hello.server_name if hello is not None else None
-        for attempt in self.clients.get(flow.client_address, ()):
+        for attempt in self.recent.get(flow.client_address):
             if attempt.stream == flow.stream and attempt.capture == flow.capture:
                 continue
             if abs(attempt.time - flow.first_seen) > within:
@@ -155,7 +163,7 @@ class Context:
         slot = flow.first_seen // HALF_SECOND
         found = []
         for number in (slot - 1, slot, slot + 1):
-            begun = self._starts.get((flow.capture, number), ())
+            begun = self._starts.get((flow.capture, number))
             if len(begun) >= STARTS:
                 return None
             found += [
@@ -209,6 +217,8 @@ class Context:
             ),
         )  # fmt: skip
         self.remember_attempt(attempt)
+        if outcome != "completed" or attempt.left_at_once:
+            self._want(attempt)
         name = None
         if hello is not None:
             name = hello.server_name
@@ -228,20 +238,24 @@ class Context:
 
     def remember_attempt(self, attempt: Attempt, *, answered: bool = False) -> None:
         """Among the latest of its client and the first of its half second; ``answered``: of its server and name too, which are known."""
-        recent = self.clients.get(attempt.client_address)
-        if recent is None:
-            recent = self._remember(self.clients, attempt.client_address, deque(maxlen=RECENT), self._most)
-        recent.append(attempt)
-        start = (attempt.capture, attempt.time // HALF_SECOND)
-        begun = self._starts.get(start)
-        if begun is None:
-            begun = self._remember(self._starts, start, [], self._most)
-        if len(begun) < STARTS:
-            begun.append(attempt)
+        self.recent.add(attempt.client_address, attempt)
+        self._starts.add((attempt.capture, attempt.time // HALF_SECOND), attempt)
         if answered:
-            self._profile(self.servers, (attempt.server_address, attempt.server_port)).accepted.append(attempt)
+            self._profile(self.servers, (attempt.server_address, attempt.server_port)).remember(attempt)
             if attempt.server_name:
-                self._profile(self.names, attempt.server_name.lower()).accepted.append(attempt)
+                self._profile(self.names, attempt.server_name.lower()).remember(attempt)
+
+    def _want(self, attempt: Attempt) -> None:
+        """It will be judged when all have been seen: whoever is to be asked about then."""
+        self.recent.want(attempt.client_address)
+        slot = attempt.time // HALF_SECOND
+        for near in (slot - 1, slot, slot + 1):
+            self._starts.want((attempt.capture, near))
+
+    def let_go(self) -> None:
+        """All that was learned so far has been judged: what was put by for it goes."""
+        self.recent.let_go()
+        self._starts.let_go()
 
     def remember_random(self, random: bytes, attempt: Attempt) -> None:
         """Whose ClientHello has this random."""
@@ -261,9 +275,7 @@ class Context:
                 table[random] = [(learned, member)]
             elif len(twins) < _TWINS:
                 twins.append((learned, member))
-        while len(table) > min(self._most, _MOST_RANDOMS):
-            del table[next(iter(table))]
-            self.forgotten += 1
+        self._forgotten += make_room(table, min(self._most, _MOST_RANDOMS), coming=0)
 
     def _alike_in_random(self, random: bytes) -> Iterator[Attempt]:
         twins = self._randoms.get(random, [])
@@ -275,7 +287,11 @@ class Context:
 
     def _profile(self, table: dict[_Key, ServerProfile], key: _Key) -> ServerProfile:
         profile = table.get(key)
-        return self._remember(table, key, ServerProfile(), self._most) if profile is None else profile
+        if profile is None:
+            return self._remember(table, key, ServerProfile(self.recent), self._most)
+        if 2 * len(table) > self._most:  # soon some will have to go: those that were not seen for the longest time
+            table[key] = table.pop(key)
+        return profile
 
     def note_group(self, group: Group) -> None:
         """Take in handshakes alike at one server, but for what is remembered of single ones."""
@@ -328,9 +344,7 @@ class Context:
         self.captures.setdefault(capture, CaptureFacts()).icmp.append(error)
 
     def _remember(self, table: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> _Value:
-        if len(table) >= most:
-            del table[next(iter(table))]
-            self.forgotten += 1
+        self._forgotten += make_room(table, most)
         table[key] = value
         return value
 

@@ -7,7 +7,8 @@ Most handshakes to a server look alike. So a profile only counts how often it sa
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,7 @@ from analyzer.model.hello import ClientHello, ServerHello
 
 if TYPE_CHECKING:
     from analyzer.diagnosis.herding import Group
+    from analyzer.diagnosis.recent import Recent
 
 __all__ = ["RECENT", "Attempt", "ServerProfile", "read_answer", "shape_of"]
 
@@ -133,10 +135,10 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int], a
 class ServerProfile:
     """Of one server (address and port) or of one name, wherever it is served.
 
-    Counters count handshakes in which the server chose the value. ``accepted`` and ``refused`` hold the latest
-    attempts with and without a ServerHello, with their whole offers.
+    Counters count handshakes in which the server chose the value. ``recent`` is what remembers its latest attempts.
     """
 
+    recent: Recent
     attempts: int = 0
     completed: int = 0
     failed: int = 0
@@ -156,14 +158,26 @@ class ServerProfile:
     """Attempts in which both were seen."""
     syn_unanswered: int = 0
     refused_connects: int = 0
-    accepted: deque[Attempt] = field(default_factory=lambda: deque(maxlen=RECENT))
-    refused: deque[Attempt] = field(default_factory=lambda: deque(maxlen=RECENT))
     shown: int = 0
     """Attempts that showed something of what the server takes or has."""
     serial: int = field(default_factory=itertools.count(1).__next__)
     """Tells this profile from another one of the same server, made after this one was forgotten."""
     _shapes: dict[Shape, int] = field(default_factory=dict)
     _counters: dict[object, Counter[Any]] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> Sequence[Attempt]:
+        """The latest attempts with a ServerHello, with their whole offers."""
+        return self.recent.get(2 * self.serial)
+
+    @property
+    def refused(self) -> Sequence[Attempt]:
+        """The latest without one."""
+        return self.recent.get(2 * self.serial + 1)
+
+    def remember(self, attempt: Attempt) -> None:
+        """Among the latest."""
+        self.recent.add(2 * self.serial + (attempt.server_hello is None), attempt)
 
     @property
     def versions(self) -> Counter[int]:
@@ -244,9 +258,9 @@ class ServerProfile:
             self.failed += 1
         if not answer.nothing:
             self.shown += 1
+        self.remember(attempt)
         if attempt.server_hello is not None:
             self.answered += 1
-            self.accepted.append(attempt)
             if certificate_requested:
                 self.certificate_requests += 1
             hello = attempt.hello
@@ -255,7 +269,6 @@ class ServerProfile:
             if attempt.hello_segments > self.most_segments:
                 self.most_segments = attempt.hello_segments
         else:
-            self.refused.append(attempt)
             if attempt.stage == Stage.SYN:
                 self.syn_unanswered += 1
             elif attempt.stage == Stage.REFUSED:
@@ -266,7 +279,7 @@ class ServerProfile:
                 self.fastest_connect = connect
 
     def note_group(self, shape: Shape, group: Group) -> None:
-        """Take in attempts alike that completed, but for ``accepted``."""
+        """Take in attempts alike that completed, but for ``recent``."""
         h, hello = group.prototype, group.prototype.client_hello
         self._note_shape(shape, group.size)
         self.completed += group.size

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from analyzer.flows import FlowTable
 from analyzer.handshakes.connection import Connection
-from analyzer.handshakes.facts import name_address
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.plain import Plain
 from analyzer.registries.ports import TLS_PORTS
@@ -21,9 +20,8 @@ __all__ = ["Attempts"]
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Server = tuple[str, int]
 
-_SERVERS = 1 << 20  # remembered of one run
+_SERVERS = 1 << 18  # remembered of one run
 
 
 class Attempts:
@@ -44,12 +42,15 @@ class Attempts:
         self.at_home = self.named.copy()
         """By port: whether TLS is at home there."""
         self.at_home[list(TLS_PORTS)] = True
-        self._tls: set[Server] = set()
-        self._at_once: set[Server] = set()
-        """Those of them where TLS began with the first byte, not after a dialogue in the clear."""
+        self._tls: dict[int, bool] = {}
+        """Servers that spoke TLS: whether it began with the first byte (of any connection), not after a dialogue in the clear. Those at
+        whose ports it is at home are left out: nobody asks."""
 
     def note_servers(self, rows: I64) -> None:
         """Remember the servers of these flows that spoke TLS: whatever else was sent to them was an attempt too."""
+        rows = rows[~self.at_home[self._server_column(rows, "port")]]
+        if not len(rows):
+            return
         held = self._table["herd"][rows] >= 0
         self._note(rows[held], at_once=True)
         rows = rows[~held]
@@ -62,23 +63,25 @@ class Attempts:
     def _note(self, rows: I64, *, at_once: bool) -> None:
         if not len(rows):
             return
-        servers = self._servers_of(rows)
-        if len(self._tls) >= _SERVERS and servers - self._tls:
-            self._count("servers of TLS not remembered because there were too many", len(servers - self._tls))
-            servers &= self._tls
-        self._tls |= servers
-        if at_once:
-            self._at_once |= servers
+        known, beyond = self._tls, 0
+        for server in set(self._servers_of(rows)):
+            if server in known:
+                known[server] |= at_once
+            elif len(known) < _SERVERS:
+                known[server] = at_once
+            else:
+                beyond += 1
+        if beyond:
+            self._count("servers of TLS not remembered because there were too many", beyond)
 
     def forget_servers(self, most: int) -> None:
         """Where more than ``most`` are remembered, forget all: those that are still there are learned anew."""
         if len(self._tls) > most:
             self._tls.clear()
-            self._at_once.clear()
 
     def are_known(self, rows: I64) -> Bools:
         """Of these flows, whether their server spoke TLS from the first byte on."""
-        return np.fromiter((self._server_of(row) in self._at_once for row in rows.tolist()), np.bool_, len(rows))
+        return np.fromiter((self._tls.get(server, False) for server in self._servers_of(rows)), np.bool_, len(rows))
 
     def choose(self, rows: I64) -> Bools:
         """Which of these flows are attempts."""
@@ -94,7 +97,8 @@ class Attempts:
                 wanted[index] = True
             elif began[index] and self._tls and c["client"][row] >= 0:
                 spoke = bool(c["bytes"][row].any())  # in the clear: no attempt where TLS has to be asked for
-                wanted[index] = self._server_of(row) in (self._at_once if spoke else self._tls)
+                at_once = self._tls.get(self._servers_of(rows[index : index + 1])[0])
+                wanted[index] = bool(at_once) if spoke else at_once is not None
         return wanted
 
     def ports(self, rows: I64) -> npt.NDArray[np.uint16]:
@@ -103,18 +107,17 @@ class Attempts:
         result: npt.NDArray[np.uint16] = np.where(c["client"][rows] == 1, c["source_port"][rows], c["destination_port"][rows])
         return result
 
-    def _server_of(self, row: int) -> Server:
+    def _server_column(self, rows: I64, part: str) -> npt.NDArray[np.unsignedinteger]:
         c = self._table.columns
-        side = "destination" if c["client"][row] == 0 else "source"
-        address = name_address(int(c[f"{side}_high"][row]), int(c[f"{side}_low"][row]), int(c["ip_version"][row]))
-        return address, int(c[f"{side}_port"][row])
+        return np.where(c["client"][rows] != 0, c[f"source_{part}"][rows], c[f"destination_{part}"][rows])
 
-    def _servers_of(self, rows: I64) -> set[Server]:
-        c = self._table.columns
-        source = c["client"][rows] != 0
-        columns = (np.where(source, c[f"source_{part}"][rows], c[f"destination_{part}"][rows]).tolist() for part in ("high", "low", "port"))
-        different = set(zip(*columns, c["ip_version"][rows].tolist(), strict=True))
-        return {(name_address(high, low, version), port) for high, low, port, version in different}
+    def _servers_of(self, rows: I64) -> list[int]:
+        """The server of each flow as one number: a third of the weight of its address's text and its port."""
+        parts = (self._server_column(rows, part).tolist() for part in ("high", "low", "port"))
+        return [
+            (low & 0xFFFFFFFF) << 16 | port if version == 4 else (((1 << 64 | high) << 64) | low) << 16 | port
+            for high, low, port, version in zip(*parts, self._table["ip_version"][rows].tolist(), strict=True)
+        ]
 
 
 def _asked_for_tls(connection: Connection) -> bool:

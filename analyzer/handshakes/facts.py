@@ -16,7 +16,7 @@ __all__ = ["flows_of", "name_address", "read_flows"]
 _KNOWN_BY = ("order", "syn", "hello", "port", "order")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def name_address(high: int, low: int, version: int) -> str:
     """Text of an address held as two 64-bit halves."""
     if version == 4:

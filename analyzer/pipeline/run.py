@@ -173,6 +173,7 @@ class Run:
         self._pending = []
         while pending:
             yield from self._judged([pending.popleft()])
+        self.diagnosis.context.let_go()
 
     def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
         for handshake in handshakes:
@@ -194,3 +195,5 @@ class Run:
             done, kept = self._pending, []
         self._pending = kept
         yield from self._judged(done)
+        if not kept:
+            self.diagnosis.context.let_go()

@@ -18,7 +18,7 @@ from analyzer.sources.walker import Interface, Walker
 
 __all__ = ["BATCH_BYTES", "LARGE_BATCH_BYTES", "Source", "open_source"]
 
-BATCH_BYTES, LARGE_BATCH_BYTES = 8 << 20, 12 << 20
+BATCH_BYTES, LARGE_BATCH_BYTES = 8 << 20, 16 << 20
 """Bytes of a batch: small enough to be still in the processor's cache when it is decoded. The larger cut fewer connections in two."""
 
 _PROBE_BYTES: Final = 1 << 16

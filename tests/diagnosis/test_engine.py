@@ -148,14 +148,18 @@ def test_prevention_names_what_fails_next(authority, make_handshake):
 def test_tables_of_neighbours_are_bounded(make_handshake, monkeypatch):
     from analyzer.diagnosis import context
 
-    monkeypatch.setattr(context, "_MOST", 50)
+    monkeypatch.setattr(context, "_MOST", 64)
+    monkeypatch.setattr(context, "_ATTEMPTS", 128)
     diagnosis = Diagnosis(rules=[])
     for number in range(200):
         diagnosis.learn(
             make_handshake(Stage.ESTABLISHED, client=f"192.0.2.{number}", name=f"{number}.example", server_address=f"s{number}")
         )
-    assert len(diagnosis.context.clients) == len(diagnosis.context.servers) == len(diagnosis.context.names) == 50
-    assert diagnosis.context.forgotten == 3 * 150
+    known = diagnosis.context
+    assert 60 < len(known.servers) <= 64
+    assert 60 < len(known.names) <= 64
+    assert 2 * 60 <= len(known.recent) <= 2 * 64  # of clients, servers and names together
+    assert known.forgotten >= 2 * (200 - 64) + 3 * 200 - 2 * 64
 
 
 def test_profile_counts_what_a_server_chose(authority, make_handshake):

@@ -59,5 +59,13 @@ def test_servers_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -
     _, chosen, counted = flows(8)
     chosen.note_servers(np.arange(4))
     chosen.note_servers(np.arange(8))
-    assert sum(counted.values()) == 3
-    assert chosen.are_known(np.arange(7)).sum() == 4
+    assert sum(counted.values()) == 1 + 4
+    assert chosen.are_known(np.arange(7)).sum() == 3
+
+
+def test_servers_at_the_ports_of_tls_are_not_remembered() -> None:
+    table, chosen, _ = flows(3)
+    table["destination_port"][:2] = 443
+    chosen.note_servers(np.arange(3))
+    assert not chosen.are_known(np.arange(2)).any()
+    assert chosen.choose(np.arange(3)).tolist() == [True, True, False]
