@@ -239,7 +239,7 @@ class FlowTable:
         np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else note_first(first, side)
         have = first < len(s)
         at = first[have]
-        base = s.sequence[at] - np.where(s.flags[at] & TcpFlag.SYN, 0, 1).astype(np.uint32)
+        base = _base_of(s, at)
         target_row, target_side = rows[np.flatnonzero(have) // 2], np.flatnonzero(have) % 2
         unset = ~c["base_set"][target_row, target_side]
         c["base"][target_row[unset], target_side[unset]] = base[unset]
@@ -248,41 +248,49 @@ class FlowTable:
         odd = syn[c["base"][flow[syn], direction[syn]] != s.sequence[syn]]
         if len(odd) == 0:
             return flow, direction, local, rows, new
-        extra_rows: list[int] = []
-        by_group = np.argsort(local, kind="stable")
-        ends = np.cumsum(np.bincount(local, minlength=len(rows)))
-        begins = ends - np.bincount(local, minlength=len(rows))
-        for group in np.unique(local[odd]).tolist():
-            members = by_group[begins[group] : ends[group]]
-            bases: dict[bool, int] = {}
-            row = int(rows[group])
-            for d in (0, 1):
-                if c["base_set"][row, d]:
-                    bases[bool(c["swapped"][row]) != bool(d)] = int(c["base"][row, d])
-            cut_local = group
-            for index in members.tolist():
-                side_key = bool(swapped[index])
-                is_syn = (int(s.flags[index]) & _SYN_ACK) == TcpFlag.SYN
-                sequence = int(s.sequence[index])
-                if is_syn and side_key in bases and bases[side_key] != sequence:
-                    made = self._make(s, np.array([index]), swapped, unique[group : group + 1])
-                    row = int(made[0])
-                    cut_local = len(rows) + len(extra_rows)
-                    extra_rows.append(row)
-                    bases = {}
-                if side_key not in bases:
-                    bases[side_key] = sequence if int(s.flags[index]) & TcpFlag.SYN else (sequence - 1) & 0xFFFFFFFF
-                    d = int(side_key != bool(c["swapped"][row]))
-                    if not c["base_set"][row, d]:
-                        c["base"][row, d] = bases[side_key]
-                        c["base_set"][row, d] = True
-                if cut_local != group:
-                    flow[index] = row
-                    local[index] = cut_local
-                    direction[index] = int(side_key != bool(c["swapped"][row]))
-        rows = np.concatenate([rows, np.array(extra_rows, np.int64)])
-        new = np.concatenate([new, np.ones(len(extra_rows), np.bool_)])
-        return flow, direction, local, rows, new
+        reused = np.zeros(len(rows), np.bool_)
+        reused[local[odd]] = True
+        those = np.flatnonzero(reused[local])
+        those = those[np.argsort(local[those], kind="stable")]
+        groups = local[those]
+        cuts = self._find_cuts(s, those, groups, rows, swapped)
+        if not cuts:
+            return flow, direction, local, rows, new
+        begins = those[cuts]
+        made = self._make(s, begins, swapped, unique[groups[cuts]])
+        # each cut begins a flow that goes on to the next one, or to the end of its group
+        which = np.searchsorted(cuts, np.arange(len(those)), "right") - 1
+        behind = (which >= 0) & (groups[np.array(cuts)[which]] == groups)
+        those, which = those[behind], which[behind]
+        flow[those], local[those] = made[which], len(rows) + which
+        direction[those] = swapped[those] != swapped[begins][which]
+        side = which * 2 + direction[those]
+        firsts, at = np.unique(side, return_index=True)
+        at = those[at]
+        c["base"][made[firsts // 2], firsts % 2] = _base_of(s, at)
+        c["base_set"][made[firsts // 2], firsts % 2] = True
+        return flow, direction, local, np.concatenate([rows, made]), np.concatenate([new, np.ones(len(made), np.bool_)])
+
+    def _find_cuts(self, s: SegmentBatch, those: I64, groups: I64, rows: I64, swapped: npt.NDArray[np.bool_]) -> list[int]:
+        """Places in ``those`` (segments, in order within each of ``groups``) whose SYN is not the one that its flow began with. Looks at SYNs,
+        and between two of them at every segment once at most."""
+        c = self.columns
+        backwards = swapped[those]
+        sequence = _base_of(s, those).tolist()  # of a SYN its own number
+        syns = np.flatnonzero((s.flags[those] & _SYN_ACK) == TcpFlag.SYN)
+        cuts: list[int] = []
+        group, bases, begin = -1, dict[bool, int](), 0
+        for place, of, side in zip(syns.tolist(), groups[syns].tolist(), backwards[syns].tolist(), strict=True):
+            if of != group:
+                row, group, begin = int(rows[of]), of, -1
+                bases = {bool(c["swapped"][row]) != bool(d): int(c["base"][row, d]) for d in (0, 1) if c["base_set"][row, d]}
+            if side not in bases:
+                earlier = np.flatnonzero(backwards[begin:place] == side) if begin >= 0 else ()
+                bases[side] = sequence[begin + int(earlier[0])] if len(earlier) else sequence[place]
+            if bases[side] != sequence[place]:
+                cuts.append(place)
+                begin, bases = place, {side: sequence[place]}
+        return cuts
 
     def _number(self, s: SegmentBatch, local: I64, rows: I64, new: npt.NDArray[np.bool_]) -> None:
         """Numbers in the order of first packets: of the run, and for each capture in which a flow is seen."""
@@ -449,3 +457,9 @@ class FlowTable:
                 del known[key]
         self.columns["number"][rows] = -1
         self._free.extend(rows.tolist())
+
+
+def _base_of(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
+    """Sequence number that a direction begins with whose first segment is this: its SYN's, or one less than of what came instead."""
+    result: npt.NDArray[np.uint32] = s.sequence[at] - np.where(s.flags[at] & TcpFlag.SYN, 0, 1).astype(np.uint32)
+    return result
