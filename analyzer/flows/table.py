@@ -237,13 +237,10 @@ class FlowTable:
         side = local * 2 + direction
         first = np.full(len(rows) * 2, len(s), np.int64)
         np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else note_first(first, side)
-        have = first < len(s)
-        at = first[have]
-        base = _base_of(s, at)
-        target_row, target_side = rows[np.flatnonzero(have) // 2], np.flatnonzero(have) % 2
-        unset = ~c["base_set"][target_row, target_side]
-        c["base"][target_row[unset], target_side[unset]] = base[unset]
-        c["base_set"][target_row[unset], target_side[unset]] = True
+        sides = np.flatnonzero(first < len(s))
+        sides = sides[~c["base_set"][rows[sides // 2], sides % 2]]
+        c["base"][rows[sides // 2], sides % 2] = _base_of(s, first[sides])
+        c["base_set"][rows[sides // 2], sides % 2] = True
         syn = np.flatnonzero((s.flags & _SYN_ACK) == TcpFlag.SYN)
         odd = syn[c["base"][flow[syn], direction[syn]] != s.sequence[syn]]
         if len(odd) == 0:
@@ -257,6 +254,12 @@ class FlowTable:
         if not cuts:
             return flow, direction, local, rows, new
         begins = those[cuts]
+        # what a flow was told that only began behind its end is another one's
+        end = np.full(len(rows), len(s), np.int64)
+        np.minimum.at(end, groups[cuts], begins)
+        sides = sides[first[sides] >= end[sides // 2]]
+        c["base"][rows[sides // 2], sides % 2] = 0
+        c["base_set"][rows[sides // 2], sides % 2] = False
         made = self._make(s, begins, swapped, unique[groups[cuts]])
         # each cut begins a flow that goes on to the next one, or to the end of its group
         which = np.searchsorted(cuts, np.arange(len(those)), "right") - 1
@@ -272,8 +275,10 @@ class FlowTable:
         return flow, direction, local, np.concatenate([rows, made]), np.concatenate([new, np.ones(len(made), np.bool_)])
 
     def _find_cuts(self, s: SegmentBatch, those: I64, groups: I64, rows: I64, swapped: npt.NDArray[np.bool_]) -> list[int]:
-        """Places in ``those`` (segments, in order within each of ``groups``) whose SYN is not the one that its flow began with. Looks at SYNs,
-        and between two of them at every segment once at most."""
+        """Places in ``those`` (segments, in order within each of ``groups``) whose SYN is not the one that its flow began with.
+
+        Looks at SYNs, and at every segment between two of them once at most.
+        """
         c = self.columns
         backwards = swapped[those]
         sequence = _base_of(s, those).tolist()  # of a SYN its own number
@@ -285,7 +290,7 @@ class FlowTable:
                 row, group, begin = int(rows[of]), of, -1
                 bases = {bool(c["swapped"][row]) != bool(d): int(c["base"][row, d]) for d in (0, 1) if c["base_set"][row, d]}
             if side not in bases:
-                earlier = np.flatnonzero(backwards[begin:place] == side) if begin >= 0 else ()
+                earlier = np.flatnonzero(backwards[begin:place] == side) if begin >= 0 else np.zeros(0, np.int64)
                 bases[side] = sequence[begin + int(earlier[0])] if len(earlier) else sequence[place]
             if bases[side] != sequence[place]:
                 cuts.append(place)
@@ -417,11 +422,16 @@ class FlowTable:
         hit = at[(flags & _SYN_ACK) == _SYN_ACK]
         row, d = rows[local[hit]], direction[hit]
         other = (c["base"][row, d] != s.sequence[hit]) & (c["bytes"][row, d] == 0)
-        for index in hit[other].tolist():  # rare
-            group, side = int(local[index]), int(direction[index])
-            before = (local[:index] == group) & (direction[:index] == side) & (s.wire_length[:index] > 0)
-            if not before.any():
-                c["base"][rows[group], side] = s.sequence[index]
+        # who began the connection with a SYN has its number from there
+        other &= (c["client"][row] != d) | (c["syn_frame"][row] == 0) | (c["syn_frame"][row] > s.frame[hit])
+        if not other.any():
+            return
+        filled = np.full(2 * len(rows), len(s), np.int64)
+        data = np.flatnonzero(s.wire_length > 0)
+        np.minimum.at(filled, local[data] * 2 + direction[data], data)
+        hit = hit[other]
+        hit = hit[hit < filled[local[hit] * 2 + direction[hit]]]
+        c["base"][rows[local[hit]], direction[hit]] = s.sequence[hit]  # of several the last
 
     def _acknowledged(self, s: SegmentBatch, flow: I64, direction: npt.NDArray[np.uint8], local: I64, rows: I64) -> None:
         """First segment of the client after the SYN-ACK that acknowledges it."""

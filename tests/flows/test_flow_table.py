@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analyzer.flows import FlowTable
@@ -95,6 +95,9 @@ def test_batches_of_any_size_give_the_same_table(rows, cuts) -> None:
         {"frame": i, "time": i * 1000, "a": a, "b": b, "p": p, "q": q, "flags": f, "seq": s, "len": n, "id": i}
         for i, (a, b, p, q, f, s, n) in enumerate(rows, start=1)
     ]
+    # who sends SYN-ACKs sends no SYNs: what its numbers mean is not defined then
+    opened = {flag: {(r["a"], r["p"], r["b"], r["q"]) for r in dicts if r["flags"] == flag} for flag in (SYN, SYN | ACK)}
+    assume(not opened[SYN] & opened[SYN | ACK])
 
     def run(edges: list[int]) -> tuple[list[int], dict[str, list]]:
         table = FlowTable()
