@@ -172,6 +172,8 @@ class LiveRun(Run):
             self._note_losses(handshake, lost)
             self.totals.count(handshake)
             done.append(handshake)
+        if not pending:
+            self.diagnosis.context.let_go()
         return done
 
     def warm_up(self) -> None:

@@ -105,6 +105,8 @@ class Run:
                 ended = self._learn_step(step)
                 if streaming and step.reading:
                     yield from self._judged(ended)
+                    if not self._pending:
+                        self.diagnosis.context.let_go()
                 else:
                     self._pending += ended
                     if not streaming and (step.reading or self._overflowed):
