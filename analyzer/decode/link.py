@@ -156,7 +156,8 @@ def read_sll2(work: Work, packets: Packets) -> Packets:
 
 def _carry_cooked(packets: Packets, protocol: Column) -> Packets:
     """Go on by EtherType; 4 is Linux's own number for 802.2 LLC."""
-    return packets.past(0, np.where(protocol == 4, Code.LLC, protocol))
+    # NumPy 2.5 takes no plain number that has no room in the 16 bits of the others
+    return packets.past(0, np.where(protocol == 4, np.int32(Code.LLC), protocol))
 
 
 def read_loopback(work: Work, packets: Packets) -> Packets:
