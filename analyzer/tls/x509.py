@@ -76,7 +76,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from cryptography.x509 import DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType
 
     return (
-        ValueError, TypeError, OverflowError, NotImplementedError, AttributeError,
+        ValueError, TypeError, OverflowError, NotImplementedError, AttributeError, LookupError,
         InvalidSignature, UnsupportedAlgorithm, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType,
     )  # fmt: skip
 
