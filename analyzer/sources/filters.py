@@ -112,7 +112,8 @@ def compile_expression(expression: str, *, ethernet: bool) -> Program:
         if "libpcap" in text.lower() and "not" in text.lower() and "available" in text.lower():
             raise SourceError("--bpf needs libpcap (apt install libpcap0.8)") from error
         says = _IN_BRACKETS.search(text)
-        raise UsageError(f"--bpf {expression!r}: {says[1] if says else text}") from error
+        # scapy before 2.8 keeps libpcap's words to itself and shows a number
+        raise UsageError(f"--bpf {expression!r}: {says[1] if says else 'libpcap takes it for no filter'}") from error
     except (ImportError, OSError) as error:
         raise SourceError("--bpf needs libpcap (apt install libpcap0.8)") from error
     found = [(int(i.code), int(i.jt), int(i.jf), int(i.k)) for i in (program.bf_insns[n] for n in range(program.bf_len))]
