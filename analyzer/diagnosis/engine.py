@@ -97,7 +97,8 @@ class Diagnosis:
 
     def judge(self, handshake: Handshake) -> None:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
-        if handshake.outcome == "completed":
+        learned = handshake.outcome
+        if learned == "completed":
             if self.options.keeps_completed:
                 handshake.also = list(self._postures_of(handshake))
             rules = self._completed_rules(find_oddities(handshake, self.context))
@@ -110,6 +111,8 @@ class Diagnosis:
             rules = self._failed_rules(handshake)
         if rules.rules:
             self._apply(handshake, rules)
+        if handshake.outcome != learned:
+            self.context.chains.note_outcome(handshake)
 
     def find_odd(self, herd: Herd) -> npt.NDArray[np.int64]:
         """Members of a herd already learned that a rule may say failed after all. The others completed."""

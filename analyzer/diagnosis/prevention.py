@@ -34,13 +34,13 @@ def _prevention(cause: str, summary: str, evidence: list[Evidence], confidence: 
 def _ending_certificates(context: Context) -> list[Finding]:
     """Certificates that end within thirty days of the end of the capture that shows them last, the first to end first."""
     ending: dict[str, tuple[int, str, list[str]]] = {}
-    for server, port, name, handshake in context.chains.served():
-        now = context.capture(handshake).last_seen
-        for certificate in handshake.server_certificates:
+    for server, port, name, served in context.chains.served():
+        now = context.captures[served.capture].last_seen
+        for certificate in served.certificates:
             days = certificate.not_after // _DAY - now // _DAY
             if not certificate.not_after or days > _SOON or (certificate.self_issued and certificate.is_ca):
                 continue
-            if days < 0 and handshake.outcome != "completed":
+            if days < 0 and served.outcome != "completed":
                 continue  # it fails already, and is said so
             _, _, where = ending.setdefault(certificate.sha256, (days, certificate.common_name or certificate.subject, []))
             where.append(f"{name or server}:{port}")

@@ -21,6 +21,7 @@ from analyzer.errors import SourceError
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.x509 import verification
 
 __all__ = ["TrustStore", "is_signed_by", "load_certificate"]
 
@@ -63,6 +64,7 @@ class TrustStore:
         self.given = ca_file is not None
         """The caller named the store: what is not in it is not trusted. Of the system's one can only say 'not here'."""
         self._roots = None if ca_file is None else _group(_read_file(ca_file))
+        self._verifying: verification.Store | None = None
 
     @property
     def available(self) -> bool:
@@ -96,14 +98,16 @@ class TrustStore:
         from cryptography import x509
         from cryptography.x509 import verification
 
-        roots = [root for group in self._load().values() for root in group]
+        roots = self._load()
         certificates = [certificate for der in chain if (certificate := load_certificate(der)) is not None]
         if not roots or not certificates:
             return False
         try:
             subject = x509.IPAddress(ip_address(name.strip("[]"))) if is_address(name) else x509.DNSName(ascii_name(name))
             moment = datetime(1970, 1, 1) + timedelta(microseconds=now // 1_000)
-            builder = verification.PolicyBuilder().store(verification.Store(roots)).time(moment)
+            if self._verifying is None:  # most of the time that a chain takes
+                self._verifying = verification.Store([root for group in roots.values() for root in group])
+            builder = verification.PolicyBuilder().store(self._verifying).time(moment)
             builder.build_server_verifier(subject).verify(certificates[0], certificates[1:])
         except (verification.VerificationError, ValueError, TypeError, OverflowError):
             return False
