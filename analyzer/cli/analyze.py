@@ -99,7 +99,7 @@ def analyze(
     )
     run = open_run(captures, options)
     with contextlib.closing(run.source):
-        watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)))
+        watched = _Watched(run, selection, quiet, streaming=any(map(is_stream, captures)), exports=export_to is not None)
         if chosen == "table":
             _show(watched, columns, output)
         elif chosen == "html":
@@ -156,13 +156,13 @@ def _has_flows(chosen: str, output: str | None) -> bool:
 class _Watched:
     """A run with its filters, its warnings, its progress bar and the count for ``--fail-on``."""
 
-    def __init__(self, run: Run | DistributedRun, selection: Selection, quiet: bool, streaming: bool) -> None:
-        self.run, self.streaming = run, streaming
+    def __init__(self, run: Run | DistributedRun, selection: Selection, quiet: bool, streaming: bool, *, exports: bool) -> None:
+        self.run, self.streaming, self._exports = run, streaming, exports
         self.matched = 0
         self.tls_flows: set[int] = set()
         """Flows that carried TLS, shown or not; empty where no table of flows will be made."""
         self.randoms: set[bytes] = set()
-        """Client randoms, by which a key log names connections."""
+        """Client randoms, by which a key log names connections; empty where none will be written."""
         self._selection, self._quiet = selection, quiet
         self._said: set[str] = set()
         self.filtered = not selection.everything
@@ -177,7 +177,7 @@ class _Watched:
             for handshake in run.handshakes():
                 if self.streaming:
                     self.warn(run.source.warnings)
-                if handshake.client_hello is not None:
+                if self._exports and handshake.client_hello is not None:
                     self.randoms.add(handshake.client_hello.random)
                 if run.options.keeps_flows and handshake.messages:
                     self.tls_flows.add(handshake.flow.number)

@@ -147,8 +147,9 @@ class Run:
             context.note_icmp(capture, error)
 
     def _note_end(self) -> None:
+        drops = self.source.drops or 0  # of all of them together: every capture is looked at for it
         for capture in range(len(self.source.captures)):
-            self.diagnosis.context.note_capture(capture, drops=self.source.drops or 0)
+            self.diagnosis.context.note_capture(capture, drops=drops)
 
     def _learn_step(self, step: Step) -> list[Handshake]:
         """Learn what is over. Gives those that ended and are to be judged, of a herd only the few that a rule might overturn: the
