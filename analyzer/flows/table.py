@@ -67,8 +67,8 @@ _COLUMNS: tuple[tuple[str, str, int, int], ...] = (
     ("swapped", "?", 0, 1),
     ("number", "i8", -1, 1),
     ("stream", "i8", -1, 1),
-    ("capture", "i2", -1, 1),
-    ("last_capture", "i2", -1, 1),
+    ("capture", "i4", -1, 1),
+    ("last_capture", "i4", -1, 1),
     ("state", "u1", 0, 1),
     ("client", "i1", -1, 1),
     ("herd", "i4", -1, 1),  # among which others alike its handshake is held, and where: ``handshakes.herds``

@@ -73,6 +73,14 @@ def test_a_syn_with_another_number_begins_another_flow_and_a_repeated_one_does_n
     assert table["retransmissions"][placed.flow[0]] == 1
 
 
+def test_as_many_captures_are_told_apart_as_a_source_takes() -> None:
+    table = FlowTable()
+    for capture in (0, 32_768, 65_535):
+        segments = batch([there(1 + capture, flags=SYN, seq=capture)])
+        segments.capture = capture
+        assert table["capture"][table.add(segments).flow].tolist() == [capture]
+
+
 def test_a_syn_after_a_flow_seen_from_its_middle_begins_another() -> None:
     table = FlowTable()
     placed = table.add(batch([there(1, seq=1000, len=10), back(2, seq=5, ack=1010), there(3, flags=SYN, seq=77)]))
