@@ -13,10 +13,9 @@ __all__ = ["Ahead"]
 
 
 class Ahead:
-    """Fills one buffer at a time in a thread. ``fill`` is called with room for bytes and says how many came."""
+    """Fills one buffer at a time in a thread."""
 
-    def __init__(self, fill: Callable[[memoryview], int]) -> None:
-        self._fill = fill
+    def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._buffer = memoryview(b"")
         self._got = 0
@@ -27,11 +26,12 @@ class Ahead:
         """There is a buffer to be taken."""
         return self._thread is not None
 
-    def begin(self, buffer: memoryview, start: int, stop: int) -> None:
-        """Have ``buffer[start:stop]`` filled. Nobody else may touch it, or what it is filled from, until it is taken."""
+    def begin(self, fill: Callable[[memoryview], int], buffer: memoryview, start: int, stop: int) -> None:
+        """Have ``buffer[start:stop]`` filled by ``fill``, which is called with room for bytes and says how many came. Nobody else may
+        touch it, or what it is filled from, until it is taken."""
         room = buffer[start:stop]
         self._buffer, self._got, self._error = buffer, 0, None
-        self._thread = threading.Thread(target=self._run, args=(room,), name="read ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(fill, room), name="read ahead", daemon=True)
         self._thread.start()
 
     def take(self) -> tuple[memoryview, int]:
@@ -47,8 +47,8 @@ class Ahead:
             self._thread.join()
             self._thread = None
 
-    def _run(self, room: memoryview) -> None:
+    def _run(self, fill: Callable[[memoryview], int], room: memoryview) -> None:
         try:
-            self._got = self._fill(room)
+            self._got = fill(room)
         except Exception as error:  # told to whoever takes the buffer
             self._error = error

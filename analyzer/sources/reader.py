@@ -66,9 +66,9 @@ class CaptureReader:
         self._stream = Peeked(Inflated(peeked, kind, inflate_ratio)) if kind else peeked
         self.walker = self._open_walker(kind, capture, secrets)
         self._batch_bytes = max(batch_bytes, _SMALLEST_BUFFER)
-        self._ahead = Ahead(self._fill)
+        self._ahead = Ahead()
         self._head: FrameBatch | None = None
-        self._batches = self._read()
+        self._batches: Iterator[FrameBatch] = self._read()
 
     def _open_walker(self, inside: str | None, capture: int, secrets: list[bytes]) -> Walker:
         stream = self._stream
@@ -149,7 +149,7 @@ class CaptureReader:
         got = self._fill(held.buffer[left:room])
         held.start, held.end = 0, left + got
         if stream.is_file and left + got == room == self._batch_bytes and (stream.size or 0) - stream.position > room // 8:
-            self._ahead.begin(_allocate(_HEAD_ROOM + room)[0], _HEAD_ROOM, -SLACK)
+            self._ahead.begin(self._fill, _allocate(_HEAD_ROOM + room)[0], _HEAD_ROOM, -SLACK)
         return got
 
     def _swap(self, held: _Held) -> int:
@@ -167,7 +167,7 @@ class CaptureReader:
         held.buffer, held.data = buffer, np.frombuffer(buffer, np.uint8)
         held.start, held.end = _HEAD_ROOM - left, _HEAD_ROOM + got
         if got == len(buffer) - SLACK - _HEAD_ROOM:
-            self._ahead.begin(spare if len(spare) == len(buffer) else _allocate(len(buffer) - SLACK)[0], _HEAD_ROOM, -SLACK)
+            self._ahead.begin(self._fill, spare if len(spare) == len(buffer) else _allocate(len(buffer) - SLACK)[0], _HEAD_ROOM, -SLACK)
         return got
 
     def _fill(self, room: memoryview) -> int:
@@ -199,8 +199,9 @@ class CaptureReader:
         self._warnings.append(f"{self.name}: {line}")
 
     def close(self) -> None:
-        """Close the stream."""
+        """Close the stream, and let go of the buffer: what refers to itself would stay until the next garbage collection."""
         self._ahead.stop()
+        self._head, self._batches = None, iter(())
         self._stream.close()
 
 

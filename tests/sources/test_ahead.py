@@ -67,8 +67,8 @@ def test_errors_are_told_and_nothing_goes_on_after_the_end(tmp_path: Path) -> No
     def fill(_: memoryview) -> int:
         raise ValueError("no more")
 
-    ahead = Ahead(fill)
-    ahead.begin(memoryview(bytearray(10)), 2, 8)
+    ahead = Ahead()
+    ahead.begin(fill, memoryview(bytearray(10)), 2, 8)
     with pytest.raises(ValueError, match="no more"):
         ahead.take()
     before = threading.active_count()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import resource
+import weakref
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.sources import open_source
+from analyzer.sources import source as source_module
+from analyzer.sources.reader import CaptureReader
 
 captures = st.lists(st.lists(st.integers(0, 60), max_size=60), min_size=2, max_size=6)
 
@@ -101,3 +105,26 @@ def test_many_files_need_few_descriptors_at_once(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert source.warnings == []
+
+
+def test_a_capture_that_was_read_leaves_nothing_for_the_garbage_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buffers of thousands of small captures would add up until it runs."""
+    opened = []
+
+    class Noted(CaptureReader):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            opened.append(weakref.ref(self))
+
+    monkeypatch.setattr(source_module, "CaptureReader", Noted)
+    frames = some_frames(200)
+    paths = [write(tmp_path, f"{number}.pcap", pcap(frames)) for number in range(4)]
+    gc.collect()
+    gc.disable()
+    try:
+        with open_source(paths, batch_bytes=4_096) as source:
+            assert sum(len(batch) for batch in source) == 800
+        assert len(opened) == 8
+        assert [reader() for reader in opened] == [None] * 8
+    finally:
+        gc.enable()
