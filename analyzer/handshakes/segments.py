@@ -71,7 +71,7 @@ class Kept(list[npt.NDArray[Any]]):
 
     def copies(self) -> Kept:
         """The same, and no slices of what was kept of whole batches."""
-        return Kept([_from_bytes(part.tobytes()) for part in self], self.whole)
+        return Kept([_from_bytes(b"".join([part.tobytes() for part in self]))] if self else (), self.whole)
 
 
 class KeptSegments(partial[tuple[Segment, ...]]):

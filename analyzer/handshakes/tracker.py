@@ -7,6 +7,7 @@ it costs vector work only.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
@@ -46,6 +47,7 @@ _CHUNK = 64
 _PART = 2_048  # flows whose handshakes are made at once at the end
 _SET_ASIDE = 16_384  # bytes of a flow that are set aside unread
 _FOR_CLIENTS = 32_768  # systems give clients ports from here on: of two of them either may be the server's
+_SLICED = 8  # batches of which what was kept is held as a whole
 _NOTHING = Kept(())
 
 
@@ -83,6 +85,8 @@ class Tracker:
         self.herd: Herd | None = None
         """Those of the flows last taken out that are alike, and not among the handshakes given."""
         self._parts: dict[int, Kept] = {}
+        self._slices: deque[list[int]] = deque()
+        """Flows of the latest batches whose parts are slices of what was kept of the whole batch."""
         self._full: set[int] = set()
         """Flows of which as many segments are kept as may be."""
         self._icmp: dict[int, list[IcmpError]] = {}
@@ -331,6 +335,7 @@ class Tracker:
         wanted = (state == FlowState.ACTIVE) | (state == FlowState.NEW) | (known & (state <= FlowState.PAST))
         held = c["herd"][rows] >= 0
         wanted &= ~held
+        self._cut_loose()
         for row in rows[held & known].tolist():
             self._parts.pop(row, None)  # of its SYN, in an earlier batch
         if self._share is not None:
@@ -351,7 +356,9 @@ class Tracker:
         ends = np.cumsum(counts)
         at = np.arange(total) - np.repeat(ends - counts, counts) + np.repeat(starts, counts)
         kept = keep_rows(s, placed.order[at], placed.direction)
-        cuts = zip(rows[picked].tolist(), (ends - counts).tolist(), ends.tolist(), are_whole(kept, counts).tolist(), strict=True)
+        keeping = rows[picked].tolist()
+        self._slices.append(keeping)
+        cuts = zip(keeping, (ends - counts).tolist(), ends.tolist(), are_whole(kept, counts).tolist(), strict=True)
         for row, begin, end, whole in cuts:
             parts = self._parts.get(row)
             if parts is None:
@@ -360,6 +367,16 @@ class Tracker:
                 parts.add(kept[begin:end])
             if sum(map(len, parts)) >= limit:
                 self._full.add(row)
+
+    def _cut_loose(self) -> None:
+        """One flow that stays open must not hold what was kept of all the others of its batch: most are over some batches later, the
+        others get copies."""
+        if len(self._slices) < _SLICED:
+            return
+        for row in self._slices.popleft():
+            parts = self._parts.get(row)
+            if parts is not None:
+                self._parts[row] = parts.copies()
 
     def _note_reset_text(self, s: SegmentBatch, at: I64, placed: Placement) -> None:
         for index in at.tolist():

@@ -22,7 +22,7 @@ from analyzer.handshakes.herds import Herd
 from analyzer.handshakes.segments import KeptSegments
 from analyzer.handshakes.tracker import Tracker
 from analyzer.model.batches import FrameBatch, IcmpError
-from analyzer.model.handshake import Handshake
+from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.options import Options
 from analyzer.model.shown import Shown
 from analyzer.sources import Source
@@ -220,12 +220,10 @@ def settled(handshakes: list[Handshake]) -> list[Handshake]:
     """The same, with it said how each ended, as far as it shows by itself. Segments are let go where nobody will ask for them."""
     for handshake in handshakes:
         closing.settle(handshake)
-        if handshake.outcome != "completed":
-            continue
-        if not closing.left_at_once(handshake):
+        if handshake.outcome == "completed" and not closing.left_at_once(handshake):
             handshake.read_segments = None
-        elif isinstance(handshake.read_segments, KeptSegments):
-            handshake.read_segments = handshake.read_segments.copies()  # it may be held until the end, and what it is a slice of with it
+        elif handshake.stage == Stage.ESTABLISHED and isinstance(handshake.read_segments, KeptSegments):
+            handshake.read_segments = handshake.read_segments.copies()  # as of the other stages, when they were assembled
     return handshakes
 
 

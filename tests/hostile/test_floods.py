@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from floods import FLOODS, pcap
+from floods import ACK, CLIENT, FLOODS, RST, SERVER, connect, hello, pcap, record, said, segment
 
+from analyzer.decode.decoder import Decoder
+from analyzer.handshakes.segments import KEPT
+from analyzer.handshakes.tracker import Tracker
+from analyzer.model.options import Options
 from analyzer.pipeline.run import Run
+from analyzer.sources import open_source
 
 MOST = 2.3
 GRACE = 0.05
@@ -79,6 +84,25 @@ def test_memory_is_bounded(name, factor, most):
     script = SCRIPT.format(here=str(Path(__file__).parent), root=root, name=name, factor=factor)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert int(done.stdout) <= most
+
+
+def test_a_flow_that_stays_open_does_not_hold_what_came_with_it():
+    """Of each batch one connection goes on: what was kept of the others must go with them."""
+    frames = []
+    for number in range(4_000):
+        port = 1_024 + number
+        frames += [*connect(port), said(record(22, hello()), port=port)]
+        if number % 100:
+            frames.append(segment(SERVER, CLIENT, (443, port), 5_000, 1_000 + len(record(22, hello())), RST | ACK))
+    tracker, decoder = Tracker(Options()), Decoder()
+    with open_source([pcap(frames)], batch_bytes=1 << 14) as source:
+        for batch in source:
+            tracker.take(decoder.decode(batch))
+            tracker.ended(idle=600, linger=0)
+    parts = [part for kept in tracker._parts.values() for part in kept]
+    assert len(parts) >= 40
+    held = {id(part.base): memoryview(part.base).nbytes for part in parts}
+    assert sum(held.values()) < 0.2 * KEPT.itemsize * len(frames)
 
 
 def test_nothing_is_allocated_by_a_length_field():
