@@ -129,7 +129,7 @@ def test_a_frame_must_pass_both_filters() -> None:
     bare = both(compile_expression("dst port 443", ethernet=False), default_program(500))
     assert run_filter(bare, bytes(3) + SYN[14:], 0x0800, network=3) == 500
     assert run_filter(bare, bytes(3) + SYN[14:36] + b"\x00\x50" + SYN[38:], 0x0800, network=3) == 0
-    with pytest.raises(UsageError, match="unknown port|no filter"):
+    with pytest.raises(UsageError, match=r"unknown port|no filter"):
         compile_expression("port of", ethernet=True)
 
 
