@@ -251,6 +251,9 @@ class Context:
         slot = attempt.time // HALF_SECOND
         for near in (slot - 1, slot, slot + 1):
             self._starts.want((attempt.capture, near))
+        self._profile(self.servers, (attempt.server_address, attempt.server_port)).want()
+        if attempt.server_name:
+            self._profile(self.names, attempt.server_name.lower()).want()
 
     def let_go(self) -> None:
         """All that was learned so far has been judged: what was put by for it goes."""

@@ -179,6 +179,11 @@ class ServerProfile:
         """Among the latest."""
         self.recent.add(2 * self.serial + (attempt.server_hello is None), attempt)
 
+    def want(self) -> None:
+        """Its latest attempts are going to be asked for."""
+        self.recent.want(2 * self.serial)
+        self.recent.want(2 * self.serial + 1)
+
     @property
     def versions(self) -> Counter[int]:
         """Versions chosen."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.flows.grouping import group_by_key, key_ends, key_segments, note_first, order_by_group
+from analyzer.flows.reuse import base_of, find_cuts
 from analyzer.flows.sequences import SequenceFacts, follow_sequences
 from analyzer.model.batches import SegmentBatch, TcpFlag
 
@@ -239,7 +240,7 @@ class FlowTable:
         np.minimum.at(first, side, np.arange(len(s))) if len(s) < 4096 else note_first(first, side)
         sides = np.flatnonzero(first < len(s))
         sides = sides[~c["base_set"][rows[sides // 2], sides % 2]]
-        c["base"][rows[sides // 2], sides % 2] = _base_of(s, first[sides])
+        c["base"][rows[sides // 2], sides % 2] = base_of(s, first[sides])
         c["base_set"][rows[sides // 2], sides % 2] = True
         syn = np.flatnonzero((s.flags & _SYN_ACK) == TcpFlag.SYN)
         odd = syn[c["base"][flow[syn], direction[syn]] != s.sequence[syn]]
@@ -250,7 +251,7 @@ class FlowTable:
         those = np.flatnonzero(reused[local])
         those = those[np.argsort(local[those], kind="stable")]
         groups = local[those]
-        cuts = self._find_cuts(s, those, groups, rows, swapped)
+        cuts = find_cuts(s, those, groups, rows, swapped, c)
         if not cuts:
             return flow, direction, local, rows, new
         begins = those[cuts]
@@ -270,32 +271,9 @@ class FlowTable:
         side = which * 2 + direction[those]
         firsts, at = np.unique(side, return_index=True)
         at = those[at]
-        c["base"][made[firsts // 2], firsts % 2] = _base_of(s, at)
+        c["base"][made[firsts // 2], firsts % 2] = base_of(s, at)
         c["base_set"][made[firsts // 2], firsts % 2] = True
         return flow, direction, local, np.concatenate([rows, made]), np.concatenate([new, np.ones(len(made), np.bool_)])
-
-    def _find_cuts(self, s: SegmentBatch, those: I64, groups: I64, rows: I64, swapped: npt.NDArray[np.bool_]) -> list[int]:
-        """Places in ``those`` (segments, in order within each of ``groups``) whose SYN is not the one that its flow began with.
-
-        Looks at SYNs, and at every segment between two of them once at most.
-        """
-        c = self.columns
-        backwards = swapped[those]
-        sequence = _base_of(s, those).tolist()  # of a SYN its own number
-        syns = np.flatnonzero((s.flags[those] & _SYN_ACK) == TcpFlag.SYN)
-        cuts: list[int] = []
-        group, bases, begin = -1, dict[bool, int](), 0
-        for place, of, side in zip(syns.tolist(), groups[syns].tolist(), backwards[syns].tolist(), strict=True):
-            if of != group:
-                row, group, begin = int(rows[of]), of, -1
-                bases = {bool(c["swapped"][row]) != bool(d): int(c["base"][row, d]) for d in (0, 1) if c["base_set"][row, d]}
-            if side not in bases:
-                earlier = np.flatnonzero(backwards[begin:place] == side) if begin >= 0 else np.zeros(0, np.int64)
-                bases[side] = sequence[begin + int(earlier[0])] if len(earlier) else sequence[place]
-            if bases[side] != sequence[place]:
-                cuts.append(place)
-                begin, bases = place, {side: sequence[place]}
-        return cuts
 
     def _number(self, s: SegmentBatch, local: I64, rows: I64, new: npt.NDArray[np.bool_]) -> None:
         """Numbers in the order of first packets: of the run, and for each capture in which a flow is seen."""
@@ -467,9 +445,3 @@ class FlowTable:
                 del known[key]
         self.columns["number"][rows] = -1
         self._free.extend(rows.tolist())
-
-
-def _base_of(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
-    """Sequence number that a direction begins with whose first segment is this: its SYN's, or one less than of what came instead."""
-    result: npt.NDArray[np.uint32] = s.sequence[at] - np.where(s.flags[at] & TcpFlag.SYN, 0, 1).astype(np.uint32)
-    return result

@@ -162,6 +162,23 @@ def test_tables_of_neighbours_are_bounded(make_handshake, monkeypatch):
     assert known.forgotten >= 2 * (200 - 64) + 3 * 200 - 2 * 64
 
 
+def test_what_a_failure_will_be_judged_by_outlasts_what_came_later(make_handshake, monkeypatch):
+    from analyzer.diagnosis import context
+
+    monkeypatch.setattr(context, "_ATTEMPTS", 64)
+    diagnosis = Diagnosis(rules=[])
+    diagnosis.learn(make_handshake(Stage.ESTABLISHED, stream=0, server_address="s"))
+    failed = make_handshake(Stage.CLIENT_HELLO, stream=1, server_address="s", server_rst_frame=5)
+    diagnosis.learn(failed)
+    for number in range(2, 200):
+        diagnosis.learn(make_handshake(Stage.ESTABLISHED, stream=number, client=f"192.0.2.{number}", server_address=f"s{number}"))
+    known = diagnosis.context
+    assert [attempt.stream for attempt in known.server(failed).accepted] == [0]
+    assert [attempt.stream for attempt in known.attempts(failed)] == [0]
+    known.let_go()
+    assert not known.server(failed).accepted
+
+
 def test_profile_counts_what_a_server_chose(authority, make_handshake):
     diagnosis = Diagnosis(rules=[])
     handshakes = [make_handshake(Stage.ESTABLISHED, stream=n, chain=[authority.make()], alpn="h2") for n in range(3)]
