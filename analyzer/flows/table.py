@@ -149,10 +149,12 @@ class FlowTable:
         flow = rows[local]
         direction = (swapped != self.columns["swapped"][flow]).astype(np.uint8)
         flow, direction, local, rows, new = self._split_reused(s, flow, direction, local, rows, new, unique, swapped)
-        self._number(s, local, rows, new)
-        if len(rows) > len(unique):
-            order = order_by_group(local, len(rows))
         counts = np.bincount(local, minlength=len(rows))
+        if len(rows) > len(unique):
+            seen = counts > 0  # a flow all of whose segments turned out to be another's is none of this batch
+            local, rows, new, counts = (np.cumsum(seen) - 1)[local], rows[seen], new[seen], counts[seen]
+            order = order_by_group(local, len(rows))
+        self._number(s, local, rows, new)
         ends = np.cumsum(counts)
         starts = ends - counts
         sequences = self._update(s, flow, direction, local, rows, new, order, starts, ends)

@@ -73,6 +73,15 @@ def test_a_syn_with_another_number_begins_another_flow_and_a_repeated_one_does_n
     assert table["retransmissions"][placed.flow[0]] == 1
 
 
+def test_a_flow_is_told_nothing_by_the_batch_in_which_its_addresses_are_used_again() -> None:
+    table = FlowTable()
+    first = table.add(batch([there(1, flags=SYN, seq=9), back(2, flags=RST | ACK, ack=10)])).flow[0]
+    others = [{"frame": n, "time": n * 1000, "a": 3, "b": 4, "p": n, "q": 443, "flags": SYN, "seq": n} for n in range(10, 60)]
+    again = table.add(batch([there(3, flags=SYN, seq=500), *others])).flow[0]
+    assert [(int(table["first_frame"][row]), int(table["last_frame"][row])) for row in (first, again)] == [(1, 2), (3, 3)]
+    assert table["last_seen"][first] == 2_000
+
+
 def test_as_many_captures_are_told_apart_as_a_source_takes() -> None:
     table = FlowTable()
     for capture in (0, 32_768, 65_535):
@@ -117,7 +126,10 @@ def test_batches_of_any_size_give_the_same_table(rows, cuts) -> None:
             streams += table["stream"][placed.flow].tolist()
         held = table.held()
         held = held[np.argsort(table["number"][held])]
-        names = ("stream", "client", "syn_frame", "syn_ack_frame", "frames", "bytes", "fin_frame", "rst_frame", "rsts", "base")
+        names = (
+            "stream", "client", "syn_frame", "syn_ack_frame", "frames", "bytes", "fin_frame", "rst_frame", "rsts", "base",
+            "first_frame", "last_frame", "first_seen", "last_seen", "ack_frame", "ttl",
+        )  # fmt: skip
         return streams, {name: table[name][held].tolist() for name in names}
 
     whole = run([0, len(dicts)])
