@@ -9,15 +9,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from analyzer.cli import parameters as given
 from analyzer.cli.guard import FAIL_ON, complain
 from analyzer.cli.heap import enlarge_heap
 from analyzer.cli.style import Style, lay_out, say
 from analyzer.errors import UsageError
-from analyzer.export.writer import FORMATS, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
-from analyzer.schema.columns import HANDSHAKES
+from analyzer.export.writer import FORMATS, Row, TableWriters, Writer, format_of, is_url, open_tables, open_writer, select
+from analyzer.schema import HANDSHAKES, AlikeRow
 
 if TYPE_CHECKING:
     from analyzer.model.handshake import Handshake
@@ -29,6 +29,8 @@ __all__ = ["analyze"]
 
 _OF_HANDSHAKES = ("handshakes", "alerts", "records", "findings")
 """Tables whose rows belong to one handshake each."""
+
+_Found = TypeVar("_Found", "Handshake", "Handshake | AlikeRow")
 
 
 def analyze(
@@ -94,8 +96,7 @@ def analyze(
     options = replace(
         options,
         keeps_flows=_has_flows(chosen, output),
-        # the summary counts them; rows, lists of flows, other findings to fail on and key logs to write need each of them
-        keeps_completed=chosen != "table" or columns is not None or selection.shows_completed or export_to is not None,
+        completed=_ask_of_completed(chosen, output, columns, selection) if export_to is None else "handshakes",
     )
     run = open_run(captures, options)
     with contextlib.closing(run.source):
@@ -107,7 +108,7 @@ def analyze(
         elif chosen in ("sqlite", "sql") or _is_folder(output, chosen):
             _fill_tables(watched, open_tables(output or "-", chosen, captures=captures, fields=columns))
         else:
-            _fill(watched, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
+            _fill(watched, columns, open_writer(output or "-", chosen, HANDSHAKES, fields=columns, captures=captures))
     from analyzer.diagnosis.words import count_text  # loaded by the run
 
     if export_to is not None:
@@ -153,6 +154,15 @@ def _has_flows(chosen: str, output: str | None) -> bool:
     return chosen not in ("table", "csv", "jsonl", "parquet", "ecs") or _is_folder(output, chosen)
 
 
+def _ask_of_completed(
+    chosen: str, output: str | None, columns: list[str] | None, selection: Selection
+) -> Literal["handshakes", "rows", "counts"]:
+    """What completed handshakes are needed for: several tables, a report and filters look at each."""
+    if chosen in ("html", "sqlite", "sql") or _is_folder(output, chosen) or selection.shows_completed:
+        return "handshakes"
+    return "rows" if selection.everything and (chosen != "table" or columns is not None) else "counts"
+
+
 class _Watched:
     """A run with its filters, its warnings, its progress bar and the count for ``--fail-on``."""
 
@@ -167,16 +177,30 @@ class _Watched:
         self._said: set[str] = set()
         self.filtered = not selection.everything
 
-    def handshakes(self, draws: bool = True) -> Iterator[Handshake]:
-        """The handshakes that the filters let through. ``draws``: standard output is still free for a bar."""
+    def handshakes(self) -> Iterator[Handshake]:
+        """The handshakes that the filters let through."""
+        return self._shown(self.run.handshakes(), draws=True)
+
+    def rows(self, fields: list[str] | None, draws: bool) -> Iterator[Row]:
+        """Their rows, with these columns at least. ``draws``: standard output is still free for a bar."""
+        from analyzer.tables import handshake_row
+
+        captures = self.run.captures
+        for found in self._shown(self.run.found(fields), draws):
+            yield found if isinstance(found, AlikeRow) else handshake_row(found, captures)
+
+    def _shown(self, found: Iterable[_Found], draws: bool) -> Iterator[_Found]:
         from analyzer.cli.progress import Progress
 
         run, accepts, fails = self.run, self._selection.accepts, self._selection.fails
         wanted = not self._quiet and not self.streaming and (draws or not sys.stdout.isatty())
         with Progress(lambda: run.source.position, run.source.size, wanted):
-            for handshake in run.handshakes():
+            for handshake in found:
                 if self.streaming:
                     self.warn(run.source.warnings)
+                if isinstance(handshake, AlikeRow):  # completed, where no filter asks for more
+                    yield handshake
+                    continue
                 if self._exports and handshake.client_hello is not None:
                     self.randoms.add(handshake.client_hello.random)
                 if run.options.keeps_flows and handshake.messages:
@@ -195,14 +219,12 @@ class _Watched:
                     complain(f"warning: {warning}")
 
 
-def _fill(watched: _Watched, writer: Writer) -> None:
+def _fill(watched: _Watched, columns: list[str] | None, writer: Writer) -> None:
     """Rows of handshakes into one writer."""
-    from analyzer.tables import handshake_row
-
     done = False
     try:
-        for handshake in watched.handshakes(draws=False):
-            writer.write(handshake_row(handshake, watched.run.captures))
+        for row in watched.rows(columns, draws=False):
+            writer.write(row)
             if watched.streaming:
                 writer.flush()
         done = True
@@ -289,13 +311,11 @@ def _text(watched: _Watched, columns: list[str] | None, style: Style, terminal: 
 def _aligned(watched: _Watched, columns: list[str], terminal: bool) -> Iterator[str]:
     """The chosen columns of every row, for people."""
     from analyzer.export.lines import show
-    from analyzer.tables import handshake_row
 
     kinds = {column.name: column.dtype for column in select(HANDSHAKES, columns)}
     limit = 60 if terminal else 400
     table = [list(kinds)]
-    for handshake in watched.handshakes():
-        row = handshake_row(handshake, watched.run.captures)
+    for row in watched.rows(columns, draws=True):
         table.append([show(row.get(name), dtype, limit) for name, dtype in kinds.items()])
     numbers = frozenset(index for index, kind in enumerate(kinds.values()) if kind in ("int64", "float64"))
     yield from lay_out(table, right=numbers, indent="")

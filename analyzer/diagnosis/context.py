@@ -37,6 +37,8 @@ _TWINS = 4
 STARTS = 8
 """Attempts remembered of each half second: the first."""
 HALF_SECOND = 500_000_000
+TWIN_TIME = 200_000_000
+"""ns: an address translator holds no packet longer; tools that always send the same random need longer to connect again."""
 
 _new_attempt = tuple.__new__  # a third of the time of the constructor
 
@@ -174,24 +176,23 @@ class Context:
             ]  # fmt: skip
         return found[0] if len({attempt.client_address for attempt in found}) == 1 else None
 
-    def twin(self, handshake: Handshake, within: int) -> Attempt | None:
-        """An attempt between other addresses, begun within ``within`` ns, with the very same ClientHello: the connection seen twice."""
+    def twin(self, handshake: Handshake) -> Attempt | None:
+        """An attempt between other addresses, begun at the same time (``TWIN_TIME``), with the very same ClientHello: the connection seen
+        twice."""
         hello, flow = handshake.client_hello, handshake.flow
         if hello is None:
             return None
         for attempt in self._alike_in_random(hello.random):
             same_ends = attempt.client_address == flow.client_address and attempt.server_address == flow.server_address
-            if not same_ends and abs(attempt.time - flow.first_seen) <= within:
+            if not same_ends and abs(attempt.time - flow.first_seen) <= TWIN_TIME:
                 return attempt
         return None
 
-    def has_twin(self, handshake: Handshake) -> bool:
-        """Whether the very same ClientHello was seen between other addresses, whenever."""
-        hello, flow = handshake.client_hello, handshake.flow
-        for attempt in self._alike_in_random(hello.random) if hello is not None else ():
-            if attempt.client_address != flow.client_address or attempt.server_address != flow.server_address:
-                return True
-        return False
+    def may_have_twin(self, random: bytes, began: int) -> bool:
+        """Whether an attempt that was learned, with this random and begun then, may have a twin: a quick look."""
+        if len(self._randoms.get(random, ())) < 2:
+            return False
+        return any(abs(attempt.time - began) <= TWIN_TIME for attempt in self._alike_in_random(random))
 
     def chain(self, handshake: Handshake) -> ChainJudgement | None:
         """Judgement of the server's certificates at the handshake's time; None where none could be read."""

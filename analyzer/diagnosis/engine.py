@@ -18,6 +18,7 @@ import numpy.typing as npt
 from analyzer.diagnosis import closing, commands, registry
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.doubts import find_doubt
+from analyzer.diagnosis.herding import find_odd_members
 from analyzer.diagnosis.oddities import Oddity, find_oddities, find_signs
 from analyzer.diagnosis.prevention import find_prevention
 from analyzer.diagnosis.resets import settle_resets
@@ -99,7 +100,7 @@ class Diagnosis:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
         learned = handshake.outcome
         if learned == "completed":
-            if self.options.keeps_completed:
+            if self.options.completed != "counts":
                 handshake.also = list(self._postures_of(handshake))
             rules = self._completed_rules(find_oddities(handshake, self.context))
         else:
@@ -115,9 +116,14 @@ class Diagnosis:
             self.context.chains.note_outcome(handshake)
 
     def find_odd(self, herd: Herd) -> npt.NDArray[np.int64]:
-        """Members of a herd already learned that a rule may say failed after all. The others completed."""
-        odd = [bool(self._completed_rules(find_oddities(kind.prototype, self.context)).rules) for kind in herd.kinds]
-        return np.flatnonzero(np.array(odd, np.bool_)[herd.kind])
+        """Members of a herd already learned of which a rule may have something to say; where they are only counted, that they failed
+        after all. Of the others it is known: they completed, and their kind and day say the rest."""
+        shared = -1 if self.options.completed == "counts" else ~Oddity.OF_ITSELF
+        kinds = [bool(self._completed_rules(find_oddities(kind.prototype, self.context) & shared).rules) for kind in herd.kinds]
+        odd = np.array(kinds, np.bool_)[herd.kind]
+        if self.options.completed != "counts":
+            odd |= find_odd_members(herd, self.context)
+        return np.flatnonzero(odd)
 
     def _completed_rules(self, odd: int) -> _Sieved:
         """The rules that a completed handshake with these oddities meets."""
@@ -149,7 +155,7 @@ class Diagnosis:
         return found
 
     def _choose(self, stage: str, outcome: str, oddities: int, alert: int = -1) -> tuple[Rule, ...]:
-        brief = outcome == "completed" and not self.options.keeps_completed
+        brief = outcome == "completed" and self.options.completed == "counts"
         if self._chosen is None:
             return registry.load_causes(stage, outcome, oddities, alert, only_verdicts=brief)
         return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities, only_verdicts=brief))
@@ -207,7 +213,7 @@ class Diagnosis:
             self._doubt(handshake, causes)
             best = handshake.finding = causes[0]
             handshake.also += [found[place] for place in rest]
-            if completed and not self.options.keeps_completed:
+            if completed and self.options.completed == "counts":
                 handshake.also = [*self._postures_of(handshake), *handshake.also]  # it will be asked for after all
             handshake.outcome = best.outcome or handshake.outcome
             handshake.aborted_by = best.aborted_by or handshake.aborted_by

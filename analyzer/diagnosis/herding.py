@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.diagnosis.context import HALF_SECOND, STARTS, Context
+from analyzer.diagnosis.oddities import SLOW
 from analyzer.diagnosis.profiles import RECENT, Attempt
 from analyzer.handshakes.facts import name_address
 from analyzer.handshakes.herds import Herd
 from analyzer.model.handshake import Handshake
 
-__all__ = ["learn_herds"]
+__all__ = ["find_odd_members", "learn_herds"]
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -67,6 +68,28 @@ def learn_herds(context: Context, herds: Iterable[Herd], handshakes: Iterable[Ha
     for each in learned:
         each.remember_randoms(context, len(each.number))
         each.let_go()
+
+
+def find_odd_members(herd: Herd, context: Context) -> Bools:
+    """Which members of a herd already learned may have an oddity that their prototype lacks: what is told by their own times, counters
+    and neighbours. What is told by messages is the same for all of a kind."""
+    c = herd.columns
+    odd = (c["duplicates"] > 0) | (c["truncated"] > 0) | (c["tunnel"] > 0) | herd.test_randoms(context.may_have_twin)
+    if not context.in_order:
+        odd[:] = True
+    most = context.longest_segment
+    for part in herd.parts(np.arange(len(herd))):
+        members, prototype = part.members, part.kind.prototype
+        asked, answered = (part.kind.model.segment_of(name) for name in ("client_hello_time", "server_hello_time"))
+        if asked >= 0 and answered >= 0:
+            odd[members] |= part.times[:, answered] - part.times[:, asked] >= SLOW
+        client = c["client"][members]
+        longest = max([message.length for message in prototype.messages] + [h.length for h in (prototype.client_hello,) if h is not None])
+        mine, theirs = c["mss"][members, client].astype(np.int64), c["mss"][members, 1 - client].astype(np.int64)
+        mss = np.where(mine > 0, mine, theirs)
+        allowed = np.where((mss > theirs) & (theirs > 0), theirs, mss)  # as ``oddities`` has it
+        odd[members] |= (allowed > 0) & (allowed < longest) & (allowed < most if most > 0 else np.True_)
+    return odd
 
 
 class Learned:

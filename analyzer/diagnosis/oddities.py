@@ -16,9 +16,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import has_two_clocks
 from analyzer.model.handshake import Handshake
 
-__all__ = ["Oddity", "find_oddities", "find_signs"]
+__all__ = ["SLOW", "Oddity", "find_oddities", "find_signs"]
 
-_SLOW = 1_000_000_000
+SLOW = 1_000_000_000
 """ns between the hellos."""
 _HANDSHAKE_FAILURE, _UNEXPECTED, _NO_RENEGOTIATION = 40, 10, 100
 _OF_REVOCATION = frozenset({44, 113})
@@ -41,7 +41,7 @@ class Oddity:
     KEYS = 1 << 5
     """A key log was tried on it."""
     TWIN = 1 << 6
-    """Its ClientHello was seen between other addresses too."""
+    """Its ClientHello was seen between other addresses too, at the same time."""
     PACKED = 1 << 7
     """The run has longer segments than its connection may have; of a completed one, a message is longer than that."""
     DISORDER = 1 << 8
@@ -82,6 +82,9 @@ class Oddity:
     STAPLE = 1 << 24
     """A stapled OCSP response, a certificate that demands one, or an alert about revocation."""
     HEARTBEAT = 1 << 25
+
+    OF_ITSELF = COPIES | TRUNCATED | TUNNEL | TWIN | PACKED | DISORDER | SLOW
+    """What is not the same for all completed handshakes of a kind: ``herding.find_odd_members``."""
 
 
 def find_oddities(handshake: Handshake, context: Context) -> int:
@@ -158,14 +161,14 @@ def _find_common(handshake: Handshake, context: Context) -> int:
         odd |= Oddity.KEYS
     if hello is None:
         odd |= Oddity.NO_HELLO
-    elif context.has_twin(handshake):
+    elif context.twin(handshake) is not None:
         odd |= Oddity.TWIN
     allowed = _allowed(handshake)
     if allowed and not 0 < context.longest_segment <= allowed:
         odd |= Oddity.PACKED
     if not context.in_order:
         odd |= Oddity.DISORDER
-    if handshake.server_hello_time - handshake.client_hello_time >= _SLOW and handshake.client_hello_time:
+    if handshake.server_hello_time - handshake.client_hello_time >= SLOW and handshake.client_hello_time:
         odd |= Oddity.SLOW
     return odd
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from analyzer.export.escape import for_csv
 from analyzer.export.values import finite, iso_time, remembered
-from analyzer.export.writer import Row, Writer
+from analyzer.export.writer import CellForms, Row, Writer
 from analyzer.schema.columns import Column
 
 __all__ = ["open_stream"]
@@ -64,13 +64,12 @@ class _Encoded:
 class _Csv:
     def __init__(self, stream: BinaryIO, columns: tuple[Column, ...]) -> None:
         self._stream = stream
-        self._cells = [(column.name, _cell_maker(column)) for column in columns]
+        self._cells = CellForms([(column.name, _cell_maker(column)) for column in columns])
         self._lines = csv.writer(_Encoded(stream), lineterminator="\n")
         self._lines.writerow([column.name for column in columns])
 
     def write(self, row: Row) -> None:
-        find = row.get
-        self._lines.writerow([None if (value := find(name)) is None else cell(value) for name, cell in self._cells])
+        self._lines.writerow(self._cells.fill(row))
 
     def write_all(self, rows: Iterable[Row]) -> None:
         for row in rows:

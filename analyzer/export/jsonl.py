@@ -7,14 +7,14 @@ surrogates are written as visible text, because strict readers take neither.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import BinaryIO
 
 from analyzer.export.escape import for_utf8
 from analyzer.export.values import finite, iso_time, remembered
-from analyzer.export.writer import Row, Writer
-from analyzer.schema.columns import Column
+from analyzer.export.writer import Forms, Row, Writer
+from analyzer.schema import AlikeRow, Column, Pattern
 
 __all__ = ["encode_document", "open_stream"]
 
@@ -81,9 +81,13 @@ def _float(value: float) -> str:
     return "null" if finite(value) is None else repr(float(value))
 
 
+def _integer(value: int) -> str:
+    return repr(int(value))
+
+
 _VALUES: dict[str, Callable[..., str]] = {
     "string": _text,
-    "int64": lambda value: repr(int(value)),
+    "int64": _integer,
     "float64": _float,
     "bool": lambda value: "true" if value else "false",
     "timestamp": lambda value: f'"{iso_time(value)}"',
@@ -102,10 +106,14 @@ class _JsonLines:
         for column in columns:
             make = _VALUES[column.dtype]
             self._columns.append((column.name, json.dumps(column.name) + ":", remembered(make) if make is _list else make))
+        self._forms = Forms(lambda pattern: _Form(pattern, self._columns))
 
     def write(self, row: Row) -> None:
-        find = row.get
-        line = ",".join([key + ("null" if (value := find(name)) is None else make(value)) for name, key, make in self._columns])
+        if isinstance(row, AlikeRow):
+            line = self._forms.of(row.pattern).fill(row.own)
+        else:
+            find = row.get
+            line = ",".join([key + ("null" if (value := find(name)) is None else make(value)) for name, key, make in self._columns])
         self._stream.write(b"{%b}\n" % line.encode("ascii"))
 
     def write_all(self, rows: Iterable[Row]) -> None:
@@ -117,3 +125,35 @@ class _JsonLines:
 
     def close(self, commit: bool = True) -> None:
         self.flush()
+
+
+class _Form:
+    """The line of a pattern, with blanks for what rows have of their own."""
+
+    def __init__(self, pattern: Pattern, columns: list[tuple[str, str, Callable[..., str]]]) -> None:
+        places = {name: place for place, name in enumerate(pattern.differs)}
+        parts: list[str] = []
+        self._chosen: list[int] = []
+        """Of the row's values, in the order of the columns."""
+        self._makers: list[tuple[int, Callable[..., str]]] = []
+        """Those that need more than ``str``, by their place among the chosen."""
+        for name, key, make in columns:
+            if name in places:
+                parts.append(key + "%s")
+                if make is not _integer:
+                    self._makers.append((len(self._chosen), make))
+                self._chosen.append(places[name])
+            elif name == pattern.listed:
+                parts.append(key + "[" + ",".join([_text(text)[:-1].replace("%", "%%") + '%s"' for text in pattern.texts]) + "]")
+                self._chosen += range(len(places), len(places) + len(pattern.texts))
+            else:
+                value = pattern.shared.get(name)
+                parts.append((key + ("null" if value is None else make(value))).replace("%", "%%"))
+        self._line = ",".join(parts)
+
+    def fill(self, values: Sequence[object]) -> str:
+        chosen = [values[place] for place in self._chosen]
+        for place, make in self._makers:
+            value = chosen[place]
+            chosen[place] = "null" if value is None else make(value)
+        return self._line % tuple(chosen)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from analyzer.errors import MissingExtra
 from analyzer.export.escape import for_utf8
 from analyzer.export.values import INT64_MAX, INT64_MIN
-from analyzer.export.writer import Row, Writer
+from analyzer.export.writer import CellForms, Row, Writer
 from analyzer.schema.columns import Column
 
 __all__ = ["arrow_schema", "open_stream"]
@@ -77,18 +77,15 @@ class _Parquet:
     def __init__(self, stream: BinaryIO, columns: tuple[Column, ...]) -> None:
         self._arrow = _arrow()
         self._schema = arrow_schema(columns)
-        self._columns = [(column.name, _VALUES[column.dtype]) for column in columns]
-        self._values: list[list[object]] = [[] for _ in columns]
+        self._cells = CellForms([(column.name, _VALUES[column.dtype]) for column in columns])
+        self._rows: list[list[object]] = []
         self._batches: list[Any] = []
         self._stream = stream
         self._file = self._arrow.parquet.ParquetWriter(stream, self._schema, compression="zstd")
 
     def write(self, row: Row) -> None:
-        find = row.get
-        for (name, convert), values in zip(self._columns, self._values, strict=True):
-            value = find(name)
-            values.append(None if value is None else convert(value))
-        if len(self._values[0]) >= _BATCH_ROWS:
+        self._rows.append(self._cells.fill(row))
+        if len(self._rows) >= _BATCH_ROWS:
             self._add_batch()
         if len(self._batches) * _BATCH_ROWS >= _GROUP_ROWS:
             self._write_group()
@@ -98,9 +95,9 @@ class _Parquet:
             self.write(row)
 
     def _add_batch(self) -> None:
-        arrays = [self._arrow.array(values, field.type) for values, field in zip(self._values, self._schema, strict=True)]
-        for values in self._values:
-            values.clear()
+        columns = zip(*self._rows, strict=True)
+        arrays = [self._arrow.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
+        self._rows = []
         self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def _write_group(self) -> None:
@@ -111,7 +108,7 @@ class _Parquet:
         """Nothing: a parquet file can be read only when it is closed."""
 
     def close(self, commit: bool = True) -> None:
-        if commit and self._values[0]:
+        if commit and self._rows:
             self._add_batch()
         if commit and self._batches:
             self._write_group()

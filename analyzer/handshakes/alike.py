@@ -110,6 +110,10 @@ class Model(NamedTuple):
     messages: _Messages
     alerts: tuple[tuple[int, tuple[Any, ...]], ...]
 
+    def segment_of(self, time: str) -> int:
+        """The segment whose time this field of the ``Handshake`` has; -1 where it has none."""
+        return dict(self.times).get(_PLACE[time], -1)
+
 
 class _Layout(NamedTuple):
     """Where the bytes that count are, in both directions."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analyzer.flows import FlowTable
 from analyzer.model.handshake import Flow
 
-__all__ = ["flows_of", "name_address", "read_flows"]
+__all__ = ["find_ends", "flows_of", "name_address", "read_flows"]
 
 _KNOWN_BY = ("order", "syn", "hello", "port", "order")
 
@@ -50,16 +50,8 @@ def flows_of(c: dict[str, npt.NDArray[Any]]) -> list[Flow]:
         result: list[int] = c[name][at, who].tolist()
         return result
 
-    def ends(of_client: bool) -> tuple[list[str], list[int]]:
-        source = (client == 0) == of_client
-        high = np.where(source, c["source_high"], c["destination_high"]).tolist()
-        low = np.where(source, c["source_low"], c["destination_low"]).tolist()
-        port: list[int] = np.where(source, c["source_port"], c["destination_port"]).tolist()
-        version = c["ip_version"].tolist()
-        return [name_address(h, lo, v) for h, lo, v in zip(high, low, version, strict=True)], port
-
-    client_address, client_port = ends(True)
-    server_address, server_port = ends(False)
+    client_address, client_port = find_ends(c, client == 0)
+    server_address, server_port = find_ends(c, client != 0)
     columns: list[list[Any]] = [
         c["number"].tolist(), c["stream"].tolist(), c["capture"].tolist(), client_address, client_port, server_address, server_port,
         c["first_frame"].tolist(), c["last_frame"].tolist(), c["first_seen"].tolist(), c["last_seen"].tolist(),
@@ -76,3 +68,11 @@ def flows_of(c: dict[str, npt.NDArray[Any]]) -> list[Flow]:
         [""] * count, [False] * count, [False] * count, c["tunnel"].tolist(), c["vlan"].tolist(),
     ]  # fmt: skip
     return [Flow(*values) for values in zip(*columns, strict=True)]
+
+
+def find_ends(c: dict[str, npt.NDArray[Any]], is_source: npt.NDArray[np.bool_]) -> tuple[list[str], list[int]]:
+    """Address and port of one end of each row: of the source where told, else of the destination."""
+    high = np.where(is_source, c["source_high"], c["destination_high"]).tolist()
+    low = np.where(is_source, c["source_low"], c["destination_low"]).tolist()
+    port: list[int] = np.where(is_source, c["source_port"], c["destination_port"]).tolist()
+    return list(map(name_address, high, low, c["ip_version"].tolist())), port

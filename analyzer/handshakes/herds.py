@@ -1,6 +1,6 @@
 """Completed handshakes that are alike, kept as columns: one is read, of the others only what differs.
 
-Where nobody asks for completed handshakes (``Options.keeps_completed``), most of them need not become Python objects. Of the
+Where nobody asks for each completed handshake (``Options.completed``), most of them need not become Python objects. Of the
 connections of a batch that came whole, in order and closed, those whose segments form the same pattern are laid beside each other; the
 first of them is read, and if it shows that its like completed, all those whose bytes are the same but
 for the free ones (``alike``) are in its ``Herd``: a row of frames, of times and of the few free bytes that say something. Whoever needs
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from analyzer.handshakes.kinds import Kind
 from analyzer.handshakes.segments import Kept
 from analyzer.model.handshake import Flow, Handshake
 
-__all__ = ["Herd", "Herds", "Kind", "Sides"]
+__all__ = ["Herd", "Herds", "Kind", "Part", "Sides"]
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -72,6 +72,16 @@ class _Pen:
     """Members that were not let out yet."""
 
 
+class Part(NamedTuple):
+    """Members of a herd that are of one kind."""
+
+    kind: Kind
+    members: I64
+    frames: I64
+    """(member, segment), the client's segments first."""
+    times: I64
+
+
 class Herd:
     """Handshakes that are over and alike to others, in the order of their first packets. Every column has one value a member."""
 
@@ -98,6 +108,19 @@ class Herd:
             for begin, member in enumerate(members.tolist()):
                 result[member] = joined[begin * size : (begin + 1) * size]
         return result
+
+    def test_randoms(self, test: Callable[[bytes, int], bool]) -> Bools:
+        """Of each member what ``test`` says of its ClientHello's random, and the time of its first packet."""
+        return np.fromiter(map(test, self.randoms(), self.columns["first_seen"].tolist()), np.bool_, len(self))
+
+    def parts(self, members: I64) -> Iterator[Part]:
+        """These members, those of one kind that came together at a time."""
+        pens = self._pen[members]
+        for number in dict.fromkeys(pens.tolist()):
+            pen = self._pens[number]
+            of_pen = members[pens == number]
+            place = self._place[of_pen]
+            yield Part(pen.kind, of_pen, pen.frames[place], pen.times[place])
 
     def make(self, members: I64) -> list[Handshake]:
         """These members as they would have been read."""

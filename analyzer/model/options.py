@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["Limits", "Options"]
 
@@ -51,9 +52,10 @@ class Options:
     cluster: str | None = None
     keeps_flows: bool = True
     """The table of flows will be asked for: every connection is remembered to the end. Without, memory does not grow with a capture."""
-    keeps_completed: bool = True
-    """Completed handshakes will be asked for. Without, they are counted and learned from, and of those alike one is read: only what
-    failed, did not end or was none is sure to be handed on, and what is handed on of completed ones lacks its notes (``also``)."""
+    completed: Literal["handshakes", "rows", "counts"] = "handshakes"
+    """What will be asked of completed handshakes. ``rows``: their rows and no more; ``counts``: how many there are and what others
+    learn from them, only what failed, did not end or was none is sure to be handed on, and what is handed on of completed ones lacks
+    its notes (``also``). In both, of those alike one is read, and the others stay columns."""
     live: bool = False
     timeout: float = 10.0
     """Seconds after which a live connection that stays silent is judged."""

@@ -70,7 +70,7 @@ class DistributedRun:
         named = [captures] if isinstance(captures, str) else list(captures)
         if any(not isinstance(name, str) or name == "-" for name in named):
             raise UsageError("--cluster reads captures by name: standard input and open files stay here")
-        self.options = replace(options, cluster=None, workers=1, keeps_completed=True)
+        self.options = replace(options, cluster=None, workers=1, completed="handshakes")
         self.captures = [origin.name for origin in find_origins(named)]
         self.source = _Progress(len(self.captures))
         self.totals = Totals()
@@ -97,6 +97,10 @@ class DistributedRun:
                 raise SourceError(self._unread[0])
         finally:
             self._client.close()
+
+    def found(self, _fields: Sequence[str] | None = None) -> Iterator[Handshake]:
+        """The same: workers of other machines make each."""
+        return self.handshakes()
 
     def prevention(self) -> list[Finding]:
         """What will fail next, worst first within each capture."""

@@ -105,7 +105,7 @@ class Step:
     evicted: list[Handshake] = field(default_factory=list)
     """... because there was no room for their flows."""
     herds: list[Herd] = field(default_factory=list)
-    """Completed ones that are alike, over or evicted, where nobody asks for completed handshakes."""
+    """Completed ones that are alike, over or evicted, where nobody asks for each of them (``Options.completed``)."""
 
 
 class Reading:
@@ -115,7 +115,7 @@ class Reading:
         self.source, self.options, self.keylog = source, options, keylog
         self.streaming = options.live or source.size is None
         self.decoder = Decoder(options.limits)
-        self.tracker = Tracker(options, keylog, share, None if options.keeps_completed else _settled_by)
+        self.tracker = Tracker(options, keylog, share, None if options.completed == "handshakes" else _settled_by)
         self.totals = Totals()
         """Without what ``Totals.count`` counts."""
         self._secrets_taken = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +26,13 @@ from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
 from analyzer.pipeline.reading import Reading, Step, Totals, open_keylog, settled
 from analyzer.pipeline.sharing import choose_workers
+from analyzer.schema.alike import AlikeRow
 from analyzer.sources import BATCH_BYTES, LARGE_BATCH_BYTES, open_source
 
 if TYPE_CHECKING:
+    from analyzer.handshakes.herds import Herd
     from analyzer.pipeline.workers import Workers
+    from analyzer.tables.alike import AlikeRows
     from analyzer.tables.rows import Row
 
 __all__ = ["BUFFERED", "Run", "Totals"]
@@ -51,7 +55,7 @@ class Run:
             captures,
             reader=self.options.reader,
             # objects of a batch weigh several times its bytes
-            batch_bytes=BATCH_BYTES if self.options.keeps_completed else LARGE_BATCH_BYTES,
+            batch_bytes=BATCH_BYTES if self.options.completed == "handshakes" else LARGE_BATCH_BYTES,
             inflate_ratio=self.options.limits.inflate_ratio,
         )
         self.reading: Reading | Workers = Reading(source, self.options, keylog)
@@ -64,6 +68,9 @@ class Run:
         self.source = self.reading.source
         self.totals = self.reading.totals
         self._pending: list[Handshake] = []
+        self._herds: list[Herd] = []
+        """Held back like those pending, and made such in the end: where there are too many to wait, they are handed on as rows."""
+        self._alike: AlikeRows | None = None
         self._overflowed = False
 
     @property
@@ -93,7 +100,18 @@ class Run:
         return self.diagnosis.prevention()
 
     def handshakes(self) -> Iterator[Handshake]:
-        """Every handshake attempt, judged; of completed ones those only that were made (``Options.keeps_completed``)."""
+        """Every handshake attempt, judged; of completed ones those only that were made (``Options.completed``)."""
+        return (found for found in self.found() if not isinstance(found, AlikeRow))
+
+    def found(self, fields: Sequence[str] | None = None) -> Iterator[Handshake | AlikeRow]:
+        """The same, and where rows are all that is asked of completed ones (``Options.completed``) such rows in place of many.
+
+        ``fields``: columns of the table ``handshakes`` that are wanted; None: all.
+        """
+        if self.options.completed == "rows":
+            from analyzer.tables.alike import AlikeRows
+
+            self._alike = AlikeRows(self.captures, fields, self._noted)
         started = time.monotonic()
         streaming, noted = self.reading.streaming, False
         try:
@@ -104,7 +122,7 @@ class Run:
                     self._note_end()
                 ended = self._learn_step(step)
                 if streaming and step.reading:
-                    yield from self._judged(ended)
+                    yield from self._release(ended)
                     if not self._pending:
                         self.diagnosis.context.let_go()
                 else:
@@ -158,6 +176,9 @@ class Run:
             self._learn(step.evicted)
             return self._learn(step.ended)
         learn_herds(self.diagnosis.context, step.herds, [*step.ended, *step.evicted])
+        if self._alike is not None:
+            self._herds += step.herds
+            return step.ended
         ended = list(step.ended)
         for herd in step.herds:
             odd = self.diagnosis.find_odd(herd)
@@ -172,6 +193,8 @@ class Run:
 
     def _all_pending(self) -> Iterator[Handshake]:
         """Those held back, judged, each let go as it is handed on."""
+        self._pending += [h for herd in self._herds for h in settled(herd.make(np.arange(len(herd))))]
+        self._herds = []
         pending = deque(sorted(self._pending, key=lambda h: h.flow.number))
         self._pending = []
         while pending:
@@ -184,9 +207,9 @@ class Run:
             self.totals.count(handshake)
             yield handshake
 
-    def _overflow(self) -> Iterator[Handshake]:
+    def _overflow(self) -> Iterator[Handshake | AlikeRow]:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
-        if len(self._pending) <= BUFFERED:
+        if len(self._pending) + sum(map(len, self._herds)) <= BUFFERED:
             return
         self._overflowed = True
         done: list[Handshake] = []
@@ -197,6 +220,31 @@ class Run:
         if len(kept) > _FAILURES:
             done, kept = self._pending, []
         self._pending = kept
-        yield from self._judged(done)
+        yield from self._release(done)
         if not kept:
             self.diagnosis.context.let_go()
+
+    def _release(self, done: list[Handshake]) -> Iterator[Handshake | AlikeRow]:
+        """These, judged, and the herds: most of them as rows."""
+        if not self._herds or self._alike is None:
+            yield from self._judged(done)
+            return
+        together: list[tuple[int, Handshake | AlikeRow]] = []
+        for herd in self._herds:
+            odd = self.diagnosis.find_odd(herd)
+            done += settled(herd.make(odd))
+            together += [(row.number, row) for row in self._alike.rows(herd, np.delete(np.arange(len(herd)), odd))]
+        self._herds = []
+        self.totals.count_completed(len(together))
+        together += [(h.flow.number, h) for h in done]
+        together.sort(key=itemgetter(0))
+        for _, one in together:
+            if isinstance(one, AlikeRow):
+                yield one
+            else:
+                yield from self._judged([one])
+
+    def _noted(self, handshakes: list[Handshake]) -> list[Handshake]:
+        for handshake in settled(handshakes):
+            self.diagnosis.judge(handshake)
+        return handshakes

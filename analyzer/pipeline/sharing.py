@@ -28,7 +28,7 @@ def choose_workers(source: Source, options: Options) -> int:
         return 1
     if options.workers:
         return min(options.workers, _MOST)
-    if not options.keeps_completed:
+    if options.completed != "handshakes":
         return 1  # most of them need no object, and no process more to make it
     cores = _idle_cores()
     if (source.size or 0) < _LARGE or cores < _FEWEST_CORES:

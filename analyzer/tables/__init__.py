@@ -1,6 +1,6 @@
 """Floor 5: rows of every table, in schema order, with names in place of wire numbers.
 
-``rows`` one handshake at a time · ``collect`` certificates and servers, gathered over a run ·
+``rows`` one handshake at a time · ``alike`` many that stayed columns · ``collect`` certificates and servers, gathered over a run ·
 ``frames`` DataFrames (pandas is imported there only).
 """
 

@@ -5,10 +5,10 @@ Timestamps are int ns, lists tuples, evidence a list of ``(frame, says)``; None 
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from hashlib import sha1
 from typing import Any
 
 from analyzer import registries
@@ -41,7 +41,8 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
     leaf = h.server_certificates[0] if h.server_certificates else None
     client_leaf = h.client_certificates[0] if h.client_certificates else None
     offered = (h.second_client_hello or hello) if hello is not None else None
-    finished = _end_of_handshake(h)
+    last = last_of_handshake(h)
+    finished = h.messages[last].timestamp if last >= 0 else 0
     return {
         "capture": captures[flow.capture] if flow.capture < len(captures) else None,
         "flow_id": flow.number,
@@ -54,7 +55,7 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
         "client_port": flow.client_port,
         "server_address": flow.server_address,
         "server_port": flow.server_port,
-        "community_id": community_id(flow),
+        "community_id": community_id(flow.client_address, flow.client_port, flow.server_address, flow.server_port),
         "transport": "tcp",
         "via": h.dialogue.via if h.dialogue is not None else None,
         "server_name": hello.server_name if hello is not None else None,
@@ -128,14 +129,14 @@ def _leaf_columns(leaf: Certificate | None) -> Row:
 _LEAF = tuple(c.name for c in HANDSHAKES if c.name.startswith("certificate_"))
 
 
-def _end_of_handshake(h: Handshake) -> int:
-    """Time of the later Finished when both were seen, else of the last message of the handshake."""
-    last = 0
+def last_of_handshake(h: Handshake) -> int:
+    """Place among the messages of the later Finished when both were seen, else of the last message; -1 where there is none."""
+    last = -1
     until = max(h.client_finished_frame, h.server_finished_frame) if h.client_finished_frame and h.server_finished_frame else 0
-    for m in h.messages:
+    for place, m in enumerate(h.messages):
         if until and m.frame > until:
             break
-        last = m.timestamp
+        last = place
     return last
 
 
@@ -188,14 +189,13 @@ def _packed(address: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
-def community_id(flow: Flow) -> str:
-    """Community ID v1 with seed 0 (github.com/corelight/community-id-spec): SHA-1 of the ordered tuple."""
-    a, b = _packed(flow.client_address), _packed(flow.server_address)
-    ports = flow.client_port.to_bytes(2, "big"), flow.server_port.to_bytes(2, "big")
-    if (a, ports[0]) > (b, ports[1]):
-        a, b, ports = b, a, (ports[1], ports[0])
-    digest = hashlib.sha1(b"\0\0" + a + b + b"\x06\0" + ports[0] + ports[1], usedforsecurity=False).digest()
-    return "1:" + base64.b64encode(digest).decode("ascii")
+def community_id(address: str, port: int, other_address: str, other_port: int) -> str:
+    """Community ID v1 of a TCP connection with seed 0 (github.com/corelight/community-id-spec): SHA-1 of the ordered tuple."""
+    a, b = _packed(address) + port.to_bytes(2, "big"), _packed(other_address) + other_port.to_bytes(2, "big")
+    if a > b:
+        a, b = b, a
+    digest = sha1(b"\0\0" + a[:-2] + b[:-2] + b"\x06\0" + a[-2:] + b[-2:], usedforsecurity=False).digest()
+    return "1:" + b2a_base64(digest, newline=False).decode("ascii")
 
 
 def alert_rows(h: Handshake, captures: list[str]) -> Iterator[Row]:
@@ -268,7 +268,7 @@ def flow_row(flow: Flow, captures: list[str], protocol: str) -> Row:
         "client_port": flow.client_port,
         "server_address": flow.server_address,
         "server_port": flow.server_port,
-        "community_id": community_id(flow),
+        "community_id": community_id(flow.client_address, flow.client_port, flow.server_address, flow.server_port),
         "protocol": protocol,
         "frames": flow.client_frames + flow.server_frames,
         "client_frames": flow.client_frames,

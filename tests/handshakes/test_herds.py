@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import struct
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,13 +20,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from recorded import available, capture_of
 
 from analyzer.diagnosis.context import Attempt, Context
+from analyzer.export.writer import open_writer
 from analyzer.handshakes import herds
 from analyzer.handshakes.herds import Herds
 from analyzer.model.handshake import Handshake
 from analyzer.model.options import Options
+from analyzer.pipeline import run as run_module
 from analyzer.pipeline.reading import Reading
 from analyzer.pipeline.run import Run
+from analyzer.schema import HANDSHAKES, AlikeRow
 from analyzer.sources import open_source
+from analyzer.tables import handshake_row
 from benchmarks.workloads import read_frames
 
 NAMES = available(
@@ -101,7 +106,7 @@ def many(chance, count: int, *, spoil: bool) -> bytes:
 
 def read(capture: bytes, batch_bytes: int, *, keeps: bool) -> tuple[list[Handshake], int, Run]:
     """Every handshake, settled and not judged; how many of them were kept in herds; the run that learned them."""
-    run = Run([str(capture_of(NAMES[0]))], Options(keeps_completed=keeps, keeps_flows=False))
+    run = Run([str(capture_of(NAMES[0]))], Options(completed="handshakes" if keeps else "counts", keeps_flows=False))
     reading = Reading(open_source([io.BytesIO(capture)], batch_bytes=batch_bytes), run.options, None)
     found, held = [], 0
     for step in reading.steps():
@@ -188,7 +193,7 @@ def test_what_is_told_does_not_depend_on_it(seed: int, tmp_path: Path) -> None:
     path.write_bytes(many(Random(seed), 150, spoil=seed % 2 == 1))
     told = []
     for keeps in (True, False):
-        run = Run([str(path)], Options(keeps_completed=keeps, keeps_flows=False))
+        run = Run([str(path)], Options(completed="handshakes" if keeps else "counts", keeps_flows=False))
         handshakes = [h for h in run.handshakes() if h.outcome != "completed"]
         verdicts = [
             (
@@ -203,6 +208,56 @@ def test_what_is_told_does_not_depend_on_it(seed: int, tmp_path: Path) -> None:
         counted = (totals.handshakes, totals.completed, totals.failed, totals.unfinished, totals.no_handshake)
         told.append((verdicts, counted, run.prevention(), run.warnings))
     assert told[0] == told[1]
+
+
+def rows_of(path: Path, completed: Literal["handshakes", "rows"]) -> tuple[list[dict[str, object]], int, Run]:
+    """Every row, in the order of flows; how many of them stayed columns; the run."""
+    run = Run([str(path)], Options(completed=completed, keeps_flows=False))
+    found = list(run.found())
+    rows = [dict(one) if isinstance(one, AlikeRow) else handshake_row(one, run.captures) for one in found]
+    rows.sort(key=lambda row: row["flow_id"])
+    return rows, sum(isinstance(one, AlikeRow) for one in found), run
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_rows_of_those_alike_are_those_of_each(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was changed, lost, delayed or reset, and whatever notes there are; many captures wait for their neighbours, one does not."""
+    monkeypatch.setattr(run_module, "BUFFERED", 1)
+    for name in ("BATCH_BYTES", "LARGE_BATCH_BYTES"):  # who knows what of whom goes by batches
+        monkeypatch.setattr(run_module, name, 1 << 24 if seed % 3 else 100_000)
+    path = tmp_path / "many.pcap"
+    path.write_bytes(many(Random(seed), 150, spoil=seed % 2 == 1))
+    expected, none, one_by_one = rows_of(path, "handshakes")
+    rows, alike, together = rows_of(path, "rows")
+    assert none == 0
+    assert rows == expected
+    assert together.totals == replace(one_by_one.totals, seconds=together.totals.seconds)
+    assert alike > 10 or seed % 2
+
+
+def test_a_few_wait_for_their_neighbours_and_are_made() -> None:
+    rows, alike, run = rows_of(capture_of(NAMES[0]), "rows")
+    assert (len(rows), alike) == (run.totals.handshakes, 0)
+
+
+def test_every_format_writes_rows_alike_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "BUFFERED", 1)
+    path = tmp_path / "100%s.pcap"
+    path.write_bytes(many(Random(3), 60, spoil=False))
+    rows = [one for one in Run([str(path)], Options(completed="rows", keeps_flows=False)).found() if isinstance(one, AlikeRow)]
+    assert len(rows) > 10
+    for kind in ("jsonl", "csv", "parquet", "ecs"):
+        written = []
+        for several in (rows, [dict(row) for row in rows]):
+            stream = io.BytesIO()
+            for columns in (None, ["messages", "connect_ms", "server_name"], ["cause"]):
+                writer = open_writer(stream, kind, HANDSHAKES, fields=None if kind == "ecs" else columns)
+                writer.write_all(several)
+                writer.close()
+                if kind == "parquet":
+                    break
+            written.append(stream.getvalue())
+        assert written[0] == written[1], kind
 
 
 def test_who_is_not_asked_for_is_made_all_the_same_when_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 import analyzer
-from analyzer.model.handshake import Flow, Message
+from analyzer.model.handshake import Message
 from analyzer.schema import TABLES
 from analyzer.tables import community_id, history_of
 from analyzer.tables.frames import make_frame
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
-
-
-def flow(client: tuple[str, int], server: tuple[str, int]) -> Flow:
-    return Flow(0, 0, 0, client[0], client[1], server[0], server[1], 1, 2, 3, 4, "syn")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +24,7 @@ def flow(client: tuple[str, int], server: tuple[str, int]) -> Flow:
     ],
 )
 def test_community_id_is_the_published_one(client, server, expected) -> None:
-    assert community_id(flow(client, server)) == expected
+    assert community_id(*client, *server) == expected
 
 
 def test_history_has_zeeks_letters() -> None:

@@ -26,9 +26,6 @@ from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
-_SAME_TIME = 200_000_000
-"""ns: a translator holds no packet longer; tools that always send the same random need longer to connect again."""
-
 
 class CapNatDouble(Rule):
     """A note, never why a handshake failed."""
@@ -39,7 +36,7 @@ class CapNatDouble(Rule):
     overturns = 0
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
-        twin = context.twin(handshake, _SAME_TIME)
+        twin = context.twin(handshake)
         if twin is None:
             return None
         evidence = [

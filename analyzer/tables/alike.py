@@ -1,0 +1,163 @@
+"""Rows of handshakes that stayed columns: of each kind one is made a row, of the others the columns that differ.
+
+What decides a row is the same for all of a kind (``handshakes.herds``), but for addresses, frames, times and counters; and notes on
+certificates depend on the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.handshakes.facts import find_ends
+from analyzer.handshakes.herds import Herd, Kind, Part
+from analyzer.model.handshake import Handshake
+from analyzer.schema import HANDSHAKES, AlikeRow, Pattern
+from analyzer.tables.rows import community_id, handshake_row, last_of_handshake
+
+__all__ = ["AlikeRows"]
+
+I64 = npt.NDArray[np.int64]
+
+_DAY = 86_400_000_000_000
+_PATTERNS = 1_024
+"""Patterns remembered; then all are forgotten."""
+
+_MESSAGES = "messages"
+
+
+class AlikeRows:
+    """Makes them. ``fields``: the columns that are wanted; None: all. ``judge`` gives a handshake its notes."""
+
+    def __init__(self, captures: list[str], fields: Sequence[str] | None, judge: Callable[[list[Handshake]], list[Handshake]]) -> None:
+        self._captures, self._judge = captures, judge
+        wanted = {column.name for column in HANDSHAKES} if fields is None else set(fields)
+        self._differs = [name for name in _COLUMNS if name in wanted]
+        self._lists = _MESSAGES in wanted
+        self._patterns: dict[tuple[Kind, int, int], tuple[Pattern, int]] = {}
+
+    def rows(self, herd: Herd, members: I64) -> Iterator[AlikeRow]:
+        """Of these members, none of which is anything but completed."""
+        c = herd.columns
+        for part in herd.parts(members):
+            keys = (c["first_seen"][part.members] // _DAY) * (1 << 32) + c["capture"][part.members]
+            for key in sorted(set(keys.tolist())):
+                here = np.flatnonzero(keys == key)
+                chosen = Part(part.kind, part.members[here], part.frames[here], part.times[here])
+                yield from self._rows(herd, chosen, *divmod(key, 1 << 32))
+
+    def _rows(self, herd: Herd, part: Part, day: int, capture: int) -> Iterator[AlikeRow]:
+        pattern, last = self._pattern(herd, part, day, capture)
+        columns = _Columns(herd, part, last)
+        values = [_COLUMNS[name](columns) for name in self._differs]
+        if self._lists:
+            values += columns.message_frames()
+        number = herd.columns["number"][part.members].tolist()
+        return map(AlikeRow, [pattern] * len(number), number, zip(*values, strict=True) if values else [()] * len(number))
+
+    def _pattern(self, herd: Herd, part: Part, day: int, capture: int) -> tuple[Pattern, int]:
+        """What the rows of these share, and the place of the message that ended their handshakes."""
+        key = part.kind, day, capture
+        known = self._patterns.get(key)
+        if known is None:
+            if len(self._patterns) >= _PATTERNS:
+                self._patterns.clear()
+            (handshake,) = self._judge(herd.make(part.members[:1]))
+            row = handshake_row(handshake, self._captures)
+            texts = [text.rpartition("@")[0] + "@" for text in row[_MESSAGES]]
+            pattern = Pattern(row, self._differs, *((_MESSAGES, texts) if self._lists else ()))
+            known = self._patterns[key] = pattern, last_of_handshake(handshake)
+        return known
+
+
+class _Columns:
+    """The values that differ, as lists with one for each member."""
+
+    def __init__(self, herd: Herd, part: Part, last: int) -> None:
+        self._columns, self._part, self._model = herd.columns, part, part.kind.model
+        self._last = last
+        self._ends: tuple[list[Any], ...] | None = None
+
+    def fact(self, name: str) -> list[Any]:
+        """A column of the table of flows."""
+        result: list[Any] = self._columns[name][self._part.members].tolist()
+        return result
+
+    def end(self, which: int) -> list[Any]:
+        """Client's address and port, server's address and port."""
+        if self._ends is None:
+            c, members = self._columns, self._part.members
+            client = c["client"][members].astype(np.int64)
+            taken = {name: c[name][members] for name in ("source_high", "source_low", "source_port", "ip_version")}
+            taken |= {name: c[name][members] for name in ("destination_high", "destination_low", "destination_port")}
+            self._ends = (*find_ends(taken, client == 0), *find_ends(taken, client != 0))
+        return self._ends[which]
+
+    def community_ids(self) -> list[str]:
+        return list(map(community_id, *map(self.end, range(4))))
+
+    def filters(self) -> list[str]:
+        return [f"tcp.stream == {stream}" for stream in self.fact("stream")]
+
+    def connect(self) -> list[float | None]:
+        c, members = self._columns, self._part.members
+        return _milliseconds(c["syn_time"][members], c["syn_ack_time"][members])
+
+    def until(self, segment: int) -> list[float | None]:
+        """From the ClientHello to this segment."""
+        begin = self._model.segment_of("client_hello_time")
+        if begin < 0 or segment < 0:
+            return [None] * len(self._part.members)
+        return _milliseconds(self._part.times[:, begin], self._part.times[:, segment])
+
+    def hello(self) -> list[float | None]:
+        return self.until(self._model.segment_of("server_hello_time"))
+
+    def handshake(self) -> list[float | None]:
+        return self.until(self._model.messages[self._last][0] if self._last >= 0 else -1)
+
+    def message_frames(self) -> list[list[int]]:
+        """Of each message the frames in which it ended."""
+        return [self._part.frames[:, segment].tolist() for segment, *_ in self._model.messages]
+
+
+def _milliseconds(begin: I64, end: I64) -> list[float | None]:
+    """As ``rows`` has them; None where one of the two was not seen."""
+    took: list[float | None] = ((end - begin) / 1e6).round(6).tolist()
+    unknown = (begin == 0) | (end == 0) | (end < begin)
+    for place in np.flatnonzero(unknown).tolist():
+        took[place] = None
+    return took
+
+
+def _fact(name: str) -> Callable[[_Columns], list[Any]]:
+    return lambda columns: columns.fact(name)
+
+
+def _end(which: int) -> Callable[[_Columns], list[Any]]:
+    return lambda columns: columns.end(which)
+
+
+_COLUMNS: dict[str, Callable[[_Columns], list[Any]]] = {
+    "flow_id": _fact("number"),
+    "stream": _fact("stream"),
+    "first_frame": _fact("first_frame"),
+    "last_frame": _fact("last_frame"),
+    "first_seen": _fact("first_seen"),
+    "last_seen": _fact("last_seen"),
+    "client_address": _end(0),
+    "client_port": _end(1),
+    "server_address": _end(2),
+    "server_port": _end(3),
+    "community_id": _Columns.community_ids,
+    "wireshark_filter": _Columns.filters,
+    "connect_ms": _Columns.connect,
+    "hello_ms": _Columns.hello,
+    "handshake_ms": _Columns.handshake,
+    "retransmissions": _fact("retransmissions"),
+    "out_of_order": _fact("out_of_order"),
+}
+"""Every column that may differ between handshakes of a kind, but for the messages."""
