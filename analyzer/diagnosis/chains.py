@@ -98,10 +98,10 @@ class Chains:
             if len(issuers) < _SITES:
                 issuers.add(mine[0].issuer_der)
 
-    def knows(self, handshake: Handshake) -> bool:
-        """Whether its chain was learned, for the name asked for."""
-        hello, certificates = handshake.client_hello, handshake.server_certificates
-        return bool(certificates) and (certificates[0].sha256, hello.server_name if hello is not None else None) in self._seen
+    def knows(self, handshake: Handshake, name: str | None) -> bool:
+        """Whether the chain of this handshake was learned, for this name."""
+        certificates = handshake.server_certificates
+        return bool(certificates) and (certificates[0].sha256, name) in self._seen
 
     def _learn_chain(self, handshake: Handshake, certificates: tuple[Certificate, ...], name: str | None) -> None:
         flow, where = handshake.flow, _where(handshake)

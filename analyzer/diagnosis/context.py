@@ -299,9 +299,8 @@ class Context:
 
     def note_group(self, group: Group) -> None:
         """Take in handshakes alike at one server, but for what is remembered of single ones."""
-        h = group.prototype
+        h, name = group.prototype, group.name
         hello, answer = h.client_hello, self._answer(h)
-        name = hello.server_name if hello is not None else None
         shape = (name, h.outcome, answer, group.ttl, group.server)
         self._profile(self.servers, group.server).note_group(shape, group)
         if name:

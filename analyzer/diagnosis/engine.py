@@ -266,7 +266,7 @@ class Diagnosis:
             handshake.server_hello.cipher_suite if handshake.server_hello is not None else None,
             handshake.named_group,
             (chain[0].sha256, len(chain), handshake.flow.first_seen // _DAY) if chain else None,
-            (hello.server_name, hello.legacy_version, hello.supported_versions) if hello is not None else None,
+            (bool(hello.server_name), hello.legacy_version, hello.supported_versions) if hello is not None else None,
         )
         known = self._posture_memo.get(key)
         if known is None:

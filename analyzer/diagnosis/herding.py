@@ -33,6 +33,8 @@ class Group(NamedTuple):
     """Members of one kind at one server, as its profile takes them in."""
 
     prototype: Handshake
+    name: str | None
+    """That they ask for, whatever the prototype asks for."""
     server: tuple[str, int]
     ttl: int
     size: int
@@ -101,7 +103,9 @@ class Learned:
         self.herd: Herd | None = herd
         self.number = c["number"]
         self._kind = herd.kind
+        self._kinds = herd.kinds
         self._prototypes = [kind.prototype for kind in herd.kinds]
+        self._name, self._names = herd.names()
         self._clients = _Addresses(c, client == 0)
         self._servers = _Addresses(c, client != 0)
         self._port = np.where(client == 0, c["destination_port"], c["source_port"]).astype(np.int64)
@@ -122,17 +126,19 @@ class Learned:
     def _attempts(self, members: I64) -> Iterator[Attempt]:
         flow, client = self._flow, self._client[members]
         columns = (
-            self._kind[members], flow["first_seen"][members], flow["capture"][members], flow["stream"][members], self._port[members],
-            self._rsts[members, 1 - client], self._rsts[members, client], self._frames[members], self._rst_time[members, 1 - client],
+            self._kind[members], self._name[members], flow["first_seen"][members], flow["capture"][members], flow["stream"][members],
+            self._port[members], self._rsts[members, 1 - client], self._rsts[members, client], self._frames[members],
+            self._rst_time[members, 1 - client],
         )  # fmt: skip
         ends = zip(self._clients.names(members), self._servers.names(members), strict=True)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for (mine, theirs), (kind, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time) in zip(
+        for (mine, theirs), (kind, name, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time) in zip(
             ends, rows, strict=True
         ):
             h = self._prototypes[kind]
+            hello = self._kinds[kind].asking_for(self._names[name])
             yield Attempt(
-                first_seen, capture, stream, mine, theirs, port, h.stage, h.outcome, h.aborted_by, None, h.client_hello, h.server_hello,
+                first_seen, capture, stream, mine, theirs, port, h.stage, h.outcome, h.aborted_by, None, hello, h.server_hello,
                 server_rsts, client_rsts, h.client_hello_segments, frames, None, rst_time,
             )  # fmt: skip
 
@@ -166,7 +172,7 @@ class Learned:
         if not self._shows_chain[member] or self.herd is None:
             return
         prototype = self._prototypes[self._kind[member]]
-        if prototype.client_certificates or not context.chains.knows(prototype):
+        if prototype.client_certificates or not context.chains.knows(prototype, self._names[self._name[member]]):
             context.chains.learn(self.herd.make(np.array([member]))[0])
 
     def let_go(self) -> None:
@@ -180,7 +186,7 @@ class Learned:
         ttl = np.where(own, c["ttl"][at, 1 - client], 0).astype(np.int64)
         both = (syn > 0) & (syn_ack > 0)
         took = np.maximum(0, c["syn_ack_time"] - c["syn_time"])
-        keys = (self._kind, self._servers.ids, self._port, ttl)
+        keys = (self._kind, self._name, self._servers.ids, self._port, ttl)
         order = np.lexsort(keys)
         new = np.ones(len(order), np.bool_)
         new[1:] = False
@@ -193,27 +199,27 @@ class Learned:
         fastest = np.minimum.reduceat(np.where(both & (took > 0), took, never)[order], begins)
         fastest[fastest == never] = 0
         ends = np.append(begins[1:], len(order))
-        columns = (begins, ends, self._kind[firsts], self._port[firsts], ttl[firsts], connected, fastest)
+        columns = (begins, ends, self._kind[firsts], self._name[firsts], self._port[firsts], ttl[firsts], connected, fastest)
         servers = self._servers.names(firsts)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for server, (begin, end, kind, port, hops, connects, least) in zip(servers, rows, strict=True):
+        for server, (begin, end, kind, name, port, hops, connects, least) in zip(servers, rows, strict=True):
             clients = self._clients.different(order[begin:end])
-            yield Group(self._prototypes[kind], (server, port), hops, end - begin, clients, connects, least)
+            yield Group(self._prototypes[kind], self._names[name], (server, port), hops, end - begin, clients, connects, least)
 
     def _want(self) -> Bools:
-        names = [h.client_hello.server_name if h.client_hello is not None else None for h in self._prototypes]
-        places = {name: index for index, name in enumerate(dict.fromkeys(names))}
-        name = np.array([places[each] for each in names], np.int64)[self._kind]
         slot = self._flow["first_seen"] // HALF_SECOND
         server = self._servers.ids * 65_536 + self._port
-        return _last(self._clients.ids, RECENT) | _last(server, RECENT) | _last(name, RECENT) | _first(slot, STARTS)
+        return _last(self._clients.ids, RECENT) | _last(server, RECENT) | _last(self._name, RECENT) | _first(slot, STARTS)
 
     def _show_chains(self) -> Bools:
-        """The first of each kind with certificates, of those with the client's the first of each client."""
+        """The first of each kind and name with certificates, of those with the client's the first of each client."""
         server = np.array([bool(h.server_certificates or h.client_certificates) for h in self._prototypes], np.bool_)
         client = np.array([bool(h.client_certificates) for h in self._prototypes], np.bool_)
-        key = self._kind * (1 << 32) + np.where(client[self._kind], 1 + self._clients.ids, 0)
-        return _first(key, 1) & server[self._kind]
+        keys = np.stack([self._kind, self._name, np.where(client[self._kind], 1 + self._clients.ids, 0)])
+        order = np.lexsort(keys)
+        first = np.ones(len(order), np.bool_)
+        first[order[1:]] = (keys[:, order[1:]] != keys[:, order[:-1]]).any(axis=0)
+        return first & server[self._kind]
 
 
 class _Addresses:

@@ -79,7 +79,8 @@ class Rule:
     cause: ClassVar[str]
     """Public id; the module's name with dashes."""
     kind: ClassVar[str] = "cause"
-    """'cause' or 'posture' (for completed handshakes; must then depend on version, suite, chain, name and day only)."""
+    """'cause' or 'posture': of completed handshakes, and must then depend on version, suite, chain, day and whether a name was asked for
+    only."""
     stages: ClassVar[frozenset[str]] = ALL_STAGES
     """Stages at which it can apply."""
     outcomes: ClassVar[frozenset[Outcome]] = frozenset({"failed", "unfinished", "no-handshake"})

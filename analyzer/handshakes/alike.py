@@ -1,7 +1,7 @@
 """Handshakes that differ only in random bytes are read once.
 
 The same client asks the same server again and again: health checks, pools of connections, clients that fail and retry.
-All that differs then are randoms, session ids, keys, signatures and what is encrypted. None of it decides how the
+All that differs then are randoms, session ids, keys, signatures, the name asked for and what is encrypted. None of it decides how the
 rest is read; lengths, types and their order do. So the first such handshake leaves behind what it gave and *where* the
 free bytes were (``Model``); the next of the same pattern whose other bytes are the same is that handshake again, with
 its own frames, times and free bytes filled in.
@@ -22,7 +22,7 @@ from analyzer.handshakes.flight import Flight, reads_as_hello
 from analyzer.model.handshake import Flow, Handshake, Message, Stage
 from analyzer.model.hello import Alert, ClientHello, ServerHello, ServerKeyExchange
 from analyzer.tls import messages as tls
-from analyzer.tls.templates import Traced
+from analyzer.tls.templates import Filling, Traced, fill_in
 
 __all__ = ["Alikes", "Fixed", "Model", "Template", "make_alike", "make_messages", "model_of"]
 
@@ -69,7 +69,7 @@ class Template(NamedTuple):
     """How to make a hello again: what its constructor takes, and the places in the direction's bytes that fill in the rest."""
 
     values: tuple[Any, ...]
-    filled: tuple[tuple[int, slice], ...]
+    filled: tuple[Filling, ...]
 
 
 class _Unlike(NamedTuple):
@@ -197,14 +197,14 @@ def make_alike(
         if hello is None:
             return None
     else:
-        arguments = list(how.values)
-        for argument, part in how.filled:
-            arguments[argument] = client[part]
+        arguments = fill_in(how.values, how.filled, client)
+        if arguments is None:
+            return None
         hello = ClientHello(*arguments)
     if model.server_hello is not None:
-        answers = list(model.server_hello.values)
-        for argument, part in model.server_hello.filled:
-            answers[argument] = server[part]
+        answers = fill_in(model.server_hello.values, model.server_hello.filled, server)
+        if answers is None:
+            return None
         answer = ServerHello(*answers)
         if (answer.session_id == hello.session_id) != model.same_session or answer.random == tls.HELLO_RETRY_RANDOM:
             return None
@@ -340,7 +340,8 @@ def _trace(traced: Traced | None, start: int, free: list[slice]) -> Template | N
     if traced is None:
         return None
     free.extend(slice(part.start + start, part.stop + start) for part in traced.free)
-    return Template(traced.values, tuple((at, slice(part.start + start, part.stop + start)) for at, part in traced.filled))
+    filled = [each._replace(part=slice(each.part.start + start, each.part.stop + start)) for each in traced.filled]
+    return Template(traced.values, tuple(filled))
 
 
 def _trace_exchange(exchange: ServerKeyExchange, body: bytes, start: int, free: list[slice]) -> _Exchange | None:

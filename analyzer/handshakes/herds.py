@@ -109,6 +109,22 @@ class Herd:
                 result[member] = joined[begin * size : (begin + 1) * size]
         return result
 
+    def names(self) -> tuple[I64, list[str | None]]:
+        """Of each member which of these names its ClientHello asks for."""
+        which = np.zeros(len(self), np.int64)
+        places: dict[str | None, int] = {}
+        for number, pen in enumerate(self._pens):
+            members = np.flatnonzero(self._pen == number)
+            at, hello = pen.kind.name, pen.kind.prototype.client_hello
+            if at is None:
+                which[members] = places.setdefault(hello.server_name if hello is not None else None, len(places))
+                continue
+            size = at.stop - at.start
+            joined = pen.kept[self._place[members], at].tobytes().decode("ascii")
+            names = [joined[begin : begin + size] for begin in range(0, len(joined), size)]
+            which[members] = [places.setdefault(name, len(places)) for name in names]
+        return which, list(places)
+
     def test_randoms(self, test: Callable[[bytes, int], bool]) -> Bools:
         """Of each member what ``test`` says of its ClientHello's random, and the time of its first packet."""
         return np.fromiter(map(test, self.randoms(), self.columns["first_seen"].tolist()), np.bool_, len(self))

@@ -14,6 +14,7 @@ from analyzer.handshakes.flight import Flight
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello, ServerHello
 from analyzer.tls.messages import HELLO_RETRY_RANDOM
+from analyzer.tls.templates import PLAIN
 
 __all__ = ["Kind"]
 
@@ -27,7 +28,9 @@ _SHORT, _LONG = 8, 256
 """Bytes in a row below which they are gathered one by one, and from which on each flow's are compared by themselves: several hundred of
 each flow side by side no longer fit into the processor's cache."""
 _RANDOM, _SESSION_ID = 2, 3  # arguments of both hellos' constructors
+_SERVER_NAME = ClientHello.__match_args__.index("server_name")
 _SENTINEL = np.frombuffer(b"DOWNGRD", np.uint8)  # RFC 8446 section 4.1.3
+_IS_PLAIN = np.isin(np.arange(256), np.frombuffer(PLAIN, np.uint8))
 _HELLO_RETRY = np.frombuffer(HELLO_RETRY_RANDOM, np.uint8)
 
 assert ClientHello.__match_args__[_RANDOM : _SESSION_ID + 1] == ServerHello.__match_args__[_RANDOM : _SESSION_ID + 1]
@@ -79,7 +82,7 @@ class Kind:
             (side, argument, part)
             for side, hello in enumerate((model.client_hello, model.server_hello))
             if isinstance(hello, Template)
-            for argument, part in hello.filled
+            for argument, part, _ in hello.filled
         ]
         if model.exchange is not None:
             filled += [(1, -1, model.exchange.signature), (1, -1, model.exchange.params)]
@@ -108,6 +111,20 @@ class Kind:
         """The segment by which it shows that they completed, if the client did not close before; -1: they did anyhow."""
 
     @property
+    def name(self) -> slice | None:
+        """Where the name asked for is in what is kept; None where it is the prototype's."""
+        return self.columns.get((0, _SERVER_NAME))
+
+    def asking_for(self, name: str | None) -> ClientHello | None:
+        """The prototype's ClientHello, or the same of a client that asked for another name."""
+        hello, how = self.prototype.client_hello, self.model.client_hello
+        if hello is None or hello.server_name == name or not isinstance(how, Template):
+            return hello
+        values = list(how.values)
+        values[_SERVER_NAME] = name
+        return ClientHello(*values)
+
+    @property
     def client_random(self) -> slice | None:
         """Where the ClientHello's random is in what is kept."""
         return self.columns.get((0, _RANDOM))
@@ -134,6 +151,8 @@ class Kind:
         if random is not None:
             like &= (kept[:, random] != _HELLO_RETRY).any(axis=1)
             like &= self._same_sentinel(kept[:, random])
+        if self.name is not None:
+            like &= _IS_PLAIN[kept[:, self.name]].all(axis=1)
         return like & (self._same_session(kept) == self.model.same_session), kept
 
     def _same_session(self, kept: U8) -> Bools:

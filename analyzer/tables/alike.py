@@ -28,6 +28,9 @@ _PATTERNS = 1_024
 
 _MESSAGES = "messages"
 
+_Key = tuple[Kind, int, int]
+"""Kind, day, capture."""
+
 
 class AlikeRows:
     """Makes them. ``fields``: the columns that are wanted; None: all. ``judge`` gives a handshake its notes."""
@@ -37,30 +40,34 @@ class AlikeRows:
         wanted = {column.name for column in HANDSHAKES} if fields is None else set(fields)
         self._differs = [name for name in _COLUMNS if name in wanted]
         self._lists = _MESSAGES in wanted
-        self._patterns: dict[tuple[Kind, int, int], tuple[Pattern, int]] = {}
+        self._patterns: dict[_Key, tuple[Pattern, int]] = {}
 
     def rows(self, herd: Herd, members: I64) -> Iterator[AlikeRow]:
         """Of these members, none of which is anything but completed."""
         c = herd.columns
+        which, names = herd.names()
         for part in herd.parts(members):
-            keys = (c["first_seen"][part.members] // _DAY) * (1 << 32) + c["capture"][part.members]
-            for key in sorted(set(keys.tolist())):
-                here = np.flatnonzero(keys == key)
-                chosen = Part(part.kind, part.members[here], part.frames[here], part.times[here])
-                yield from self._rows(herd, chosen, *divmod(key, 1 << 32))
+            of = part.members
+            keys = np.stack([c["first_seen"][of] // _DAY, c["capture"][of]])
+            order = np.lexsort(keys)
+            begins = np.flatnonzero((keys[:, order[1:]] != keys[:, order[:-1]]).any(axis=0)) + 1
+            for here in np.split(order, begins):
+                chosen = Part(part.kind, of[here], part.frames[here], part.times[here])
+                asked = [names[name] for name in which[of[here]].tolist()]
+                day, capture = keys[:, here[0]].tolist()
+                yield from self._rows(herd, chosen, asked, (part.kind, day, capture))
 
-    def _rows(self, herd: Herd, part: Part, day: int, capture: int) -> Iterator[AlikeRow]:
-        pattern, last = self._pattern(herd, part, day, capture)
-        columns = _Columns(herd, part, last)
-        values = [_COLUMNS[name](columns) for name in self._differs]
+    def _rows(self, herd: Herd, part: Part, names: list[str | None], key: _Key) -> Iterator[AlikeRow]:
+        pattern, last = self._pattern(herd, part, key)
+        columns = _Columns(herd, part, names, last)
+        values = [_COLUMNS[name](columns) for name in pattern.differs]
         if self._lists:
             values += columns.message_frames()
         number = herd.columns["number"][part.members].tolist()
         return map(AlikeRow, [pattern] * len(number), number, zip(*values, strict=True) if values else [()] * len(number))
 
-    def _pattern(self, herd: Herd, part: Part, day: int, capture: int) -> tuple[Pattern, int]:
+    def _pattern(self, herd: Herd, part: Part, key: _Key) -> tuple[Pattern, int]:
         """What the rows of these share, and the place of the message that ended their handshakes."""
-        key = part.kind, day, capture
         known = self._patterns.get(key)
         if known is None:
             if len(self._patterns) >= _PATTERNS:
@@ -68,7 +75,8 @@ class AlikeRows:
             (handshake,) = self._judge(herd.make(part.members[:1]))
             row = handshake_row(handshake, self._captures)
             texts = [text.rpartition("@")[0] + "@" for text in row[_MESSAGES]]
-            pattern = Pattern(row, self._differs, *((_MESSAGES, texts) if self._lists else ()))
+            differs = [name for name in self._differs if name != "server_name" or part.kind.name is not None]
+            pattern = Pattern(row, differs, *((_MESSAGES, texts) if self._lists else ()))
             known = self._patterns[key] = pattern, last_of_handshake(handshake)
         return known
 
@@ -76,7 +84,8 @@ class AlikeRows:
 class _Columns:
     """The values that differ, as lists with one for each member."""
 
-    def __init__(self, herd: Herd, part: Part, last: int) -> None:
+    def __init__(self, herd: Herd, part: Part, names: list[str | None], last: int) -> None:
+        self.names = names
         self._columns, self._part, self._model = herd.columns, part, part.kind.model
         self._last = last
         self._ends: tuple[list[Any], ...] | None = None
@@ -152,6 +161,7 @@ _COLUMNS: dict[str, Callable[[_Columns], list[Any]]] = {
     "client_port": _end(1),
     "server_address": _end(2),
     "server_port": _end(3),
+    "server_name": lambda columns: columns.names,
     "community_id": _Columns.community_ids,
     "wireshark_filter": _Columns.filters,
     "connect_ms": _Columns.connect,

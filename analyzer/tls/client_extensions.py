@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from analyzer.tls.templates import plain_text
 from analyzer.tls.wire import Malformed, Reader, read_u16s
 
 __all__ = ["FREE_EXTENSIONS", "known_extensions", "read_client_extension", "read_free_extension", "read_names"]
 
+_NAME_AT = 5  # in the body of server_name
+
 Updates = dict[str, Any]
-FreePart = tuple[int, int, bool]
-"""(start, length, whether it is the first PSK identity) within an extension's body."""
+FreePart = tuple[int, int, str]
+"""(start, length, the field of ClientHello that it is; '' for none) within an extension's body."""
 
 
 def read_names(body: bytes) -> tuple[str, ...]:
@@ -27,10 +30,10 @@ def _used_up(reader: Reader, what: str) -> None:
         raise Malformed(f"{len(reader)} bytes after {what}")
 
 
-def _server_name(body: bytes) -> Updates:
+def _server_name(body: bytes) -> tuple[Updates, list[FreePart]]:
     """RFC 6066 section 3. An empty list is the server's form; some clients send it."""
     if not body:
-        return {"server_name": ""}
+        return {"server_name": ""}, []
     reader = Reader(body)
     entries = Reader(reader.block(2, "the list of names"))
     found: Updates = {}
@@ -41,7 +44,10 @@ def _server_name(body: bytes) -> Updates:
             found["server_name"] = name.decode("utf-8", "backslashreplace")
     if reader:
         raise Malformed(f"{len(reader)} bytes after the list of names", found)
-    return found
+    # one name, of the letters that every name has: whatever it is, the rest is read in the same way
+    size = len(body) - _NAME_AT
+    alone = size > 0 and body[2] == 0 and body[3] << 8 | body[4] == size and plain_text(body[_NAME_AT:]) is not None
+    return found, [(_NAME_AT, size, "server_name")] if alone else []
 
 
 def _numbers(field: str, what: str, width: int = 2) -> Callable[[bytes], Updates]:
@@ -98,7 +104,6 @@ def _certificate_authorities(body: bytes) -> Updates:
 
 
 _READERS: dict[int, Callable[[bytes], Updates]] = {
-    0x0000: _server_name,
     0x0001: _number("max_fragment_length", 1),  # RFC 6066 section 4
     0x0005: _flag("status_request"),
     0x000A: _numbers("named_groups", "the groups"),
@@ -162,7 +167,7 @@ def _key_share(body: bytes) -> tuple[Updates, list[FreePart]]:
             updates["key_shares"] = tuple(shares)
             raise Malformed("the last key share ends after the extension does", updates)
         shares.append((header >> 16, length))
-        free.append((at + 4, length, False))
+        free.append((at + 4, length, ""))
         at += 4 + length
     updates["key_shares"] = tuple(shares)
     if announced != end - 2 or end < 2:
@@ -182,8 +187,8 @@ def _pre_shared_key(body: bytes) -> tuple[Updates, list[FreePart]]:
             identity = reader.block(2, "identity")
             if not count:
                 updates["psk_identity"] = identity[:64]
-            free.append((reader.at - len(identity), len(identity), not count))
-            free.append((reader.at, 4, False))
+            free.append((reader.at - len(identity), len(identity), "" if count else "psk_identity"))
+            free.append((reader.at, 4, ""))
             reader.number(4, "the age of a ticket")
             count += 1
             updates["psk_identities"] = count
@@ -193,7 +198,7 @@ def _pre_shared_key(body: bytes) -> tuple[Updates, list[FreePart]]:
         while reader.at < stop:
             binder = reader.block(1, "binder")
             updates.setdefault("psk_binder_length", len(binder))
-            free.append((reader.at - len(binder), len(binder), False))
+            free.append((reader.at - len(binder), len(binder), ""))
         if reader.at != stop or reader:
             raise Malformed("the binders do not fill the extension")
     except Malformed as error:
@@ -203,17 +208,18 @@ def _pre_shared_key(body: bytes) -> tuple[Updates, list[FreePart]]:
 
 
 def _all_free(updates: Updates, body: bytes) -> tuple[Updates, list[FreePart]]:
-    return updates, [(0, len(body), False)]
+    return updates, [(0, len(body), "")]
 
 
 def _cookie(body: bytes) -> tuple[Updates, list[FreePart]]:
     reader = Reader(body)
     cookie = reader.block(2, "cookie")
     _used_up(reader, "the cookie")
-    return {"cookie_length": len(cookie)}, [(2, len(cookie), False)]
+    return {"cookie_length": len(cookie)}, [(2, len(cookie), "")]
 
 
 _FREE_READERS: dict[int, Callable[[bytes], tuple[Updates, list[FreePart]]]] = {
+    0x0000: _server_name,
     0x0023: lambda body: _all_free({"session_ticket_length": len(body)}, body),  # RFC 5077 section 3.2
     0x0028: _key_share,  # its number until draft 22
     0x0029: _pre_shared_key,
@@ -225,7 +231,7 @@ _FREE_READERS: dict[int, Callable[[bytes], tuple[Updates, list[FreePart]]]] = {
 }  # fmt: skip
 
 FREE_EXTENSIONS = frozenset(_FREE_READERS)
-"""Extensions that hold keys, tickets and the like: their bytes are new each time, so no memo of them."""
+"""Extensions that hold keys, tickets, a name and the like: their bytes are new each time, so no memo of them."""
 
 
 def read_free_extension(kind: int, body: bytes) -> tuple[Updates, str, list[FreePart]]:

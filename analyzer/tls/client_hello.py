@@ -15,7 +15,8 @@ from analyzer.tls.wire import GREASE, Malformed, Reader, read_u16s
 __all__ = ["read_client_hello", "read_sslv2_client_hello", "trace_client_hello"]
 
 _FIELDS = tuple(field.name for field in fields(ClientHello))
-_RANDOM, _SESSION_ID, _PSK_IDENTITY = map(_FIELDS.index, ("random", "session_id", "psk_identity"))
+_RANDOM, _SESSION_ID = map(_FIELDS.index, ("random", "session_id"))
+_KEPT = {"psk_identity": 64}  # bytes
 _templates: Templates[ClientHello] = Templates(ClientHello)
 _unpack_header = Struct(">HH").unpack_from
 
@@ -80,7 +81,9 @@ def _parse(message: bytes, shape: tuple[int, int] | None) -> ClientHello:
     hello.ja3 = ja3(hello.legacy_version, suites, hello.extension_types, hello.named_groups, hello.ec_point_formats)
     best = max((v for v in hello.supported_versions if v not in GREASE), default=hello.legacy_version)
     hello.ja4 = ja4(best, suites, hello.extension_types, hello.signature_schemes, first_alpn)
-    if shape is not None and not hello.grease:  # GREASE is drawn anew each time, and goes with shuffled extensions
+    # GREASE is drawn anew each time, and goes with shuffled extensions; of an extension that comes twice one fills in what the other said
+    once = len(set(hello.extension_types)) == len(hello.extension_types)
+    if shape is not None and once and not hello.grease:
         _templates.remember(shape, message, tuple([getattr(hello, name) for name in _FIELDS]), free)
     return hello
 
@@ -105,9 +108,10 @@ def _read_extensions(reader: Reader, values: dict[str, Any], free: list[FreeByte
             break
         if kind in FREE_EXTENSIONS:
             updates, defect, parts = read_free_extension(kind, data[start:end])
-            for offset, size, is_identity in parts:
+            for offset, size, field in parts:
                 begin = start + offset
-                free.append(FreeBytes(begin, begin + size, _PSK_IDENTITY if is_identity else -1, 64))
+                argument = _FIELDS.index(field) if field else -1
+                free.append(FreeBytes(begin, begin + size, argument, _KEPT.get(field, 65_536), field == "server_name"))
         else:
             extension = data[at:end]
             updates, defect = known_extensions.get(extension) or read_client_extension(extension)

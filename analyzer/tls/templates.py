@@ -1,18 +1,21 @@
 """Hellos that differ only in random bytes are parsed once.
 
 A stack sends the same hello again and again but for the random, the session id, the public keys, the
-tickets and the binders. None of those bytes decides how the rest is read: all lengths and types stand
+tickets, the binders and the name asked for. None of those bytes decides how the rest is read: all lengths and types stand
 outside of them. So a parse leaves behind *where* the free bytes were (a layout); a message of the same
 size whose other bytes are the same gives the same values, with the free bytes filled in anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["FreeBytes", "Templates", "Traced"]
+__all__ = ["PLAIN", "Filling", "FreeBytes", "Templates", "Traced", "fill_in", "plain_text"]
+
+PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+"""Letters of host names."""
 
 Hello = TypeVar("Hello")
 
@@ -26,6 +29,16 @@ class FreeBytes(NamedTuple):
     """Which argument of the hello's constructor it fills; -1: none, only its length counts."""
     kept: int = 65_536
     """Bytes of it that the argument takes."""
+    is_text: bool = False
+    """The argument is a text, and only ``plain_text`` may fill it."""
+
+
+class Filling(NamedTuple):
+    """Bytes that fill in an argument of a hello's constructor."""
+
+    argument: int
+    part: slice
+    is_text: bool
 
 
 class Traced(NamedTuple):
@@ -33,15 +46,32 @@ class Traced(NamedTuple):
 
     values: tuple[Any, ...]
     """What its constructor takes."""
-    filled: tuple[tuple[int, slice], ...]
-    """(argument, the bytes of the message that fill it in)."""
+    filled: tuple[Filling, ...]
     free: tuple[slice, ...]
     """All bytes of the message that may be others."""
 
 
+def plain_text(data: bytes) -> str | None:
+    """The text of bytes that are nothing but letters of host names; else None."""
+    return None if data.translate(None, PLAIN) else data.decode("ascii")
+
+
+def fill_in(values: Sequence[Any], filled: Iterable[Filling], data: bytes) -> list[Any] | None:
+    """The constructor's ``values`` with what these bytes fill in; None where a text is not plain."""
+    arguments = list(values)
+    for argument, part, is_text in filled:
+        value: bytes | str | None = data[part]
+        if is_text:
+            value = plain_text(data[part])
+            if value is None:
+                return None
+        arguments[argument] = value
+    return arguments
+
+
 class _Layout(NamedTuple):
     fixed: tuple[slice, ...]
-    filled: tuple[tuple[int, slice], ...]
+    filled: tuple[Filling, ...]
     values: dict[bytes, tuple[Any, ...]]
 
 
@@ -58,10 +88,8 @@ class Templates(Generic[Hello]):
         """Give the hello when one like it was read before; ``shape`` is anything cheap that tells layouts apart."""
         for layout in self._layouts.get(shape, ()):
             values = layout.values.get(b"".join([message[part] for part in layout.fixed]))
-            if values is not None:
-                arguments = list(values)
-                for argument, part in layout.filled:
-                    arguments[argument] = message[part]
+            arguments = None if values is None else fill_in(values, layout.filled, message)
+            if arguments is not None:
                 return self._build(*arguments)
         return None
 
@@ -87,7 +115,7 @@ class Templates(Generic[Hello]):
             fixed.append(slice(at, part.start))
             at = part.stop
         fixed.append(slice(at, None))
-        filled = tuple((p.argument, slice(p.start, min(p.stop, p.start + p.kept))) for p in free if p.argument >= 0)
+        filled = tuple(Filling(p.argument, slice(p.start, min(p.stop, p.start + p.kept)), p.is_text) for p in free if p.argument >= 0)
         layouts = self._layouts.setdefault(shape, [])
         for layout in layouts:
             if layout.fixed == tuple(fixed):

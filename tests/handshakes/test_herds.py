@@ -48,6 +48,17 @@ NAMES = available(
     "cert-expired--go-nginx-tls12",
     "no-common-cipher--openssl-nginx-tls12",
 )
+ASKED = (
+    b"server.test",
+    b"server.test",
+    b"Shop42.test",
+    b"a_b-c.d.tes",
+    b"198.51.10.9",
+    b"ser\0er.test",
+    b"s\xc3\xa9rver.tst",
+    b"xn--abc.tst",
+)
+"""Names of the same length, some of which are none."""
 Frame = tuple[int, bytes]
 MILLISECOND = 1_000_000
 
@@ -74,12 +85,21 @@ def payload_of(frame: bytes) -> int:
     return min(14 + (frame[14] & 15) * 4 + (frame[46] >> 4) * 4, 14 + int.from_bytes(frame[16:18], "big"))
 
 
+def asking(frame: bytes, name: bytes) -> bytes:
+    """The same frame, for another name where it holds a ClientHello."""
+    start = payload_of(frame)
+    return frame.replace(b"server.test", name) if frame[start : start + 1] == b"\x16" and frame[start + 5 : start + 6] == b"\x01" else frame
+
+
 def many(chance, count: int, *, spoil: bool) -> bytes:
-    """A capture of copies of recorded connections, interleaved, many with some bytes changed, frames lost or sent again late."""
+    """A capture of copies of recorded connections for a few names, interleaved, many with some bytes changed, frames lost or sent again
+    late."""
     names = chance.sample(NAMES, min(3, len(NAMES)))
+    asked = chance.sample(ASKED, 4)
     events: list[tuple[int, int, bytes]] = []
     for number in range(count):
-        frames = frames_of(chance.choice(names))
+        name = chance.choice(asked)
+        frames = [(when, asking(frame, name)) for when, frame in frames_of(chance.choice(names))]
         client = frames[0][1][26:30] + frames[0][1][34:36]
         begin = number * chance.choice((0, MILLISECOND, 700 * MILLISECOND))
         for at, (when, frame) in enumerate(frames):
@@ -176,6 +196,8 @@ def assert_same_memory(one: Context, other: Context) -> None:
     assert one._randoms.keys() == other._randoms.keys()
     for random in one._randoms:
         assert [*map(shown, one._alike_in_random(random))] == [*map(shown, other._alike_in_random(random))]
+    for table in ("_seen", "_latest", "_sites", "_several", "_client_issuers", "_authorities"):
+        assert getattr(one.chains, table).keys() == getattr(other.chains, table).keys(), table
     assert one.captures == other.captures
     assert one.old_clients == other.old_clients
 
