@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import statistics
 import subprocess
 import sys
 import time
@@ -43,9 +42,9 @@ def test_double_input_takes_about_double_time(name):
     make, n = FLOODS[name]
     once, twice = make(n), make(2 * n)
     seconds_for(make(n // 10))  # rules are loaded, caches warm
-    for _ in range(3):
-        single = statistics.median(seconds_for(once) for _ in range(3))
-        double = statistics.median(seconds_for(twice) for _ in range(3))
+    for _ in range(5):  # what runs beside it costs one of them more, now and then
+        single = min(seconds_for(once) for _ in range(3))
+        double = min(seconds_for(twice) for _ in range(3))
         if double <= MOST * single + GRACE:
             return
     assert double <= MOST * single + GRACE, f"{single:.3f} s for {n}, {double:.3f} s for twice that"
