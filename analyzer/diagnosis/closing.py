@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from analyzer.diagnosis.closes import LEAVING, closing_events, evidence_of
-from analyzer.diagnosis.completion import VERDICT_RECORDS, is_completed
+from analyzer.diagnosis.completion import is_completed
 from analyzer.diagnosis.losses import has_holes, has_two_clocks
-from analyzer.diagnosis.record_lengths import ALERT_LENGTHS, is_alert_sized
+from analyzer.diagnosis.record_lengths import ALERT_LENGTHS
 from analyzer.diagnosis.silence import answers_unseen, missing_side, shows_failure
 from analyzer.model.finding import AbortedBy
 from analyzer.model.handshake import Handshake, Stage
 
-__all__ = ["PATIENCE", "left_at_once", "settle", "settle_silence", "settled_by"]
+__all__ = ["PATIENCE", "left_at_once", "said_nothing", "settle", "settle_silence"]
 
 PATIENCE = 10_000_000_000
 """ns of silence, with the capture still running, after which an attempt counts as failed, not unfinished."""
@@ -47,33 +47,16 @@ def settle(handshake: Handshake) -> None:
             handshake.aborted_by = "unknown"  # it is a guess who is the client
 
 
-def settled_by(handshake: Handshake) -> int | None:
-    """Frame by which it shows that a handshake completed, and every one alike, if the client did not close before it; 0 where it
-    completed whatever became of the connection. None where that depends on more, or the client may have left at once."""
-    if handshake.outcome != "completed" or handshake.stage != Stage.ESTABLISHED:
-        return None
-    if handshake.client_application_records <= 1 and handshake.client_application_bytes in (0, *ALERT_LENGTHS):
-        return None
-    if not handshake.is_tls13 or handshake.server_application_records > VERDICT_RECORDS:
-        return 0
-    finished = handshake.client_finished_frame
-    if any(alert.how != "inferred" for alert in handshake.alerts) or handshake.early_data_bytes or not finished:
-        return None
-    sent = False
-    for message in handshake.messages:  # as ``_went_on`` goes through them
-        if message.from_client:
-            sent = sent or (message.frame >= finished and not is_alert_sized(message, handshake))
-        elif sent and message.kind != "change_cipher_spec":
-            return None if is_alert_sized(message, handshake) or message.kind == "alert" else message.frame
-    return None
-
-
 def left_at_once(handshake: Handshake) -> bool:
     """Whether the client of a completed handshake closed and had sent no data: a quick look, for the few worth a closer one."""
     flow = handshake.flow
-    return handshake.client_application_records <= 1 and (flow.client_fin_frame > 0 or flow.client_rst_frame > 0) and (
-        handshake.client_application_bytes == 0 or handshake.client_application_bytes in ALERT_LENGTHS
-    )  # fmt: skip
+    return (flow.client_fin_frame > 0 or flow.client_rst_frame > 0) and said_nothing(handshake)
+
+
+def said_nothing(handshake: Handshake) -> bool:
+    """Whether the client of a completed handshake sent no data, or one record of an alert's length."""
+    size = handshake.client_application_bytes
+    return handshake.client_application_records <= 1 and (size == 0 or size in ALERT_LENGTHS)
 
 
 def settle_silence(handshake: Handshake, capture_end: int, patience: int = PATIENCE) -> None:

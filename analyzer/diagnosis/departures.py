@@ -21,7 +21,7 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
-__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "is_node", "silent_refusal"]
+__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "is_node", "may_refuse", "silent_refusal"]
 
 AT_ONCE = 2_000_000_000
 """ns: who closes later than this was hardly judging a certificate."""
@@ -89,7 +89,7 @@ def find_departure(handshake: Handshake) -> Departure | None:
             return None  # it began another handshake
     if handshake.client_application_records > (goodbye and handshake.is_tls13):
         return None
-    return Departure(left, goodbye, _judges_late(hello, goodbye))
+    return Departure(left, goodbye, _judges_late(hello, goodbye=goodbye))
 
 
 def _said_goodbye(handshake: Handshake, done: int) -> int:
@@ -100,12 +100,18 @@ def _said_goodbye(handshake: Handshake, done: int) -> int:
     return 0
 
 
-def _judges_late(hello: ClientHello, goodbye: bool) -> bool:
+def _judges_late(hello: ClientHello, *, goodbye: bool) -> bool:
     if not goodbye and (is_node(hello) or (is_gnutls(hello) and bool(hello.server_name))):
         return True
     if not any(name.startswith(("h2", "http/")) for name in hello.alpn):
         return False
     return (goodbye and _is_curl(hello)) if is_openssl(hello) else True
+
+
+def may_refuse(handshake: Handshake) -> bool:
+    """Whether its client, had it left at once, may have refused: whatever it said then."""
+    hello = handshake.client_hello
+    return hello is None or _judges_late(hello, goodbye=False) or _judges_late(hello, goodbye=True)
 
 
 def _is_curl(hello: ClientHello) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.diagnosis.closing import said_nothing
 from analyzer.diagnosis.context import HALF_SECOND, STARTS, Context
 from analyzer.diagnosis.oddities import SLOW
 from analyzer.diagnosis.profiles import RECENT, Attempt
@@ -76,7 +77,7 @@ def find_odd_members(herd: Herd, context: Context) -> Bools:
     """Which members of a herd already learned may have an oddity that their prototype lacks: what is told by their own times, counters
     and neighbours. What is told by messages is the same for all of a kind."""
     c = herd.columns
-    odd = (c["duplicates"] > 0) | (c["truncated"] > 0) | (c["tunnel"] > 0) | herd.test_randoms(context.may_have_twin)
+    odd = _find_left(herd) | (c["duplicates"] > 0) | (c["truncated"] > 0) | (c["tunnel"] > 0) | herd.test_randoms(context.may_have_twin)
     if not context.in_order:
         odd[:] = True
     most = context.longest_segment
@@ -106,6 +107,7 @@ class Learned:
         self._kinds = herd.kinds
         self._prototypes = [kind.prototype for kind in herd.kinds]
         self._name, self._names = herd.names()
+        self._left = _find_left(herd)
         self._clients = _Addresses(c, client == 0)
         self._servers = _Addresses(c, client != 0)
         self._port = np.where(client == 0, c["destination_port"], c["source_port"]).astype(np.int64)
@@ -128,18 +130,18 @@ class Learned:
         columns = (
             self._kind[members], self._name[members], flow["first_seen"][members], flow["capture"][members], flow["stream"][members],
             self._port[members], self._rsts[members, 1 - client], self._rsts[members, client], self._frames[members],
-            self._rst_time[members, 1 - client],
+            self._rst_time[members, 1 - client], self._left[members],
         )  # fmt: skip
         ends = zip(self._clients.names(members), self._servers.names(members), strict=True)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for (mine, theirs), (kind, name, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time) in zip(
+        for (mine, theirs), (kind, name, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time, left) in zip(
             ends, rows, strict=True
         ):
             h = self._prototypes[kind]
             hello = self._kinds[kind].asking_for(self._names[name])
             yield Attempt(
                 first_seen, capture, stream, mine, theirs, port, h.stage, h.outcome, h.aborted_by, None, hello, h.server_hello,
-                server_rsts, client_rsts, h.client_hello_segments, frames, None, rst_time,
+                server_rsts, client_rsts, h.client_hello_segments, frames, None, rst_time, left,
             )  # fmt: skip
 
     def note_captures(self, context: Context) -> None:
@@ -246,6 +248,14 @@ class _Addresses:
         ids = self.ids[members].tolist()
         first = dict(zip(reversed(ids), reversed(range(len(ids))), strict=True))
         return self.names(members[[first[each] for each in dict.fromkeys(ids)]])
+
+
+def _find_left(herd: Herd) -> Bools:
+    """Whose client closed and had sent no data, as ``closing.left_at_once``."""
+    c, members = herd.columns, np.arange(len(herd))
+    closed = (c["fin_frame"][members, c["client"]] > 0) | (c["rst_frame"][members, c["client"]] > 0)
+    result: Bools = np.array([said_nothing(kind.prototype) for kind in herd.kinds], np.bool_)[herd.kind] & closed
+    return result
 
 
 def _rank(keys: I64) -> tuple[I64, I64]:

@@ -236,7 +236,8 @@ class ServerProfile:
 
     @property
     def names_served(self) -> Counter[str]:
-        """Names asked for where a handshake completed."""
+        """Names asked for where a handshake completed, the most frequent first; of equals the first in the alphabet: which was learned
+        first depends on how the capture was read."""
         return self._count(_NAME, "completed")
 
     @property
@@ -335,4 +336,5 @@ class ServerProfile:
                 value = shape[part]
                 if value not in (None, "", 0) and (outcome is None or shape[_DONE] == outcome):
                     counted[value] += times
+            counted = self._counters[key] = Counter(dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))))
         return counted

@@ -65,7 +65,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "cert-unknown-ca": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
     "cert-weak-key": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
     "cert-weak-signature": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
-    "client-silent-reject": ("certificate", "cause", 0x0a00, "cf", 0x5, 0x0000000, 0x08000, -0x1),
+    "client-silent-reject": ("certificate", "cause", 0x0a00, "cf", 0x5, 0x0000000, 0x08000, 0x10000),
     "clock-skew": ("certificate", "cause", 0x0e00, "fnu", 0x1900000000000, 0x0000000, 0x00000, -0x1),
     "ct-policy": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x0000000, 0x10000, -0x1),
     "ocsp-must-staple-missing": ("certificate", "cause", 0x0e64, "cfu", -0x1, 0x1000000, 0x10000, -0x1),

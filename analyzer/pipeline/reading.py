@@ -16,6 +16,7 @@ import numpy as np
 
 from analyzer.decode.decoder import Decoder
 from analyzer.diagnosis import closing
+from analyzer.diagnosis.settled import settled_by
 from analyzer.errors import SourceError
 from analyzer.flows import FlowTable
 from analyzer.handshakes.herds import Herd
@@ -213,7 +214,7 @@ class Reading:
 
 def _settled_by(handshake: Handshake) -> int | None:
     closing.settle(handshake)
-    return closing.settled_by(handshake)
+    return settled_by(handshake)
 
 
 def settled(handshakes: list[Handshake]) -> list[Handshake]:

@@ -41,6 +41,7 @@ class ClientSilentReject(Rule):
     alerts = frozenset({NO_ALERT, 0})
     alert_from_client = True
     needs = Oddity.DEPARTED
+    overturns = Oddity.REFUSED
     explains = ("client-closed-mid-handshake",)
 
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
