@@ -50,7 +50,7 @@ _MESSAGE_HEADER = 4
 _PLAIN_ALERT = 2
 _LAYOUTS = 4  # of one pattern
 _SEEN = 16_384  # patterns remembered as seen
-_TRIES = 16  # models of one pattern that are made without any of them being recalled
+_TRIES = 16  # models of one pattern that are made without any of them being recalled; the latter half for any ClientHello
 _CAPACITY = 8_000_000  # bytes that all models may weigh
 
 _new_message = tuple.__new__
@@ -166,7 +166,7 @@ class Alikes:
         if not tries:
             return  # others of this pattern never came again
         self._tries[pattern] = tries - 1
-        made = model_of(h, flight)
+        made = model_of(h, flight, any_hello=tries <= _TRIES // 2)
         if made is None:
             return
         (client, server), opaque, model = made
@@ -244,8 +244,9 @@ def make_messages(messages: _Messages, frames: Sequence[int], times: Sequence[in
     return [_new_message(Message, (frames[last], times[last], *between, frames[first], *after)) for last, first, between, after in messages]
 
 
-def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int, int], ...], Model] | None:
-    """(the bytes that count, places to look at, model); None where not all of it can be told again."""
+def model_of(h: Handshake, flight: Flight, *, any_hello: bool = False) -> tuple[Fixed, tuple[tuple[int, int, int], ...], Model] | None:
+    """(the bytes that count, places to look at, model); None where not all of it can be told again. ``any_hello``: as if its ClientHello
+    were another each time."""
     h.alike = next(_numbers)
     hello, answer = h.client_hello, h.server_hello
     if hello is None or h.faults or h.stage in (Stage.CLIENT_HELLO, Stage.CLIENT_HELLO_UNACKED):
@@ -258,7 +259,7 @@ def model_of(h: Handshake, flight: Flight) -> tuple[Fixed, tuple[tuple[int, int,
         return None
     free = _Free([], [])
     opaque = _note_opaque(h, free)
-    said = _note_plain(h, flight, free)
+    said = _note_plain(h, flight, free, any_hello)
     if said is None:
         return None
     values: list[Any] = [getattr(h, name) for name in _NAMES]
@@ -298,7 +299,9 @@ def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int, int], ...]:
     return tuple(watched)
 
 
-def _note_plain(h: Handshake, flight: Flight, free: _Free) -> tuple[Template | _Unlike, Template | None, _Exchange | None] | None:
+def _note_plain(
+    h: Handshake, flight: Flight, free: _Free, any_hello: bool
+) -> tuple[Template | _Unlike, Template | None, _Exchange | None] | None:
     """Note what is free in the messages in the clear. Gives how to make hellos and key exchange again; None where that is not known."""
     client_hello: Template | _Unlike | None = None
     server_hello: Template | None = None
@@ -316,7 +319,7 @@ def _note_plain(h: Handshake, flight: Flight, free: _Free) -> tuple[Template | _
             free[index].append(slice(start, stop))
         elif message.kind == "client_hello" and h.client_hello is not None:
             version = h.client_hello.record_version
-            traced = _trace(tls.trace_client_hello(body), start, free.client)
+            traced = None if any_hello else _trace(tls.trace_client_hello(body), start, free.client)
             if traced is not None:
                 values = list(traced.values)
                 values[_RECORD_VERSION] = version

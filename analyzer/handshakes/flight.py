@@ -51,7 +51,8 @@ class Flight(NamedTuple):
     client: Run
     server: Run
     pattern: bytes = b""
-    """Who sent each segment and where it ends in its direction, in the order they came; b"" where that is not known."""
+    """Who sent each segment and where it ends in its direction, in the order they came; where that is not the order of their bytes
+    (``arrivals``), how many the client sent, and of each its place among all. b"" where it is not known."""
     before: Before | None = None
     """None: TLS began with the first byte."""
     arrivals: tuple[list[int], list[int]] | None = None

@@ -240,7 +240,10 @@ class _Cutter:
         (asked, early), (answered, late) = sides
         if not (looks_like_tls(asked[0]) and looks_like_tls(answered[0])):
             return None
-        return Flight(asked, answered, b"", None, (early, late))
+        came_in = sorted(early + late)
+        order = bytes([came_in.index(place) for place in early + late])
+        ends = np.array(asked[2] + answered[2], np.uint32).tobytes()
+        return Flight(asked, answered, bytes([len(early)]) + order + ends, None, (early, late))
 
     def _sort(self, begin: int, end: int, start: int, came: list[int]) -> list[int] | None:
         """The segments of one direction in the order of their bytes, without those that came again just so; else None."""

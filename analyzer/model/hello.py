@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from analyzer.model import fingerprints
 from analyzer.model.record import Record
 
 __all__ = ["Alert", "Certificate", "CertificateRequest", "ClientHello", "ServerHello", "ServerKeyExchange"]
@@ -68,10 +69,25 @@ class ClientHello(Record):
     sslv2: bool = False
     """The hello came in SSLv2 format."""
     record_version: int = 0
-    ja3: str = ""
-    ja4: str = ""
+    first_alpn: bytes | None = None
+    """The first protocol offered as it was sent, empty for none; None where the hello was not read to its end."""
     defects: tuple[str, ...] = ()
     """What did not fit inside it and could be stepped over: '3 bytes after the extensions'."""
+
+    @property
+    def ja3(self) -> str:
+        """JA3 (MD5, GREASE removed); '' where the hello was not read to its end."""
+        if self.first_alpn is None:
+            return ""
+        return fingerprints.ja3(self.legacy_version, self.cipher_suites, self.extension_types, self.named_groups, self.ec_point_formats)
+
+    @property
+    def ja4(self) -> str:
+        """JA4; '' where the hello was not read to its end."""
+        if self.first_alpn is None:
+            return ""
+        best = max(_without_grease(self.supported_versions), default=self.legacy_version)
+        return fingerprints.ja4(best, self.cipher_suites, self.extension_types, self.signature_schemes, self.first_alpn)
 
     @property
     def offered_versions(self) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ def _reader(kind: type, names: tuple[str, ...] | None = None) -> _Read:
 
 
 _OWN = ("length", "random", "session_id", "server_name", "key_shares", "psk_identities", "psk_identity", "psk_binder_length",
-        "session_ticket_length", "padding_length", "ja3", "ja4")  # fmt: skip
+        "session_ticket_length", "padding_length")  # fmt: skip
 """What differs from one ClientHello of a client to the next. The rest is shared."""
 _HELLO_NAMES = tuple(field.name for field in fields(ClientHello))
 _COMMON = tuple(name for name in _HELLO_NAMES if name not in _OWN)

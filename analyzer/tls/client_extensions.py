@@ -34,6 +34,12 @@ def _server_name(body: bytes) -> tuple[Updates, list[FreePart]]:
     """RFC 6066 section 3. An empty list is the server's form; some clients send it."""
     if not body:
         return {"server_name": ""}, []
+    # one name, of the letters that every name has: whatever it is, the rest is read in the same way
+    size = len(body) - _NAME_AT
+    if size > 0 and body[2] == 0 and body[3] << 8 | body[4] == size and body[0] << 8 | body[1] == size + 3:
+        plain = plain_text(body[_NAME_AT:])
+        if plain is not None:
+            return {"server_name": plain}, [(_NAME_AT, size, "server_name")]
     reader = Reader(body)
     entries = Reader(reader.block(2, "the list of names"))
     found: Updates = {}
@@ -44,10 +50,7 @@ def _server_name(body: bytes) -> tuple[Updates, list[FreePart]]:
             found["server_name"] = name.decode("utf-8", "backslashreplace")
     if reader:
         raise Malformed(f"{len(reader)} bytes after the list of names", found)
-    # one name, of the letters that every name has: whatever it is, the rest is read in the same way
-    size = len(body) - _NAME_AT
-    alone = size > 0 and body[2] == 0 and body[3] << 8 | body[4] == size and plain_text(body[_NAME_AT:]) is not None
-    return found, [(_NAME_AT, size, "server_name")] if alone else []
+    return found, []
 
 
 def _numbers(field: str, what: str, width: int = 2) -> Callable[[bytes], Updates]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from analyzer.model.fingerprints import ja3s
 from analyzer.model.hello import ServerHello
-from analyzer.tls.fingerprints import ja3s
 from analyzer.tls.server_extensions import read_server_extensions
 from analyzer.tls.templates import FreeBytes, Templates, Traced
 from analyzer.tls.wire import Malformed, Reader

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from struct import unpack
 
-__all__ = ["GREASE", "Malformed", "Reader", "read_u16s", "without_grease"]
+from analyzer.model.fingerprints import GREASE
 
-GREASE = frozenset(n << 12 | 0x0A00 | n << 4 | 0x0A for n in range(16))
-"""Values without meaning that keep servers tolerant (RFC 8701): 0x0A0A, 0x1A1A ... 0xFAFA."""
+__all__ = ["GREASE", "Malformed", "Reader", "read_u16s", "without_grease"]
 
 
 class Malformed(Exception):  # noqa: N818  what the message is, not an error of ours

@@ -7,6 +7,7 @@ import struct
 import sys
 from dataclasses import fields, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -22,9 +23,12 @@ from recorded import available, capture_of
 from analyzer.diagnosis.context import Attempt, Context
 from analyzer.export.writer import open_writer
 from analyzer.handshakes import herds
+from analyzer.handshakes.alike import Alikes
+from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.herds import Herds
-from analyzer.model.handshake import Handshake
+from analyzer.model.handshake import Flow, Handshake
 from analyzer.model.options import Options
+from analyzer.model.tcp import IcmpError
 from analyzer.pipeline import run as run_module
 from analyzer.pipeline.reading import Reading
 from analyzer.pipeline.run import Run
@@ -233,6 +237,65 @@ def test_what_is_told_does_not_depend_on_it(seed: int, tmp_path: Path) -> None:
         counted = (totals.handshakes, totals.completed, totals.failed, totals.unfinished, totals.no_handshake)
         told.append((verdicts, counted, run.prevention(), run.warnings))
     assert told[0] == told[1]
+
+
+def overtaken(name: str, count: int) -> bytes:
+    """A capture of copies of a recorded connection in which a segment was overtaken, and one came again."""
+    frames = frames_of(name)
+    client = frames[0][1][26:30] + frames[0][1][34:36]
+    filled = [place for place, (_, frame) in enumerate(frames) if payload_of(frame) < len(frame)]
+    one, other = next(pair for pair in pairwise(filled) if frames[pair[0]][1][26:30] == frames[pair[1]][1][26:30])
+    order = list(range(len(frames)))
+    order[one], order[other] = other, one
+    order.insert(order.index(filled[-1]) + 1, filled[-1])
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    for number in range(count):
+        for at, place in enumerate(order):
+            when, body = 1_700_000_000 * 10**9 + number * MILLISECOND + at, moved(frames[place][1], client, number)
+            out.append(struct.pack("<IIII", when // 10**9, when % 10**9, len(body), len(body)) + body)
+    return b"".join(out)
+
+
+def ever_another(name: str, count: int) -> bytes:
+    """A capture of copies of a recorded connection whose client offers another suite each time."""
+    frames = frames_of(name)
+    client = frames[0][1][26:30] + frames[0][1][34:36]
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    for number in range(count):
+        for at, (_, frame) in enumerate(frames):
+            body = bytearray(moved(frame, client, number))
+            start = payload_of(frame)
+            if body[start : start + 1] == b"\x16" and body[start + 5] == 1:
+                suites = start + 9 + 35 + body[start + 9 + 34] + 2
+                body[suites + 1] = number
+            when = 1_700_000_000 * 10**9 + number * MILLISECOND + at
+            out.append(struct.pack("<IIII", when // 10**9, when % 10**9, len(body), len(body)) + bytes(body))
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("seed", [*range(6), *NAMES[:3], "ever another"])
+def test_those_recalled_are_those_read(seed: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where segments came out of order or twice, and where ClientHellos are others each time."""
+    if seed == "ever another":
+        capture = ever_another(NAMES[0], 60)
+    else:
+        capture = overtaken(seed, 12) if isinstance(seed, str) else many(Random(seed), 150, spoil=True)
+    recalled = []
+    recall = Alikes.recall
+
+    def count(self: Alikes, flow: Flow, flight: Flight, icmp: list[IcmpError]) -> Handshake | None:
+        found = recall(self, flow, flight, icmp)
+        if found is not None:
+            recalled.append(flight.arrivals is not None)
+        return found
+
+    monkeypatch.setattr(Alikes, "recall", count)
+    found, _, _ = read(capture, 1 << 24, keeps=True)
+    monkeypatch.setattr(Alikes, "recall", lambda *_: None)
+    expected, _, _ = read(capture, 1 << 24, keeps=True)
+    assert [plain(h) for h in found] == [plain(h) for h in expected]
+    assert len(recalled) >= 10
+    assert any(recalled) or seed not in NAMES
 
 
 def rows_of(path: Path, completed: Literal["handshakes", "rows"]) -> tuple[list[dict[str, object]], int, Run]:

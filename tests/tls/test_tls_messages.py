@@ -180,8 +180,7 @@ def test_reads_all_of_a_client_hello() -> None:
         heartbeat=True,
         grease=True,
         record_version=0x0301,
-        ja3=hello.ja3,
-        ja4=hello.ja4,
+        first_alpn=hello.first_alpn,
     )
     assert hello.max_version == 0x0304
 

@@ -126,7 +126,7 @@ def _weigh(handshake: Handshake, context: Context) -> Verdict | None:
     return Verdict(weighed.best.cause, "likely" if weighed.sure else "possible", weighed.best, refused, evidence)
 
 
-_offer_of = attrgetter(*(f.name for f in fields(ClientHello) if f.name not in ("random", "session_id", "ja3", "ja4")))
+_offer_of = attrgetter(*(f.name for f in fields(ClientHello) if f.name not in ("random", "session_id")))
 """All that a client offers: what hellos of one client share however often it tries."""
 
 

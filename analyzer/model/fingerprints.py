@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import md5, sha256
 
-from analyzer.tls.wire import GREASE
+__all__ = ["GREASE", "ja3", "ja3s", "ja4"]
 
-__all__ = ["ja3", "ja3s", "ja4"]
+GREASE = frozenset(n << 12 | 0x0A00 | n << 4 | 0x0A for n in range(16))
+"""Values without meaning that keep servers tolerant (RFC 8701): 0x0A0A, 0x1A1A ... 0xFAFA."""
 
 _JA4_VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _NOTHING = "000000000000"
@@ -27,6 +28,18 @@ def ja3(
     ec_point_formats: tuple[int, ...],
 ) -> str:
     """Digest a client's offer, in wire order: MD5 in 32 hexadecimal digits."""
+    short = len(cipher_suites) + len(extension_types) + len(named_groups) + len(ec_point_formats) <= _REMEMBERED
+    return (_ja3 if short else _ja3.__wrapped__)(legacy_version, cipher_suites, extension_types, named_groups, ec_point_formats)
+
+
+@lru_cache(maxsize=1024)
+def _ja3(
+    legacy_version: int,
+    cipher_suites: tuple[int, ...],
+    extension_types: tuple[int, ...],
+    named_groups: tuple[int, ...],
+    ec_point_formats: tuple[int, ...],
+) -> str:
     text = f"{legacy_version},{_dashed(cipher_suites)},{_dash(extension_types)},{_dashed(named_groups)},{_dashed(ec_point_formats)}"
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 

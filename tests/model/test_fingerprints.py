@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.tls.fingerprints import ja3, ja4
+from analyzer.model.fingerprints import ja3, ja4
 from analyzer.tls.messages import Malformed, read_client_hello, read_server_hello
 
 
@@ -50,7 +50,7 @@ def test_ja4_of_nothing() -> None:
 
 
 def test_digests_of_huge_offers_are_not_remembered() -> None:
-    from analyzer.tls import fingerprints
+    from analyzer.model import fingerprints
 
     caches = (fingerprints._short_dash, fingerprints._suites, fingerprints._extensions)
     before = [cache.cache_info().currsize for cache in caches]
