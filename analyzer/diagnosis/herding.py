@@ -107,6 +107,7 @@ class Learned:
         self._kinds = herd.kinds
         self._prototypes = [kind.prototype for kind in herd.kinds]
         self._name, self._names = herd.names()
+        self._hellos = herd.hellos()
         self._left = _find_left(herd)
         self._clients = _Addresses(c, client == 0)
         self._servers = _Addresses(c, client != 0)
@@ -134,11 +135,21 @@ class Learned:
         )  # fmt: skip
         ends = zip(self._clients.names(members), self._servers.names(members), strict=True)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for (mine, theirs), (kind, name, first_seen, capture, stream, port, server_rsts, client_rsts, frames, rst_time, left) in zip(
-            ends, rows, strict=True
-        ):
+        for member, (mine, theirs), (
+            kind,
+            name,
+            first_seen,
+            capture,
+            stream,
+            port,
+            server_rsts,
+            client_rsts,
+            frames,
+            rst_time,
+            left,
+        ) in zip(members.tolist(), ends, rows, strict=True):
             h = self._prototypes[kind]
-            hello = self._kinds[kind].asking_for(self._names[name])
+            hello = self._hellos.get(member) or self._kinds[kind].asking_for(self._names[name])
             yield Attempt(
                 first_seen, capture, stream, mine, theirs, port, h.stage, h.outcome, h.aborted_by, None, hello, h.server_hello,
                 server_rsts, client_rsts, h.client_hello_segments, frames, None, rst_time, left,

@@ -24,7 +24,7 @@ from analyzer.model.hello import Alert, ClientHello, ServerHello, ServerKeyExcha
 from analyzer.tls import messages as tls
 from analyzer.tls.templates import Filling, Traced, fill_in
 
-__all__ = ["Alikes", "Fixed", "Model", "Template", "make_alike", "make_messages", "model_of"]
+__all__ = ["Alikes", "Fixed", "Model", "Template", "Unlike", "make_alike", "make_messages", "model_of", "read_unlike"]
 
 _NAMES = tuple(field.name for field in fields(Handshake))
 _PLACE = {name: index for index, name in enumerate(_NAMES)}
@@ -72,7 +72,7 @@ class Template(NamedTuple):
     filled: tuple[Filling, ...]
 
 
-class _Unlike(NamedTuple):
+class Unlike(NamedTuple):
     """A ClientHello that is another each time (GREASE, shuffled extensions): it is read, and must say the same where it decides."""
 
     body: slice
@@ -102,7 +102,7 @@ class Model(NamedTuple):
     frames: tuple[tuple[int, int], ...]
     """(field, segment)."""
     times: tuple[tuple[int, int], ...]
-    client_hello: Template | _Unlike
+    client_hello: Template | Unlike
     server_hello: Template | None
     exchange: _Exchange | None
     same_session: bool
@@ -187,13 +187,21 @@ class Alikes:
 
 
 def make_alike(
-    model: Model, flow: Flow, client: bytes, server: bytes, frames: Sequence[int], times: Sequence[int], icmp: list[Any]
+    model: Model,
+    flow: Flow,
+    client: bytes,
+    server: bytes,
+    frames: Sequence[int],
+    times: Sequence[int],
+    icmp: list[Any],
+    hello: ClientHello | None = None,
 ) -> Handshake | None:
-    """The handshake of these bytes, which are those of the model but for the free ones; None where it would be read otherwise."""
+    """The handshake of these bytes, which are those of the model but for the free ones; None where it would be read otherwise.
+    ``hello``: where it was read already."""
     values = list(model.values)
     how = model.client_hello
-    if isinstance(how, _Unlike):
-        hello = _read_unlike(client, how)
+    if isinstance(how, Unlike):
+        hello = hello or read_unlike(client[how.body], how)
         if hello is None:
             return None
     else:
@@ -226,9 +234,10 @@ def make_alike(
     return Handshake(*values)
 
 
-def _read_unlike(client: bytes, how: _Unlike) -> ClientHello | None:
+def read_unlike(body: bytes, how: Unlike) -> ClientHello | None:
+    """The ClientHello of this body; None where the handshake would be read otherwise with it."""
     try:
-        hello = tls.read_client_hello(client[how.body], record_version=how.record_version)
+        hello = tls.read_client_hello(body, record_version=how.record_version)
     except tls.Malformed:
         return None
     return None if hello.defects or _decides(hello) != how.decides else hello
@@ -301,9 +310,9 @@ def _note_opaque(h: Handshake, free: _Free) -> tuple[tuple[int, int, int], ...]:
 
 def _note_plain(
     h: Handshake, flight: Flight, free: _Free, any_hello: bool
-) -> tuple[Template | _Unlike, Template | None, _Exchange | None] | None:
+) -> tuple[Template | Unlike, Template | None, _Exchange | None] | None:
     """Note what is free in the messages in the clear. Gives how to make hellos and key exchange again; None where that is not known."""
-    client_hello: Template | _Unlike | None = None
+    client_hello: Template | Unlike | None = None
     server_hello: Template | None = None
     exchange: _Exchange | None = None
     ends: dict[tuple[bool, int], int] = {}
@@ -326,7 +335,7 @@ def _note_plain(
                 client_hello = traced._replace(values=tuple(values))
             else:
                 free.client.append(slice(start, stop))
-                client_hello = _Unlike(slice(start, stop), version, _decides(h.client_hello))
+                client_hello = Unlike(slice(start, stop), version, _decides(h.client_hello))
         elif message.kind == "server_hello":
             server_hello = _trace(tls.trace_server_hello(body), start, free.server)
         elif message.kind == "server_key_exchange" and h.server_key_exchange is not None:

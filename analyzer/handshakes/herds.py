@@ -17,13 +17,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.handshakes.alike import Template, make_alike, model_of
+from analyzer.handshakes.alike import Unlike, make_alike, model_of
 from analyzer.handshakes.assemble import assemble
 from analyzer.handshakes.facts import flows_of
 from analyzer.handshakes.flight import Flight
-from analyzer.handshakes.kinds import Kind
+from analyzer.handshakes.kinds import Hellos, Kind
 from analyzer.handshakes.segments import Kept
 from analyzer.model.handshake import Flow, Handshake
+from analyzer.model.hello import ClientHello
 
 __all__ = ["Herd", "Herds", "Kind", "Part", "Sides"]
 
@@ -42,6 +43,7 @@ _WORTH, _CREDIT = 8, 2_048
 no two are alike, reading some twice must not cost much."""
 _KINDS, _KINDS_OF_PATTERN = 1_024, 8
 """Kinds remembered; then all are forgotten (those of whom some are held stay alive with them). Of one pattern the latest."""
+_TLS12 = 0x0303
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))
 
 
@@ -68,6 +70,7 @@ class _Pen:
     frames: I64
     times: I64
     kept: U8
+    hellos: Hellos
     left: int
     """Members that were not let out yet."""
 
@@ -100,6 +103,10 @@ class Herd:
         result: list[bytes] = [b""] * len(self)
         for number, pen in enumerate(self._pens):
             members = np.flatnonzero(self._pen == number)
+            if pen.hellos:
+                for member, place in zip(members.tolist(), self._place[members].tolist(), strict=True):
+                    result[member] = pen.hellos[place][0].random
+                continue
             of_hello = pen.kind.client_random
             if of_hello is None:
                 continue
@@ -109,6 +116,16 @@ class Herd:
                 result[member] = joined[begin * size : (begin + 1) * size]
         return result
 
+    def hellos(self) -> dict[int, ClientHello]:
+        """ClientHellos, by member, of those that each have their own."""
+        result: dict[int, ClientHello] = {}
+        for number, pen in enumerate(self._pens):
+            if pen.hellos:
+                members = np.flatnonzero(self._pen == number)
+                places = self._place[members].tolist()
+                result.update((member, pen.hellos[place][0]) for member, place in zip(members.tolist(), places, strict=True))
+        return result
+
     def names(self) -> tuple[I64, list[str | None]]:
         """Of each member which of these names its ClientHello asks for."""
         which = np.zeros(len(self), np.int64)
@@ -116,6 +133,10 @@ class Herd:
         for number, pen in enumerate(self._pens):
             members = np.flatnonzero(self._pen == number)
             at, hello = pen.kind.name, pen.kind.prototype.client_hello
+            if pen.hellos:
+                asked = [pen.hellos[place][0].server_name for place in self._place[members].tolist()]
+                which[members] = [places.setdefault(name, len(places)) for name in asked]
+                continue
             if at is None:
                 which[members] = places.setdefault(hello.server_name if hello is not None else None, len(places))
                 continue
@@ -149,8 +170,9 @@ class Herd:
 
 def _make(pen: _Pen, place: int, flow: Flow) -> Handshake:
     kind = pen.kind
-    client, server = kind.streams(pen.kept[place])
-    made = make_alike(kind.model, flow, client, server, pen.frames[place].tolist(), pen.times[place].tolist(), [])
+    hello, body = pen.hellos[place] if pen.hellos else (None, b"")
+    client, server = kind.streams(pen.kept[place], body)
+    made = make_alike(kind.model, flow, client, server, pen.frames[place].tolist(), pen.times[place].tolist(), [], hello)
     if made is None:
         raise AssertionError("what was found alike cannot be made")
     return made
@@ -185,7 +207,7 @@ class Herds:
         pen = self._pens[int(columns["herd"][row])]
         place = int(columns["place"][row])
         self._let_out(columns, np.array([row]))
-        client, server = pen.kind.streams(pen.kept[place])
+        client, server = pen.kind.streams(pen.kept[place], pen.hellos[place][1] if pen.hellos else b"")
         before = pen.kind.flight
         frames, times = pen.frames[place].tolist(), pen.times[place].tolist()
         middle = len(before.client[2])
@@ -240,6 +262,7 @@ class Herds:
             like, kept = kind.find_like(data, begins)
             if kind.settled_by >= 0:
                 like &= sides.frame[at[:, kind.settled_by]] < _client_closed(columns, rows[members])
+            hellos = kind.read_hellos(data, begins, like, kept)
             count = int(np.count_nonzero(like))
             if count < 2:
                 members, at, begins = members[~like], at[~like], begins[~like]
@@ -248,7 +271,7 @@ class Herds:
             self._gained += count
             of_table = rows[members[like]]
             columns["herd"][of_table], columns["place"][of_table] = self._next, np.arange(count)
-            self._pens[self._next] = _Pen(kind, sides.frame[at[like]], sides.timestamp[at[like]], kept[like], count)
+            self._pens[self._next] = _Pen(kind, sides.frame[at[like]], sides.timestamp[at[like]], kept[like], hellos, count)
             self._next += 1
             taken.append(members[like])
             members, at, begins = members[~like], at[~like], begins[~like]
@@ -266,11 +289,11 @@ class Herds:
         row = rows[index : index + 1]
         flow = flows_of({name: column[row] for name, column in columns.items()})[0]
         handshake = assemble(flow, flight, Kept(()), int(columns["client"][row[0]]), [], 0)
-        made = model_of(handshake, flight)
-        if made is None or not isinstance(made[2].client_hello, Template):
-            return None
+        made = model_of(handshake, flight, any_hello=self._in_vain[pattern] > 1)
         settled = self._settled_by(handshake)
-        if settled is None:
+        if made is None or settled is None:
+            return None
+        if isinstance(made[2].client_hello, Unlike) and not _says_more(handshake):
             return None
         (client, server), opaque, model = made
         kind = Kind(handshake, flight, model, client, server)
@@ -285,6 +308,12 @@ class Herds:
         del kinds[:-_KINDS_OF_PATTERN]
         self._remembered += 1
         return kind
+
+
+def _says_more(handshake: Handshake) -> bool:
+    """Whether what was offered tells nothing more of it: it went on with data of the client, in a version that nobody is warned of."""
+    version = handshake.selected_version
+    return handshake.client_application_records > 1 and version is not None and version >= _TLS12
 
 
 def _client_closed(columns: dict[str, npt.NDArray[Any]], rows: I64) -> I64:

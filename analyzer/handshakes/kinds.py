@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.handshakes.alike import Model, Template
+from analyzer.handshakes.alike import Model, Template, Unlike, read_unlike
 from analyzer.handshakes.flight import Flight
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello, ServerHello
 from analyzer.tls.messages import HELLO_RETRY_RANDOM
 from analyzer.tls.templates import PLAIN
+from analyzer.tls.wire import without_grease
 
-__all__ = ["Kind"]
+__all__ = ["Hellos", "Kind"]
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -69,6 +70,18 @@ class _Stretch(NamedTuple):
         return np.array([data[begin : begin + self.size].tobytes() == wanted for begin in at], np.bool_)
 
 
+class Hellos(list[tuple[ClientHello, bytes]]):
+    """ClientHellos of members that each have their own, with the bodies they were read from; nothing where it is not so."""
+
+
+def _offer_of(hello: ClientHello) -> tuple[object, ...]:
+    """What a client offers, in whatever order it names its extensions."""
+    return (
+        bool(hello.server_name), hello.legacy_version, without_grease(hello.supported_versions), without_grease(hello.cipher_suites),
+        without_grease(hello.named_groups), hello.signature_schemes, hello.alpn, sorted(without_grease(hello.extension_types)),
+    )  # fmt: skip
+
+
 class Kind:
     """What all of a herd share."""
 
@@ -95,6 +108,10 @@ class Kind:
         for side, argument, part in filled:
             self.columns[side, argument] = slice(at, at + part.stop - part.start)
             at += part.stop - part.start
+        self.unlike = model.client_hello if isinstance(model.client_hello, Unlike) else None
+        """Each has a ClientHello of its own; None: but for what is kept it is the prototype's."""
+        self._body = [self._stretch(0, piece) for piece in self._cut(0, self.unlike.body)] if self.unlike is not None else []
+        self._offer = _offer_of(prototype.client_hello) if prototype.client_hello is not None else ()
         self._stretches: list[tuple[_Stretch, bytes]] = []
         short: list[tuple[int, slice]] = []
         for side, parts in enumerate((client, server)):
@@ -134,8 +151,26 @@ class Kind:
         if opaque:
             self._watched = self._places([(side, slice(at + 4, at + 5)) for side, at, length in opaque if length > 4])
 
+    def read_hellos(self, data: U8, begins: I64, like: Bools, kept: U8) -> Hellos:
+        """The ClientHellos of those that are ``like``, each with its body; who offers something else is it no longer."""
+        how, result = self.unlike, Hellos()
+        if how is None:
+            return result
+        answered = self.columns.get((1, _SESSION_ID))
+        for flow in np.flatnonzero(like).tolist():
+            parts = [data[begin : begin + piece.size] for piece in self._body for begin in (begins[flow, piece.segment] + piece.offset,)]
+            body = b"".join([part.tobytes() for part in parts])
+            hello = read_unlike(body, how)
+            session = kept[flow, answered].tobytes() if answered is not None else b""
+            if hello is None or _offer_of(hello) != self._offer or (hello.session_id == session) != self.model.same_session:
+                like[flow] = False
+            else:
+                result.append((hello, body))
+        return result
+
     def find_like(self, data: U8, begins: I64) -> tuple[Bools, U8]:
-        """Which flows of its pattern are of this kind, and of all of them the bytes that are kept."""
+        """Which flows of its pattern are of this kind, and of all of them the bytes that are kept; ClientHellos of their own still have to
+        be read."""
         parts = [self._find_like(data, begins[at : at + _AT_ONCE]) for at in range(0, len(begins), _AT_ONCE)]
         return np.concatenate([like for like, _ in parts]), np.concatenate([kept for _, kept in parts])
 
@@ -153,7 +188,9 @@ class Kind:
             like &= self._same_sentinel(kept[:, random])
         if self.name is not None:
             like &= _IS_PLAIN[kept[:, self.name]].all(axis=1)
-        return like & (self._same_session(kept) == self.model.same_session), kept
+        if self.unlike is None:
+            like &= self._same_session(kept) == self.model.same_session
+        return like, kept
 
     def _same_session(self, kept: U8) -> Bools:
         asked, answered = self.columns.get((0, _SESSION_ID)), self.columns.get((1, _SESSION_ID))
@@ -174,9 +211,12 @@ class Kind:
         same: Bools = (randoms[:, 24:] == np.frombuffer(answer.random[24:], np.uint8)).all(axis=1)
         return same
 
-    def streams(self, kept: U8) -> tuple[bytes, bytes]:
-        """Both directions with these kept bytes. What is free and says nothing is that of the prototype."""
+    def streams(self, kept: U8, body: bytes = b"") -> tuple[bytes, bytes]:
+        """Both directions with these kept bytes, and the body of the ClientHello where each has its own. What is free and says nothing is
+        that of the prototype."""
         streams = [bytearray(stream) for stream in self._streams]
+        if self.unlike is not None:
+            streams[0][self.unlike.body] = body
         at = 0
         for side, _, part in self._filled:
             size = part.stop - part.start

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ALERTS", "CERTIFICATES", "FINDINGS", "FLOWS", "HANDSHAKES", "RECORDS", "SERVERS", "TABLES", "Column", "Dtype"]
+__all__ = ["ALERTS", "CERTIFICATES", "FINDINGS", "FLOWS", "HANDSHAKES", "OFFER", "RECORDS", "SERVERS", "TABLES", "Column", "Dtype"]
 
 Dtype = Literal["string", "int64", "float64", "bool", "timestamp", "list[string]", "list[int64]", "evidence"]
 """What a column holds. ``timestamp`` is int64 nanoseconds since the epoch inside, ISO 8601 UTC outside;
@@ -49,7 +49,7 @@ _IDENTITY = (
     _c("via", "string", "how TLS began when not at once: smtp-starttls, http-connect, socks5 ..."),
 )
 
-_OFFER = (
+OFFER: tuple[Column, ...] = (
     _c("server_name", "string", "name the client asked for (server_name extension, RFC 6066)", wire=True),
     _c("alpn_offered", "list[string]", "application protocols offered (RFC 7301)", wire=True),
     _c("supported_versions", "list[string]", "versions offered, best first; from legacy_version where the extension is absent"),
@@ -63,6 +63,7 @@ _OFFER = (
     _c("ja3", "string", "JA3 of the client (MD5, GREASE removed)"),
     _c("ja4", "string", "JA4 of the client"),
 )
+"""Of a handshake: what the client offered."""
 
 _ANSWER = (
     _c("selected_version", "string", "version the server chose"),
@@ -124,7 +125,7 @@ _TIMING = (
     _c("duplicate_frames", "int64", "frames that are copies of another frame"),
 )
 
-HANDSHAKES: tuple[Column, ...] = _IDENTITY + _OFFER + _ANSWER + _CERTIFICATE + _STORY + _VERDICT + _TIMING
+HANDSHAKES: tuple[Column, ...] = _IDENTITY + OFFER + _ANSWER + _CERTIFICATE + _STORY + _VERDICT + _TIMING
 """One row for each handshake attempt."""
 
 _KEY = (

@@ -7,7 +7,7 @@ certificates depend on the day.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from analyzer.handshakes.facts import find_ends
 from analyzer.handshakes.herds import Herd, Kind, Part
 from analyzer.model.handshake import Handshake
+from analyzer.model.hello import ClientHello
 from analyzer.schema import HANDSHAKES, AlikeRow, Pattern
-from analyzer.tables.rows import community_id, handshake_row, last_of_handshake
+from analyzer.tables.rows import community_id, handshake_row, last_of_handshake, offer_columns
 
 __all__ = ["AlikeRows"]
 
@@ -46,6 +47,7 @@ class AlikeRows:
         """Of these members, none of which is anything but completed."""
         c = herd.columns
         which, names = herd.names()
+        hellos = herd.hellos()
         for part in herd.parts(members):
             of = part.members
             keys = np.stack([c["first_seen"][of] // _DAY, c["capture"][of]])
@@ -54,12 +56,13 @@ class AlikeRows:
             for here in np.split(order, begins):
                 chosen = Part(part.kind, of[here], part.frames[here], part.times[here])
                 asked = [names[name] for name in which[of[here]].tolist()]
+                own = [hellos[member] for member in of[here].tolist()] if part.kind.unlike is not None else []
                 day, capture = keys[:, here[0]].tolist()
-                yield from self._rows(herd, chosen, asked, (part.kind, day, capture))
+                yield from self._rows(herd, chosen, _Asked(asked, own), (part.kind, day, capture))
 
-    def _rows(self, herd: Herd, part: Part, names: list[str | None], key: _Key) -> Iterator[AlikeRow]:
+    def _rows(self, herd: Herd, part: Part, asked: _Asked, key: _Key) -> Iterator[AlikeRow]:
         pattern, last = self._pattern(herd, part, key)
-        columns = _Columns(herd, part, names, last)
+        columns = _Columns(herd, part, asked, last)
         values = [_COLUMNS[name](columns) for name in pattern.differs]
         if self._lists:
             values += columns.message_frames()
@@ -75,17 +78,27 @@ class AlikeRows:
             (handshake,) = self._judge(herd.make(part.members[:1]))
             row = handshake_row(handshake, self._captures)
             texts = [text.rpartition("@")[0] + "@" for text in row[_MESSAGES]]
-            differs = [name for name in self._differs if name != "server_name" or part.kind.name is not None]
+            same = _OFFER if part.kind.unlike is None else ()
+            differs = [name for name in self._differs if name not in same or (name == "server_name" and part.kind.name is not None)]
             pattern = Pattern(row, differs, *((_MESSAGES, texts) if self._lists else ()))
             known = self._patterns[key] = pattern, last_of_handshake(handshake)
         return known
 
 
+class _Asked(NamedTuple):
+    """What the members of a part asked for."""
+
+    names: list[str | None]
+    hellos: list[ClientHello]
+    """Empty where they differ in no more than names and random bytes."""
+
+
 class _Columns:
     """The values that differ, as lists with one for each member."""
 
-    def __init__(self, herd: Herd, part: Part, names: list[str | None], last: int) -> None:
-        self.names = names
+    def __init__(self, herd: Herd, part: Part, asked: _Asked, last: int) -> None:
+        self._names, segments = asked.names, part.kind.prototype.client_hello_segments
+        self._offers = [offer_columns(hello, hello, segments) for hello in asked.hellos]
         self._columns, self._part, self._model = herd.columns, part, part.kind.model
         self._last = last
         self._ends: tuple[list[Any], ...] | None = None
@@ -104,6 +117,10 @@ class _Columns:
             taken |= {name: c[name][members] for name in ("destination_high", "destination_low", "destination_port")}
             self._ends = (*find_ends(taken, client == 0), *find_ends(taken, client != 0))
         return self._ends[which]
+
+    def offer(self, name: str) -> list[Any]:
+        """A column of what was offered."""
+        return [offer[name] for offer in self._offers] if self._offers else self._names
 
     def community_ids(self) -> list[str]:
         return list(map(community_id, *map(self.end, range(4))))
@@ -150,6 +167,13 @@ def _end(which: int) -> Callable[[_Columns], list[Any]]:
     return lambda columns: columns.end(which)
 
 
+def _offer(name: str) -> Callable[[_Columns], list[Any]]:
+    return lambda columns: columns.offer(name)
+
+
+_OFFER = ("server_name", "supported_versions", "cipher_suites", "named_groups", "key_shares", "ja3", "ja4")
+"""What a client that draws GREASE anew and shuffles its extensions offers otherwise each time."""
+
 _COLUMNS: dict[str, Callable[[_Columns], list[Any]]] = {
     "flow_id": _fact("number"),
     "stream": _fact("stream"),
@@ -161,7 +185,7 @@ _COLUMNS: dict[str, Callable[[_Columns], list[Any]]] = {
     "client_port": _end(1),
     "server_address": _end(2),
     "server_port": _end(3),
-    "server_name": lambda columns: columns.names,
+    **{name: _offer(name) for name in _OFFER},
     "community_id": _Columns.community_ids,
     "wireshark_filter": _Columns.filters,
     "connect_ms": _Columns.connect,

@@ -14,8 +14,8 @@ from typing import Any
 from analyzer import registries
 from analyzer.model.finding import Finding
 from analyzer.model.handshake import Flow, Handshake, Message
-from analyzer.model.hello import Certificate
-from analyzer.schema import HANDSHAKES
+from analyzer.model.hello import Certificate, ClientHello
+from analyzer.schema import HANDSHAKES, OFFER
 
 __all__ = ["Row", "alert_rows", "community_id", "finding_rows", "flow_row", "handshake_row", "history_of", "record_rows"]
 
@@ -40,7 +40,6 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
     finding, alert = h.finding, h.closing_alert
     leaf = h.server_certificates[0] if h.server_certificates else None
     client_leaf = h.client_certificates[0] if h.client_certificates else None
-    offered = (h.second_client_hello or hello) if hello is not None else None
     last = last_of_handshake(h)
     finished = h.messages[last].timestamp if last >= 0 else 0
     return {
@@ -58,18 +57,7 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
         "community_id": community_id(flow.client_address, flow.client_port, flow.server_address, flow.server_port),
         "transport": "tcp",
         "via": h.dialogue.via if h.dialogue is not None else None,
-        "server_name": hello.server_name if hello is not None else None,
-        "alpn_offered": hello.alpn if hello is not None else None,
-        "supported_versions": _versions(hello.supported_versions or _up_to(hello.legacy_version)) if hello is not None else None,
-        "cipher_suites": _suites(hello.cipher_suites) if hello is not None else None,
-        "named_groups": _groups(hello.named_groups) if hello is not None else None,
-        "signature_schemes": _schemes(hello.signature_schemes) if hello is not None else None,
-        "key_shares": _groups(tuple(g for g, _ in offered.key_shares)) if offered is not None else None,
-        "client_hello_bytes": hello.length if hello is not None else None,
-        "client_hello_segments": h.client_hello_segments if hello is not None else None,
-        "encrypted_client_hello": hello.encrypted_client_hello if hello is not None else None,
-        "ja3": (hello.ja3 or None) if hello is not None else None,
-        "ja4": (hello.ja4 or None) if hello is not None else None,
+        **(dict.fromkeys(_OFFER) if hello is None else offer_columns(hello, h.second_client_hello or hello, h.client_hello_segments)),
         "selected_version": registries.name_of_version(answer.selected_version) if answer is not None and answer.selected_version else None,
         "cipher_suite": registries.name_of_cipher_suite(answer.cipher_suite) if answer is not None and answer.cipher_suite >= 0 else None,
         "named_group": registries.name_of_named_group(h.named_group) if h.named_group is not None else None,
@@ -109,6 +97,27 @@ def handshake_row(h: Handshake, captures: list[str]) -> Row:
         "gaps": (flow.client_gaps > 0) + (flow.server_gaps > 0),
         "duplicate_frames": flow.duplicates,
     }
+
+
+def offer_columns(hello: ClientHello, second: ClientHello, segments: int) -> Row:
+    """What a ClientHello in so many segments offers; ``second``: the one whose key shares count, after a HelloRetryRequest another."""
+    return {
+        "server_name": hello.server_name,
+        "alpn_offered": hello.alpn,
+        "supported_versions": _versions(hello.supported_versions or _up_to(hello.legacy_version)),
+        "cipher_suites": _suites(hello.cipher_suites),
+        "named_groups": _groups(hello.named_groups),
+        "signature_schemes": _schemes(hello.signature_schemes),
+        "key_shares": _groups(tuple([group for group, _ in second.key_shares])),
+        "client_hello_bytes": hello.length,
+        "client_hello_segments": segments,
+        "encrypted_client_hello": hello.encrypted_client_hello,
+        "ja3": hello.ja3 or None,
+        "ja4": hello.ja4 or None,
+    }
+
+
+_OFFER = tuple(c.name for c in OFFER)
 
 
 def _leaf_columns(leaf: Certificate | None) -> Row:

@@ -50,6 +50,9 @@ NAMES = available(
     "completed--openssl-stunnel-tls13",
     "completed--openssl-deno-tls12-at-once",
     "completed--python-python-tls13-server-rst",
+    "completed--boringssl-nginx-tls12",
+    "completed--boringssl-nginx-tls13",
+    "completed--firefox-granian-tls13",
     "mtls-app-layer-rejection--curl-nginx-tls13",
     "client-silent-reject--node-nginx-tls12",
     "cert-expired--go-nginx-tls12",
@@ -98,6 +101,34 @@ def asking(frame: bytes, name: bytes) -> bytes:
     return frame.replace(b"server.test", name) if frame[start : start + 1] == b"\x16" and frame[start + 5 : start + 6] == b"\x01" else frame
 
 
+def reordered(frames: list[Frame], chance) -> list[Frame]:
+    """The same, with the extensions of the ClientHello (in one segment or two) shuffled, and GREASE drawn anew."""
+    places = [place for place, (_, frame) in enumerate(frames) if payload_of(frame) < len(frame)][:2]
+    parts = [frames[place][1][payload_of(frames[place][1]) :] for place in places]
+    hello = b"".join(parts)
+    at = 9 + 34
+    at += 1 + hello[at]
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")
+    at += 1 + hello[at]
+    begin, end = at + 2, at + 2 + int.from_bytes(hello[at : at + 2], "big")
+    extensions = []
+    at = begin
+    while at < end:
+        stop = at + 4 + int.from_bytes(hello[at + 2 : at + 4], "big")
+        extensions.append(hello[at:stop])
+        at = stop
+    assert at == end <= len(hello)
+    drawn = bytes([chance.randrange(16) << 4 | 0x0A] * 2)
+    extensions = [drawn + each[2:] if each[0] == each[1] and each[0] & 15 == 10 else each for each in extensions]
+    chance.shuffle(extensions)
+    hello = hello[:begin] + b"".join(extensions) + hello[end:]
+    result = list(frames)
+    for place, payload in zip(places, (hello[: len(parts[0])], hello[len(parts[0]) :]), strict=True):
+        when, frame = frames[place]
+        result[place] = when, frame[: payload_of(frame)] + payload
+    return result
+
+
 def many(chance, count: int, *, spoil: bool) -> bytes:
     """A capture of copies of recorded connections for a few names, interleaved, many with some bytes changed, frames lost or sent again
     late."""
@@ -106,7 +137,10 @@ def many(chance, count: int, *, spoil: bool) -> bytes:
     events: list[tuple[int, int, bytes]] = []
     for number in range(count):
         name = chance.choice(asked)
-        frames = [(when, asking(frame, name)) for when, frame in frames_of(chance.choice(names))]
+        recorded = chance.choice(names)
+        frames = [(when, asking(frame, name)) for when, frame in frames_of(recorded)]
+        if "boringssl" in recorded or "firefox" in recorded:
+            frames = reordered(frames, chance)
         client = frames[0][1][26:30] + frames[0][1][34:36]
         begin = number * chance.choice((0, MILLISECOND, 700 * MILLISECOND))
         for at, (when, frame) in enumerate(frames):
@@ -356,6 +390,19 @@ def test_who_is_not_asked_for_is_made_all_the_same_when_more_comes(monkeypatch: 
     for seed in range(30):
         read(many(Random(seed), 80, spoil=True), 100_000, keeps=False)
     assert restored
+
+
+def test_clients_that_shuffle_are_kept_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each row has the order and the GREASE of its own ClientHello."""
+    monkeypatch.setattr(sys.modules[__name__], "NAMES", available("completed--boringssl-nginx-tls13", "completed--firefox-granian-tls13"))
+    monkeypatch.setattr(run_module, "BUFFERED", 1)
+    path = tmp_path / "many.pcap"
+    path.write_bytes(many(Random(5), 150, spoil=False))
+    rows, alike, _ = rows_of(path, "rows")
+    assert rows == rows_of(path, "handshakes")[0]
+    assert alike > 20
+    assert len({row["ja3"] for row in rows}) > 100
+    assert len({row["ja4"] for row in rows}) == 2
 
 
 def test_where_no_two_are_alike_few_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
