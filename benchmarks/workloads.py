@@ -3,6 +3,7 @@
 A   16,000 handshakes in 292,000 frames
 B   500 MB of application data in 10 connections
 C   handshakes among HTTP, DNS and other UDP, with 5 % of the frames lost and as many reordered
+E   12,000 handshakes of browsers' stacks, each with another ClientHello and for another name
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from analyzer.sources import open_source
 
-__all__ = ["CAPTURES", "make_a", "make_b", "make_c"]
+__all__ = ["CAPTURES", "make_a", "make_b", "make_c", "make_e", "payload_of", "shuffled"]
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 START = 1_795_300_000 * 10**9
@@ -30,6 +31,8 @@ ORDINARY = (
     "completed--wolfssl-wolfssl-tls13",
 )  # fmt: skip
 """Handshakes of many pairs of stacks, named one by one: a new recording must not change what is measured."""
+
+BROWSERS = ("completed--boringssl-nginx-tls13", "completed--boringssl-nss-tls13", "completed--firefox-granian-tls13")
 
 REFUSED = ("cert-expired--openssl-nginx-tls12", "no-common-cipher--openssl-nginx-tls12")
 
@@ -134,6 +137,55 @@ def make_a(path: Path, handshakes: int = 16_000) -> int:
     recorded = templates(ORDINARY + REFUSED)
     writer = Writer(path)
     for when, frame in many(recorded, handshakes, 1_000_000):
+        writer.write(when, frame)
+    writer.close()
+    return writer.frames
+
+
+def payload_of(frame: bytes) -> int:
+    """Where the payload begins; where the packet ends when there is none."""
+    return min(34 + (frame[46] >> 4) * 4, 14 + int.from_bytes(frame[16:18], "big"))
+
+
+def shuffled(frames: list[Frame], chance: random.Random) -> list[Frame]:
+    """The same connection of a client that draws its ClientHello anew (in one segment or two): the random, the order of the extensions,
+    GREASE."""
+    places = [place for place, (_, frame) in enumerate(frames) if payload_of(frame) < len(frame)][:2]
+    parts = [frames[place][1][payload_of(frames[place][1]) :] for place in places]
+    hello = b"".join(parts)
+    at = 9 + 34  # the session id, behind the headers of record and message, version and random
+    at += 1 + hello[at]
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")
+    at += 1 + hello[at]
+    begin, end = at + 2, at + 2 + int.from_bytes(hello[at : at + 2], "big")
+    extensions = []
+    at = begin
+    while at < end:
+        stop = at + 4 + int.from_bytes(hello[at + 2 : at + 4], "big")
+        extensions.append(hello[at:stop])
+        at = stop
+    assert at == end <= len(hello)
+    drawn = bytes([chance.randrange(16) << 4 | 0x0A] * 2)
+    extensions = [drawn + each[2:] if each[0] == each[1] and each[0] & 15 == 10 else each for each in extensions]
+    chance.shuffle(extensions)
+    hello = hello[:11] + chance.randbytes(32) + hello[43:begin] + b"".join(extensions) + hello[end:]
+    result = list(frames)
+    for place, payload in zip(places, (hello[: len(parts[0])], hello[len(parts[0]) :]), strict=True):
+        when, frame = frames[place]
+        result[place] = when, frame[: payload_of(frame)] + payload
+    return result
+
+
+def make_e(path: Path, handshakes: int = 12_000) -> int:
+    """Handshakes that all complete, no two of which have the same ClientHello. Returns frames."""
+    chance = random.Random(5)
+    recorded = templates(BROWSERS)
+    drawn = []
+    for number in range(handshakes):
+        frames = shuffled(recorded[number % len(recorded)], chance)
+        drawn.append([(when, frame.replace(b"server.test", b"%06d.test" % number)) for when, frame in frames])
+    writer = Writer(path)
+    for when, frame in many(drawn, handshakes, 1_000_000):
         writer.write(when, frame)
     writer.close()
     return writer.frames

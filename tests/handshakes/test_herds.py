@@ -35,7 +35,7 @@ from analyzer.pipeline.run import Run
 from analyzer.schema import HANDSHAKES, AlikeRow
 from analyzer.sources import open_source
 from analyzer.tables import handshake_row
-from benchmarks.workloads import read_frames
+from benchmarks.workloads import payload_of, read_frames, shuffled
 
 NAMES = available(
     "completed--openssl-nginx-tls12",
@@ -90,43 +90,10 @@ def moved(frame: bytes, client: bytes, number: int) -> bytes:
     return bytes(out)
 
 
-def payload_of(frame: bytes) -> int:
-    """Where the payload begins; the frame's length where there is none."""
-    return min(14 + (frame[14] & 15) * 4 + (frame[46] >> 4) * 4, 14 + int.from_bytes(frame[16:18], "big"))
-
-
 def asking(frame: bytes, name: bytes) -> bytes:
     """The same frame, for another name where it holds a ClientHello."""
     start = payload_of(frame)
     return frame.replace(b"server.test", name) if frame[start : start + 1] == b"\x16" and frame[start + 5 : start + 6] == b"\x01" else frame
-
-
-def reordered(frames: list[Frame], chance) -> list[Frame]:
-    """The same, with the extensions of the ClientHello (in one segment or two) shuffled, and GREASE drawn anew."""
-    places = [place for place, (_, frame) in enumerate(frames) if payload_of(frame) < len(frame)][:2]
-    parts = [frames[place][1][payload_of(frames[place][1]) :] for place in places]
-    hello = b"".join(parts)
-    at = 9 + 34
-    at += 1 + hello[at]
-    at += 2 + int.from_bytes(hello[at : at + 2], "big")
-    at += 1 + hello[at]
-    begin, end = at + 2, at + 2 + int.from_bytes(hello[at : at + 2], "big")
-    extensions = []
-    at = begin
-    while at < end:
-        stop = at + 4 + int.from_bytes(hello[at + 2 : at + 4], "big")
-        extensions.append(hello[at:stop])
-        at = stop
-    assert at == end <= len(hello)
-    drawn = bytes([chance.randrange(16) << 4 | 0x0A] * 2)
-    extensions = [drawn + each[2:] if each[0] == each[1] and each[0] & 15 == 10 else each for each in extensions]
-    chance.shuffle(extensions)
-    hello = hello[:begin] + b"".join(extensions) + hello[end:]
-    result = list(frames)
-    for place, payload in zip(places, (hello[: len(parts[0])], hello[len(parts[0]) :]), strict=True):
-        when, frame = frames[place]
-        result[place] = when, frame[: payload_of(frame)] + payload
-    return result
 
 
 def many(chance, count: int, *, spoil: bool) -> bytes:
@@ -140,7 +107,7 @@ def many(chance, count: int, *, spoil: bool) -> bytes:
         recorded = chance.choice(names)
         frames = [(when, asking(frame, name)) for when, frame in frames_of(recorded)]
         if "boringssl" in recorded or "firefox" in recorded:
-            frames = reordered(frames, chance)
+            frames = shuffled(frames, chance)
         client = frames[0][1][26:30] + frames[0][1][34:36]
         begin = number * chance.choice((0, MILLISECOND, 700 * MILLISECOND))
         for at, (when, frame) in enumerate(frames):
