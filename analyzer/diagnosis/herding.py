@@ -193,10 +193,10 @@ class Learned:
         self.herd, self._randoms, self.groups = None, [], []
 
     def _group(self, c: dict[str, npt.NDArray[Any]], at: I64) -> Iterator[Group]:
-        client = self._client
-        syn, syn_ack, reset = c["syn_frame"], c["syn_ack_frame"], c["rst_frame"][at, 1 - client]
+        other = 1 - self._client
+        syn, syn_ack, reset = c["syn_frame"], c["syn_ack_frame"], c["rst_frame"][at, other]
         own = ~((reset > 0) & (reset < np.where(syn_ack > 0, syn_ack, c["last_frame"])))
-        ttl = np.where(own, c["ttl"][at, 1 - client], 0).astype(np.int64)
+        ttl = np.where(own, c["ttl"][at, other], 0).astype(np.int64)
         both = (syn > 0) & (syn_ack > 0)
         took = np.maximum(0, c["syn_ack_time"] - c["syn_time"])
         keys = (self._kind, self._name, self._servers.ids, self._port, ttl)
@@ -213,10 +213,10 @@ class Learned:
         fastest[fastest == never] = 0
         ends = np.append(begins[1:], len(order))
         columns = (begins, ends, self._kind[firsts], self._name[firsts], self._port[firsts], ttl[firsts], connected, fastest)
-        servers = self._servers.names(firsts)
+        ends_of = zip(self._clients.names(firsts), self._servers.names(firsts), strict=True)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for server, (begin, end, kind, name, port, hops, connects, least) in zip(servers, rows, strict=True):
-            clients = self._clients.different(order[begin:end])
+        for (client, server), (begin, end, kind, name, port, hops, connects, least) in zip(ends_of, rows, strict=True):
+            clients = [client] if end == begin + 1 else self._clients.different(order[begin:end])
             yield Group(self._prototypes[kind], self._names[name], (server, port), hops, end - begin, clients, connects, least)
 
     def _want(self) -> Bools:
