@@ -1,7 +1,7 @@
 """Completed handshakes that are alike, kept as columns: one is read, of the others only what differs.
 
 Where nobody asks for each completed handshake (``Options.completed``), most of them need not become Python objects. Of the
-connections of a batch that came whole, in order and closed, those whose segments form the same pattern are laid beside each other; the
+connections of a batch that came whole and in order, and closed or went on to data both ways, those whose segments form the same pattern are laid beside each other; the
 first of them is read, and if it shows that its like completed, all those whose bytes are the same but
 for the free ones (``alike``) are in its ``Herd``: a row of frames, of times and of the few free bytes that say something. Whoever needs
 one after all (a late segment, a rule) has it made, the same as it would have been read.
@@ -23,7 +23,7 @@ from analyzer.handshakes.facts import flows_of
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.kinds import Hellos, Kind
 from analyzer.handshakes.segments import Kept
-from analyzer.model.handshake import Flow, Handshake
+from analyzer.model.handshake import Flow, Handshake, Stage
 from analyzer.model.hello import ClientHello
 
 __all__ = ["Herd", "Herds", "Kind", "Part", "Sides"]
@@ -194,12 +194,13 @@ class Herds:
         self._pens: dict[int, _Pen] = {}
         self._next = 0
 
-    def take_in(self, sides: Sides, flows: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8) -> I64:
-        """Of these flows (indices in ``rows``) those that are held from now on; their columns ``herd`` and ``place`` say where."""
+    def take_in(self, sides: Sides, flows: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, closed: Bools, data: U8) -> I64:
+        """Of these flows (indices in ``rows``; ``closed``: those that are) the ones that are held from now on; their columns ``herd`` and
+        ``place`` say where."""
         taken = [np.zeros(0, np.int64)]
         if len(flows) >= _FEW:
             for members in _same_pattern(sides, flows):
-                taken += self._sort_out(sides, members, columns, rows, data)
+                taken += self._sort_out(sides, members, columns, rows, closed, data)
         return np.concatenate(taken)
 
     def restore(self, columns: dict[str, npt.NDArray[Any]], row: int) -> Flight:
@@ -239,7 +240,7 @@ class Herds:
                 del self._pens[name]
         columns["herd"][rows] = -1
 
-    def _sort_out(self, sides: Sides, members: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, data: U8) -> list[I64]:
+    def _sort_out(self, sides: Sides, members: I64, columns: dict[str, npt.NDArray[Any]], rows: I64, closed: Bools, data: U8) -> list[I64]:
         """Put members of one pattern into pens by their kinds. Gives those put away."""
         at = sides.flow_begins[members][:, None] + np.arange(sides.counts[members[0]])
         begins = sides.offset[at]
@@ -260,6 +261,8 @@ class Herds:
                     continue
                 kind = read
             like, kept = kind.find_like(data, begins)
+            if not kind.went_on:
+                like &= closed[members]
             if kind.settled_by >= 0:
                 like &= sides.frame[at[:, kind.settled_by]] < _client_closed(columns, rows[members])
             hellos = kind.read_hellos(data, begins, like, kept)
@@ -293,11 +296,12 @@ class Herds:
         settled = self._settled_by(handshake)
         if made is None or settled is None:
             return None
-        if isinstance(made[2].client_hello, Unlike) and not _says_more(handshake):
-            return None
+        if isinstance(made[2].client_hello, Unlike) and (handshake.selected_version or 0) < _TLS12:
+            return None  # whether the client could do better is told by what it offered
         (client, server), opaque, model = made
         kind = Kind(handshake, flight, model, client, server)
         kind.watch(opaque)
+        kind.went_on = _went_on(handshake)
         if settled:
             kind.settled_by = (flight.client[3] + flight.server[3]).index(settled)
         if self._remembered >= _KINDS:
@@ -310,10 +314,9 @@ class Herds:
         return kind
 
 
-def _says_more(handshake: Handshake) -> bool:
-    """Whether what was offered tells nothing more of it: it went on with data of the client, in a version that nobody is warned of."""
-    version = handshake.selected_version
-    return handshake.client_application_records > 1 and version is not None and version >= _TLS12
+def _went_on(handshake: Handshake) -> bool:
+    """Whether both sides sent data: nothing that may come later is about the handshake."""
+    return handshake.stage == Stage.ESTABLISHED and min(handshake.client_application_records, handshake.server_application_records) > 0
 
 
 def _client_closed(columns: dict[str, npt.NDArray[Any]], rows: I64) -> I64:

@@ -124,6 +124,8 @@ class Kind:
         self._short = self._places(short)
         self._short_bytes = np.frombuffer(b"".join([self._streams[side][part] for side, part in short]), np.uint8)
         self._watched: _Places | None = None
+        self.went_on = False
+        """With data both ways: those whose connections are still open are over for us too."""
         self.settled_by = -1
         """The segment by which it shows that they completed, if the client did not close before; -1: they did anyhow."""
 

@@ -185,14 +185,14 @@ class Tracker:
         self._feed_odd(odd, rows, begins, ends, ordered, head, stops, s, placed)
 
     def _take_in(self, rows: I64, short: npt.NDArray[np.bool_], s: SegmentBatch) -> Callable[[Sides, I64], I64]:
-        """What takes connections that closed, and are alike, out of those that are set aside."""
+        """What takes connections that are alike out of those that are set aside."""
         herds, c = self._herds, self.table.columns
         assert herds is not None
 
         def take_in(sides: Sides, flows: I64) -> I64:
             few = np.add.reduceat(sides.length, sides.flow_begins) <= _SET_ASIDE
-            flows = flows[(short & few)[flows] & _closed(c, rows[flows])]
-            return herds.take_in(sides, flows, c, rows, s.data)
+            flows = flows[(short & few)[flows]]
+            return herds.take_in(sides, flows, c, rows, _closed(c, rows), s.data)
 
         return take_in
 

@@ -122,7 +122,7 @@ class Run:
                     self._note_end()
                 ended = self._learn_step(step)
                 if streaming and step.reading:
-                    yield from self._release(ended)
+                    yield from self._hand_over(ended)
                     if not self._pending:
                         self.diagnosis.context.let_go()
                 else:
@@ -191,15 +191,19 @@ class Run:
             self.diagnosis.context.learn(handshake)
         return handshakes
 
-    def _all_pending(self) -> Iterator[Handshake]:
+    def _all_pending(self) -> Iterator[Handshake | AlikeRow]:
         """Those held back, judged, each let go as it is handed on."""
-        self._pending += [h for herd in self._herds for h in settled(herd.make(np.arange(len(herd))))]
-        self._herds = []
-        pending = deque(sorted(self._pending, key=lambda h: h.flow.number))
-        self._pending = []
-        while pending:
-            yield from self._judged([pending.popleft()])
+        if not self._overflowed and self._held_back <= BUFFERED:
+            self._pending += [h for herd in self._herds for h in settled(herd.make(np.arange(len(herd))))]
+            self._herds = []
+        done, self._pending = self._pending, []
+        yield from self._hand_over(done)
         self.diagnosis.context.let_go()
+
+    @property
+    def _held_back(self) -> int:
+        """How many wait for their neighbours."""
+        return len(self._pending) + sum(map(len, self._herds))
 
     def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
         for handshake in handshakes:
@@ -209,7 +213,7 @@ class Run:
 
     def _overflow(self) -> Iterator[Handshake | AlikeRow]:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
-        if len(self._pending) + sum(map(len, self._herds)) <= BUFFERED:
+        if self._held_back <= BUFFERED:
             return
         self._overflowed = True
         done: list[Handshake] = []
@@ -220,29 +224,33 @@ class Run:
         if len(kept) > _FAILURES:
             done, kept = self._pending, []
         self._pending = kept
-        yield from self._release(done)
+        yield from self._hand_over(done)
         if not kept:
             self.diagnosis.context.let_go()
 
-    def _release(self, done: list[Handshake]) -> Iterator[Handshake | AlikeRow]:
-        """These, judged, and the herds: most of them as rows."""
-        if not self._herds or self._alike is None:
-            yield from self._judged(done)
-            return
-        together: list[tuple[int, Handshake | AlikeRow]] = []
-        for herd in self._herds:
+    def _hand_over(self, done: list[Handshake]) -> Iterator[Handshake | AlikeRow]:
+        """These, judged (the list is emptied), and the herds, most of them as rows: herd by herd, in the order of their first packets."""
+        todo = deque(sorted(done, key=lambda h: h.flow.number))
+        herds, self._herds = deque(self._herds), []
+        done.clear()  # each is let go as it is handed on
+        while herds and self._alike is not None:
+            herd = herds.popleft()
             odd = self.diagnosis.find_odd(herd)
-            done += settled(herd.make(odd))
+            together: list[tuple[int, Handshake | AlikeRow]] = [(h.flow.number, h) for h in settled(herd.make(odd))]
             together += [(row.number, row) for row in self._alike.rows(herd, np.delete(np.arange(len(herd)), odd))]
-        self._herds = []
-        self.totals.count_completed(len(together))
-        together += [(h.flow.number, h) for h in done]
-        together.sort(key=itemgetter(0))
-        for _, one in together:
-            if isinstance(one, AlikeRow):
-                yield one
-            else:
-                yield from self._judged([one])
+            self.totals.count_completed(len(herd) - len(odd))
+            last = int(herd.columns["number"].max())
+            while todo and todo[0].flow.number < last:
+                together.append((todo[0].flow.number, todo.popleft()))
+            together.sort(key=itemgetter(0), reverse=True)
+            while together:
+                _, one = together.pop()
+                if isinstance(one, AlikeRow):
+                    yield one
+                else:
+                    yield from self._judged([one])
+        while todo:
+            yield from self._judged([todo.popleft()])
 
     def _noted(self, handshakes: list[Handshake]) -> list[Handshake]:
         for handshake in settled(handshakes):

@@ -71,6 +71,7 @@ ASKED = (
 """Names of the same length, some of which are none."""
 Frame = tuple[int, bytes]
 MILLISECOND = 1_000_000
+SOON = 1_000 * MILLISECOND
 
 
 @cache
@@ -96,9 +97,21 @@ def asking(frame: bytes, name: bytes) -> bytes:
     return frame.replace(b"server.test", name) if frame[start : start + 1] == b"\x16" and frame[start + 5 : start + 6] == b"\x01" else frame
 
 
+def going_on(frames: list[bytes]) -> list[Frame]:
+    """The last data of each side once more, as more of it, some seconds later."""
+    later = []
+    for sender in {frame[26:30] for frame in frames}:
+        said = [frame for frame in frames if frame[26:30] == sender and payload_of(frame) < len(frame)]
+        start = payload_of(said[-1])
+        if said[-1][start] == 0x17:
+            number = (int.from_bytes(said[-1][38:42], "big") + len(said[-1]) - start) & 0xFFFFFFFF
+            later.append((3 * SOON, said[-1][:38] + number.to_bytes(4, "big") + said[-1][42:]))
+    return later
+
+
 def many(chance, count: int, *, spoil: bool) -> bytes:
-    """A capture of copies of recorded connections for a few names, interleaved, many with some bytes changed, frames lost or sent again
-    late."""
+    """A capture of copies of recorded connections for a few names, interleaved, some of which stay open and go on later, many with some
+    bytes changed, frames lost or sent again late."""
     names = chance.sample(NAMES, min(3, len(NAMES)))
     asked = chance.sample(ASKED, 4)
     events: list[tuple[int, int, bytes]] = []
@@ -109,6 +122,10 @@ def many(chance, count: int, *, spoil: bool) -> bytes:
         if "boringssl" in recorded or "firefox" in recorded:
             frames = shuffled(frames, chance)
         client = frames[0][1][26:30] + frames[0][1][34:36]
+        if chance.random() < 0.3:
+            frames = [(when, frame) for when, frame in frames if not frame[47] & 5]
+            if chance.random() < 0.5:
+                frames += going_on([frame for _, frame in frames])
         begin = number * chance.choice((0, MILLISECOND, 700 * MILLISECOND))
         for at, (when, frame) in enumerate(frames):
             body = bytearray(moved(frame, client, number))
@@ -117,7 +134,7 @@ def many(chance, count: int, *, spoil: bool) -> bytes:
                 body[chance.randrange(start, len(body))] ^= 1 << chance.randrange(8)
             if spoil and chance.random() < 0.01:
                 continue
-            events.append((begin + min(when, 40 * MILLISECOND) + at, number, bytes(body)))
+            events.append((begin + (min(when, 40 * MILLISECOND) if when < SOON else when) + at, number, bytes(body)))
             if spoil and chance.random() < 0.01:
                 events.append((begin + chance.choice((0, 30, 300, 1_000, 5_000)) * MILLISECOND, number, bytes(body)))
         if spoil and chance.random() < 0.1:
@@ -332,7 +349,7 @@ def test_a_few_wait_for_their_neighbours_and_are_made() -> None:
 def test_every_format_writes_rows_alike_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BUFFERED", 1)
     path = tmp_path / "100%s.pcap"
-    path.write_bytes(many(Random(3), 60, spoil=False))
+    path.write_bytes(many(Random(3), 120, spoil=False))
     rows = [one for one in Run([str(path)], Options(completed="rows", keeps_flows=False)).found() if isinstance(one, AlikeRow)]
     assert len(rows) > 10
     for kind in ("jsonl", "csv", "parquet", "ecs"):
