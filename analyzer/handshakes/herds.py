@@ -1,10 +1,10 @@
 """Completed handshakes that are alike, kept as columns: one is read, of the others only what differs.
 
 Where nobody asks for each completed handshake (``Options.completed``), most of them need not become Python objects. Of the
-connections of a batch that came whole and in order, and closed or went on to data both ways, those whose segments form the same pattern are laid beside each other; the
-first of them is read, and if it shows that its like completed, all those whose bytes are the same but
-for the free ones (``alike``) are in its ``Herd``: a row of frames, of times and of the few free bytes that say something. Whoever needs
-one after all (a late segment, a rule) has it made, the same as it would have been read.
+connections of a batch that came whole and in order, and closed or went on to data both ways, those whose segments form the same
+pattern are laid beside each other; the first of them is read, and if it shows that its like completed, all those whose bytes are the
+same but for the free ones (``alike``) are in its ``Herd``: a row of frames, of times and of the few free bytes that say something.
+Whoever needs one after all (a late segment, a rule) has it made, the same as it would have been read.
 """
 
 from __future__ import annotations
