@@ -69,6 +69,11 @@ class _Stretch(NamedTuple):
         at = (begins[:, self.segment] + self.offset).tolist()
         return np.array([data[begin : begin + self.size].tobytes() == wanted for begin in at], np.bool_)
 
+    def cut(self, data: U8, payloads: list[int]) -> bytes:
+        """These bytes of the flow whose payloads begin there."""
+        begin = payloads[self.segment] + self.offset
+        return data[begin : begin + self.size].tobytes()
+
 
 class Hellos(list[tuple[ClientHello, bytes]]):
     """ClientHellos of members that each have their own, with the bodies they were read from; nothing where it is not so."""
@@ -159,9 +164,9 @@ class Kind:
         if how is None:
             return result
         answered = self.columns.get((1, _SESSION_ID))
-        for flow in np.flatnonzero(like).tolist():
-            parts = [data[begin : begin + piece.size] for piece in self._body for begin in (begins[flow, piece.segment] + piece.offset,)]
-            body = b"".join([part.tobytes() for part in parts])
+        flows = np.flatnonzero(like)
+        for flow, payloads in zip(flows.tolist(), begins[flows].tolist(), strict=True):
+            body = b"".join([piece.cut(data, payloads) for piece in self._body])
             hello = read_unlike(body, how)
             session = kept[flow, answered].tobytes() if answered is not None else b""
             if hello is None or _offer_of(hello) != self._offer or (hello.session_id == session) != self.model.same_session:
