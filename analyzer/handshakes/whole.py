@@ -279,16 +279,16 @@ def payload_sequence(s: SegmentBatch, at: I64) -> npt.NDArray[np.uint32]:
 
 def _begins_as_tls(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any]) -> Bools:
     """Whether the payloads that begin ``at`` begin with a record of a handshake or an alert."""
-    last = len(data) - 1
-    kind, major, minor = data[at], data[np.minimum(at + 1, last)], data[np.minimum(at + 2, last)]
+    last = len(data) - 1  # where a frame was cut behind its headers, its payload begins beyond all
+    kind, major, minor = (data[np.minimum(at + place, last)] for place in range(3))
     result: Bools = (length >= 3) & ((kind == 22) | (kind == 21)) & (major == 3) & (minor <= 4)
     return result
 
 
 def _is_hello(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any], kind: I64) -> Bools:
     """Whether the records that begin ``at`` hold an alert, or begin with a handshake message of this kind."""
-    place = np.minimum(at + 5, len(data) - 1)
-    result: Bools = (length > 5) & ((data[at] == 21) | (data[place] == kind))
+    last = len(data) - 1
+    result: Bools = (length > 5) & ((data[np.minimum(at, last)] == 21) | (data[np.minimum(at + 5, last)] == kind))
     return result
 
 

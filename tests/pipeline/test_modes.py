@@ -1,0 +1,118 @@
+"""Whatever is asked of completed handshakes, the answers agree: each of them made, their rows alone, or how many there are."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from operator import itemgetter
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "handshakes"))
+from recorded import capture_of
+
+from analyzer.model.finding import Finding
+from analyzer.model.options import Options
+from analyzer.pipeline import run as run_module
+from analyzer.pipeline.run import Run
+from analyzer.schema import AlikeRow
+from analyzer.tables import handshake_row
+from benchmarks.workloads import read_frames
+
+COUNT = 12
+MILLISECOND = 1_000_000
+Frame = tuple[int, bytes]
+Told = tuple[dict[object, dict[str, object]], list[object], object, list[object]]
+
+
+@cache
+def frames_of(name: str) -> tuple[Frame, ...]:
+    """(ns since the epoch, bytes) of the first connection of a recording."""
+    frames = read_frames(capture_of(name))
+    ends = {frames[0][1][26:30] + frames[0][1][34:36], frames[0][1][30:34] + frames[0][1][36:38]}
+    return tuple((when, frame) for when, frame in frames if {frame[26:30] + frame[34:36], frame[30:34] + frame[36:38]} == ends)
+
+
+def pcap(frames: Iterable[Frame], snaplen: int = 1 << 18) -> bytes:
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, snaplen, 1)]
+    for when, frame in frames:
+        cut = frame[:snaplen]
+        out.append(struct.pack("<IIII", when // 10**9, when % 10**9, len(cut), len(frame)) + cut)
+    return b"".join(out)
+
+
+def payload_of(frame: bytes) -> int:
+    """Where the payload begins."""
+    return 34 + (frame[46] >> 4) * 4
+
+
+def copies(frames: Sequence[Frame], *, later: int = 0, keeps: Callable[[int, int], bool] = lambda *_: True) -> list[Frame]:
+    """The same connection again and again, of clients of their own; ``keeps`` says of (copy, frame) whether it was captured."""
+    client = frames[0][1][26:30] + frames[0][1][34:36]
+    out = []
+    for number in range(COUNT):
+        for place, (when, frame) in enumerate(frames):
+            if not keeps(number, place):
+                continue
+            body = bytearray(frame)
+            at = 0 if frame[26:30] + frame[34:36] == client else 1
+            body[26 + 4 * at : 30 + 4 * at] = (0x0A000063 - number).to_bytes(4, "big")
+            body[34 + 2 * at : 36 + 2 * at] = (2_000 + number).to_bytes(2, "big")
+            start = payload_of(frame)
+            if frame[start : start + 1] == b"\x16" and frame[start + 5] == 1:
+                body[start + 11] = number  # of the random: no two are one connection seen twice
+            out.append((when + later + number * 20 * MILLISECOND, bytes(body)))
+    return sorted(out, key=itemgetter(0))
+
+
+def told(captures: Sequence[str | bytes], completed: Literal["handshakes", "rows", "counts"]) -> Told:
+    """Rows by number, what is said of those that did not complete, totals, what will fail next."""
+    sources = [io.BytesIO(capture) if isinstance(capture, bytes) else capture for capture in captures]
+    run = Run(sources, Options(completed=completed, keeps_flows=False))
+    rows: dict[object, dict[str, object]] = {}
+    failures: list[object] = []
+    for one in run.found():
+        row = dict(one) if isinstance(one, AlikeRow) else handshake_row(one, run.captures)
+        rows[row["flow_id"]] = row
+        if not isinstance(one, AlikeRow) and one.outcome != "completed":
+            failures.append((row, [shown(finding) for finding in one.also]))
+    return rows, failures, replace(run.totals, seconds=0), [shown(finding) for finding in run.prevention()]
+
+
+def shown(finding: Finding) -> object:
+    return finding.cause, finding.confidence, finding.kind, finding.summary, finding.evidence, finding.remedy, finding.confirm
+
+
+def assert_agree(captures: Sequence[str | bytes]) -> Told:
+    """``captures``: files, or what comes out of a pipe."""
+    each = told(captures, "handshakes")
+    rows, counts = told(captures, "rows"), told(captures, "counts")
+    assert rows == each
+    assert counts[1:] == each[1:]
+    return each
+
+
+@pytest.fixture(autouse=True)
+def alike_stay_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few there are; and batches are the same in all modes, for who knows what of whom goes by them."""
+    monkeypatch.setattr(run_module, "BUFFERED", 1)
+    for name in ("BATCH_BYTES", "LARGE_BATCH_BYTES"):
+        monkeypatch.setattr(run_module, name, 1 << 24)
+
+
+def test_a_frame_may_be_cut_right_behind_its_headers(tmp_path: Path) -> None:
+    """Also the last of a batch, where no byte is left that its payload would begin with."""
+    frames = frames_of("completed--openssl-nginx-tls12")
+    asked = next(place for place, (_, frame) in enumerate(frames) if payload_of(frame) < len(frame))
+    paths = [tmp_path / "even.pcap", tmp_path / "odd.pcap"]
+    for rest, path in enumerate(paths):  # two that overlap in time are laid together, and no byte more
+        half = copies(frames[: asked + 1], keeps=lambda number, _, rest=rest: number % 2 == rest)
+        path.write_bytes(pcap(half, snaplen=payload_of(frames[asked][1])))
+    rows, *_ = assert_agree([*map(str, paths)])
+    assert len(rows) == COUNT
