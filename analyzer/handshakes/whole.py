@@ -296,12 +296,19 @@ def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:
     """What was set aside, and what came after it."""
     client, server = _append(before.client, asked), _append(before.server, answered)
     pattern = b""
-    last = max(before.client[4][-1:] + before.server[4][-1:])
-    if before.pattern and last <= min(asked[4][:1] + answered[4][:1]):
+    # of another capture the frames begin anew: where times are equal, they do not say what came first
+    last = max(_places(before.client, -1) + _places(before.server, -1))
+    if before.pattern and last < min(_places(asked, 0) + _places(answered, 0)):
         earlier = len(before.client[2]) + len(before.server[2])
         ends = np.array(client[2] + server[2], np.uint32).tobytes()
         pattern = before.pattern[:earlier] + senders + ends
     return Flight(client, server, pattern, before.before)
+
+
+def _places(run: Run, which: int) -> list[tuple[int, int]]:
+    """Time and frame of one segment of a run, if there is any."""
+    _, _, _, frames, times = run
+    return [(times[which], frames[which])] if frames else []
 
 
 def _append(before: Run, more: Run) -> Run:

@@ -106,6 +106,17 @@ def alike_stay_columns(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(run_module, name, 1 << 24)
 
 
+def test_connections_are_not_alike_whose_frames_begin_anew_in_between() -> None:
+    """In a second capture, at the very same time: what came first is not told by frames then."""
+    frames = [(1_700_000_000 * 10**9, frame) for _, frame in frames_of("completed--openssl-nginx-tls12")]
+    half = sum(payload_of(frame) < len(frame) for _, frame in frames[:-4]) // 2 + 4
+
+    def split(which: int) -> list[Frame]:
+        return copies(frames, keeps=lambda number, place: (number % 2 == 0 or place < half) == (which == 0))
+
+    assert_agree([pcap(split(0)), pcap(split(1))])
+
+
 def test_a_frame_may_be_cut_right_behind_its_headers(tmp_path: Path) -> None:
     """Also the last of a batch, where no byte is left that its payload would begin with."""
     frames = frames_of("completed--openssl-nginx-tls12")
