@@ -15,7 +15,7 @@ from analyzer.model.faults import Fault
 from analyzer.model.handshake import Flow, Handshake, Segment, Stage
 from analyzer.tls.messages import read_certificate
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "read_whole"]
 
 _LIMIT = 1 << 20  # bytes that may wait for others when a flight is read segment by segment: more than a flight has
 _ORDERED = 64  # messages whose order is looked at
@@ -43,21 +43,12 @@ def assemble(
                 known.dialogue = flight.before.dialogue
             _keep_segments(known, parts, client, limit)
             return known
-    h = Handshake(flow)
+    read = None if flight is None else read_whole(flow, flight)
+    h, went_on = read or (Handshake(flow), False)
     h.icmp = icmp
-    went_on = read_at_once = False
-    if flight is not None:
-        read_at_once = read_flight(h, flight) and (flight.before is None or h.client_hello is not None)
-        if read_at_once:
-            if flight.before is not None:
-                h.dialogue = flight.before.dialogue
-                h.client_hello_end += len(flight.before.client)
-            went_on = _tell(h, h.is_tls13)
-        else:
-            h = Handshake(flow)
-            h.icmp = icmp
-            connection = Connection(flow.server_port, (None, None), None, _LIMIT)
-            connection.take_flight(flight.client, flight.server, flight.before, flight.arrivals)
+    if flight is not None and read is None:
+        connection = Connection(flow.server_port, (None, None), None, _LIMIT)
+        connection.take_flight(flight.client, flight.server, flight.before, flight.arrivals)
     if isinstance(connection, Connection):
         connection.close()
         _take_follower(h, connection)
@@ -67,10 +58,22 @@ def assemble(
     if parts:
         h.read_segments = KeptSegments(read_segments, parts, client, limit)
     h.stage = stage_of(h, went_on, lambda: _hello_acknowledged(h, h.segments) if h.client_hello_end else True)
-    if read_at_once and alikes is not None and flight is not None:
+    if read is not None and alikes is not None and flight is not None:
         alikes.remember(h, flight)
     _keep_segments(h, parts, client, limit)
     return h
+
+
+def read_whole(flow: Flow, flight: Flight) -> tuple[Handshake, bool] | None:
+    """The handshake of a flight but for its stage, and whether the client's second flight began; None where something is not as usual and
+    a ``Connection`` has to follow it record by record."""
+    h = Handshake(flow)
+    if not read_flight(h, flight) or (flight.before is not None and h.client_hello is None):
+        return None
+    if flight.before is not None:
+        h.dialogue = flight.before.dialogue
+        h.client_hello_end += len(flight.before.client)
+    return h, _tell(h, h.is_tls13)
 
 
 def _named(flight: Flight) -> Flight:

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.handshakes.alike import Unlike, make_alike, model_of
-from analyzer.handshakes.assemble import assemble
+from analyzer.handshakes.assemble import read_whole
 from analyzer.handshakes.facts import flows_of
 from analyzer.handshakes.flight import Flight
 from analyzer.handshakes.kinds import Hellos, Kind
-from analyzer.handshakes.segments import Kept
+from analyzer.handshakes.stage import stage_of
 from analyzer.model.handshake import Flow, Handshake, Stage
 from analyzer.model.hello import ClientHello
 
@@ -291,7 +291,11 @@ class Herds:
         flight = _flight_of(sides, index, at, pattern, data)
         row = rows[index : index + 1]
         flow = flows_of({name: column[row] for name, column in columns.items()})[0]
-        handshake = assemble(flow, flight, Kept(()), int(columns["client"][row[0]]), [], 0)
+        whole = read_whole(flow, flight)
+        if whole is None:
+            return None  # where its messages are, and what in them is free, is told of ordinary ones only
+        handshake, went_on = whole
+        handshake.stage = stage_of(handshake, went_on, lambda: None)
         made = model_of(handshake, flight, any_hello=self._in_vain[pattern] > 1)
         settled = self._settled_by(handshake)
         if made is None or settled is None:

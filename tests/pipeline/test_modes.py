@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "handshakes"))
-from recorded import capture_of
+from recorded import available, capture_of
 
 from analyzer.model.finding import Finding
 from analyzer.model.options import Options
@@ -25,8 +25,16 @@ from analyzer.schema import AlikeRow
 from analyzer.tables import handshake_row
 from benchmarks.workloads import read_frames
 
+NAMES = available(
+    "completed--openssl-openssl-tls13-hrr",
+    "completed--openssl-apache-tls12-second-handshake",
+    "completed--openssl-nginx-tls12",
+    "completed--gnutls-haproxy-tls12",
+    "completed--go-go-tls13",
+)
 COUNT = 12
 MILLISECOND = 1_000_000
+DAY = 86_400 * 10**9
 Frame = tuple[int, bytes]
 Told = tuple[dict[object, dict[str, object]], list[object], object, list[object]]
 
@@ -104,6 +112,18 @@ def alike_stay_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BUFFERED", 1)
     for name in ("BATCH_BYTES", "LARGE_BATCH_BYTES"):
         monkeypatch.setattr(run_module, name, 1 << 24)
+
+
+@pytest.mark.parametrize("later", [0])
+@pytest.mark.parametrize("name", NAMES)
+def test_modes_agree_whatever_the_capture_lacks(name: str, later: int, tmp_path: Path) -> None:
+    """Of all copies the same frame, or of one copy; out of a pipe, and of a file."""
+    frames = frames_of(name)
+    path = tmp_path / "some.pcap"
+    for lost in range(-1, len(frames)):
+        assert_agree([pcap(copies(frames, later=later, keeps=lambda _, place, lost=lost: place != lost))])
+        path.write_bytes(pcap(copies(frames, later=later, keeps=lambda number, place, lost=lost: place != lost or number != 1)))
+        assert_agree([str(path)])
 
 
 def test_connections_are_not_alike_whose_frames_begin_anew_in_between() -> None:
