@@ -1,4 +1,7 @@
-"""What will fail next, told from everything a run showed: a short list after the failures."""
+"""What will fail next, told from everything a run showed: a short list after the failures.
+
+Of equals the first in the alphabet comes first: which was learned first depends on how the capture was read.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def _ending_certificates(context: Context) -> list[Finding]:
             _, _, where = ending.setdefault(certificate.sha256, (days, certificate.common_name or certificate.subject, []))
             where.append(f"{name or server}:{port}")
     answer = []
-    for days, subject, where in sorted(ending.values(), key=lambda item: item[0]):
+    for days, subject, where in sorted((days, subject, sorted(where)) for days, subject, where in ending.values()):
         left = f"ends in {words.count_text(days, 'day')}" if days >= 0 else f"ended {words.count_text(-days, 'day')} ago"
         summary = f"The certificate {words.shown(subject, 60)} {left}; it is served at {words.list_text(where, 3)}."
         answer.append(_prevention("certificate-ends-soon", summary, []))
@@ -53,7 +56,8 @@ def _ending_certificates(context: Context) -> list[Finding]:
 
 
 def _servers(context: Context) -> Iterator[tuple[str, ServerProfile]]:
-    for (address, port), profile in context.servers.items():
+    for address, port in sorted(context.servers):
+        profile = context.servers[address, port]
         name = next(iter(profile.names_served), None)
         where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         yield f"{words.shown(name, 60)} ({where})" if name else where, profile
@@ -75,7 +79,7 @@ def _old_servers(context: Context) -> Iterator[Finding]:
 
 def _old_clients(context: Context) -> Iterator[Finding]:
     if context.old_clients:
-        named = words.list_text(list(context.old_clients), 5)
+        named = words.list_text(sorted(context.old_clients), 5)
         summary = f"{words.count_text(len(context.old_clients), 'client')} would fail if TLS 1.0 and 1.1 were switched off: {named}."
         yield _prevention("old-client", summary, [])
 

@@ -135,7 +135,8 @@ def shape_of(handshake: Handshake, name: str | None, address: tuple[str, int], a
 class ServerProfile:
     """Of one server (address and port) or of one name, wherever it is served.
 
-    Counters count handshakes in which the server chose the value. ``recent`` is what remembers its latest attempts.
+    Counters count handshakes in which the server chose the value, the most frequent first. ``recent`` is what remembers its latest
+    attempts.
     """
 
     recent: Recent
@@ -236,8 +237,7 @@ class ServerProfile:
 
     @property
     def names_served(self) -> Counter[str]:
-        """Names asked for where a handshake completed, the most frequent first; of equals the first in the alphabet: which was learned
-        first depends on how the capture was read."""
+        """Names asked for where a handshake completed."""
         return self._count(_NAME, "completed")
 
     @property
@@ -325,6 +325,7 @@ class ServerProfile:
                 value = getattr(shape[_ANSWER], part)
                 if value not in (None, "", 0):
                     counted[value] += times
+            counted = self._counters[part] = _ranked(counted)
         return counted
 
     def _count(self, part: int, outcome: str | None = None) -> Counter[Any]:
@@ -336,5 +337,10 @@ class ServerProfile:
                 value = shape[part]
                 if value not in (None, "", 0) and (outcome is None or shape[_DONE] == outcome):
                     counted[value] += times
-            counted = self._counters[key] = Counter(dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))))
+            counted = self._counters[key] = _ranked(counted)
         return counted
+
+
+def _ranked(counted: Counter[Any]) -> Counter[Any]:
+    """The most frequent first; of equals the least: which was learned first depends on how the capture was read."""
+    return Counter(dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))))

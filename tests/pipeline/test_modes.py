@@ -28,6 +28,7 @@ from benchmarks.workloads import read_frames
 NAMES = available(
     "completed--openssl-openssl-tls13-hrr",
     "completed--openssl-apache-tls12-second-handshake",
+    "completed--gnutls-gnutls-tls11",
     "completed--openssl-nginx-tls12",
     "completed--gnutls-haproxy-tls12",
     "completed--go-go-tls13",
