@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.diagnosis.closing import said_nothing
+from analyzer.diagnosis.closing import said_nothing, settle
 from analyzer.diagnosis.context import HALF_SECOND, STARTS, Context
 from analyzer.diagnosis.oddities import SLOW
 from analyzer.diagnosis.profiles import RECENT, Attempt
@@ -186,7 +186,9 @@ class Learned:
             return
         prototype = self._prototypes[self._kind[member]]
         if prototype.client_certificates or not context.chains.knows(prototype, self._names[self._name[member]]):
-            context.chains.learn(self.herd.make(np.array([member]))[0])
+            made = self.herd.make(np.array([member]))[0]
+            settle(made)
+            context.chains.learn(made)
 
     def let_go(self) -> None:
         """Nothing more is learned: what is only needed for it goes."""

@@ -115,7 +115,7 @@ def alike_stay_columns(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(run_module, name, 1 << 24)
 
 
-@pytest.mark.parametrize("later", [0])
+@pytest.mark.parametrize("later", [0, 900 * DAY])
 @pytest.mark.parametrize("name", NAMES)
 def test_modes_agree_whatever_the_capture_lacks(name: str, later: int, tmp_path: Path) -> None:
     """Of all copies the same frame, or of one copy; out of a pipe, and of a file."""
