@@ -77,7 +77,7 @@ def find_odd_members(herd: Herd, context: Context) -> Bools:
     """Which members of a herd already learned may have an oddity that their prototype lacks: what is told by their own times, counters
     and neighbours. What is told by messages is the same for all of a kind."""
     c = herd.columns
-    odd = _find_left(herd) | (c["duplicates"] > 0) | (c["truncated"] > 0) | (c["tunnel"] > 0) | herd.test_randoms(context.may_have_twin)
+    odd = (c["duplicates"] > 0) | (c["truncated"] > 0) | (c["tunnel"] > 0) | herd.test_randoms(context.may_have_twin)
     if not context.in_order:
         odd[:] = True
     most = context.longest_segment

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,8 @@ class Reading:
         self.source, self.options, self.keylog = source, options, keylog
         self.streaming = options.live or source.size is None
         self.decoder = Decoder(options.limits)
-        self.tracker = Tracker(options, keylog, share, None if options.completed == "handshakes" else _settled_by)
+        settled_by = None if options.completed == "handshakes" else partial(_settled_by, with_notes=options.completed == "rows")
+        self.tracker = Tracker(options, keylog, share, settled_by)
         self.totals = Totals()
         """Without what ``Totals.count`` counts."""
         self._secrets_taken = 0
@@ -212,9 +214,9 @@ class Reading:
         return handshakes
 
 
-def _settled_by(handshake: Handshake) -> int | None:
+def _settled_by(handshake: Handshake, *, with_notes: bool) -> int | None:
     closing.settle(handshake)
-    return settled_by(handshake)
+    return settled_by(handshake, with_notes=with_notes)
 
 
 def settled(handshakes: list[Handshake]) -> list[Handshake]:

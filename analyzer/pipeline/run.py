@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.diagnosis.closing import left_at_once
+from analyzer.diagnosis.departures import may_refuse
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.diagnosis.herding import learn_herds
 from analyzer.handshakes.facts import read_flows
@@ -220,7 +221,7 @@ class Run:
         kept: list[Handshake] = []
         for h in self._pending:
             # of the completed only those whose client left at once may turn out to have failed, and neighbours can tell
-            (done if h.outcome == "completed" and not left_at_once(h) else kept).append(h)
+            (done if h.outcome == "completed" and not (left_at_once(h) and may_refuse(h)) else kept).append(h)
         if len(kept) > _FAILURES:
             done, kept = self._pending, []
         self._pending = kept

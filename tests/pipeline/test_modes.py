@@ -19,6 +19,7 @@ from recorded import available, capture_of
 
 from analyzer.model.finding import Finding
 from analyzer.model.options import Options
+from analyzer.model.tcp import TcpFlag
 from analyzer.pipeline import run as run_module
 from analyzer.pipeline.run import Run
 from analyzer.schema import AlikeRow
@@ -125,6 +126,28 @@ def test_modes_agree_whatever_the_capture_lacks(name: str, later: int, tmp_path:
         assert_agree([pcap(copies(frames, later=later, keeps=lambda _, place, lost=lost: place != lost))])
         path.write_bytes(pcap(copies(frames, later=later, keeps=lambda number, place, lost=lost: place != lost or number != 1)))
         assert_agree([str(path)])
+
+
+def leaving(frames: Sequence[Frame], unseen: int) -> list[Frame]:
+    """The same connection, closed by the client in place of its first data, after so many bytes more of the server than were captured."""
+    data = next(place for place, (_, frame) in enumerate(frames) if frame[payload_of(frame) :][:1] == b"\x17")
+    when, closing = frames[data]
+    end = payload_of(closing)
+    left = bytearray(closing[:end])
+    left[16:18] = (end - 14).to_bytes(2, "big")
+    left[42:46] = (int.from_bytes(left[42:46], "big") + unseen).to_bytes(4, "big")
+    left[47] = TcpFlag.FIN | TcpFlag.ACK
+    reset = bytearray(left)
+    reset[47] = TcpFlag.RST
+    return [*frames[:data], (when, bytes(left)), (when + MILLISECOND, bytes(reset))]
+
+
+@pytest.mark.parametrize("unseen", [0, 31])
+def test_modes_agree_on_clients_that_leave_at_once(unseen: int) -> None:
+    """Where bytes are missing nobody knows whether the client left without a word: its segments tell."""
+    rows, *_ = assert_agree([pcap(copies(leaving(frames_of("completed--openssl-nginx-tls12"), unseen)))])
+    assert {row["outcome"] for row in rows.values()} == {"completed"}
+    assert all(("client-silent-reject" in row["also"]) == (not unseen) for row in rows.values())
 
 
 def test_connections_are_not_alike_whose_frames_begin_anew_in_between() -> None:
