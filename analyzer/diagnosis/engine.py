@@ -78,14 +78,15 @@ class Diagnosis:
     def __init__(self, options: Options | None = None, rules: Iterable[Rule] | None = None) -> None:
         self.options = options or Options()
         self.context = Context(self.options)
+        self._only_counts = self.options.completed == "counts"
         self.bugs: list[Bug] = []
         self.bug_count = 0
         self._chosen = None if rules is None else list(rules)
         """The rules to apply, where they are not all there are."""
         self._sieve: dict[tuple[object, ...], _Sieved] = {}
         """By stage, outcome, oddities and alert; rules are loaded when the first handshake comes that can meet them."""
-        self._odd_sieve: dict[int, _Sieved] = {}
-        """Of completed handshakes, by their oddities."""
+        self._odd_sieve: dict[tuple[int, bool], _Sieved] = {}
+        """Of completed handshakes, by their oddities and whether only verdicts are wanted."""
         self._ranks: dict[_Shown, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         """``_rank`` of what was found together."""
         self._postures: tuple[Rule, ...] | None = None
@@ -100,9 +101,11 @@ class Diagnosis:
         """Set finding and also (and outcome, aborted_by where a finding says so) of a handshake already learned."""
         learned = handshake.outcome
         if learned == "completed":
-            if self.options.completed != "counts":
-                handshake.also = list(self._postures_of(handshake))
-            rules = self._completed_rules(find_oddities(handshake, self.context))
+            odd = find_oddities(handshake, self.context)
+            if self._only_counts and not self._completed_rules(odd, only_verdicts=True).rules:
+                return  # it did complete, and nobody asks for its notes
+            handshake.also = list(self._postures_of(handshake))
+            rules = self._completed_rules(odd)
         else:
             if handshake.outcome == "unfinished":
                 facts = self.context.capture(handshake)
@@ -118,19 +121,22 @@ class Diagnosis:
     def find_odd(self, herd: Herd) -> npt.NDArray[np.int64]:
         """Members of a herd already learned of which a rule may have something to say; where they are only counted, that they failed
         after all. Of the others it is known: they completed, and their kind and day say the rest."""
-        shared = -1 if self.options.completed == "counts" else ~Oddity.OF_ITSELF
-        kinds = [bool(self._completed_rules(find_oddities(kind.prototype, self.context) & shared).rules) for kind in herd.kinds]
+        counts = self._only_counts
+        shared = -1 if counts else ~Oddity.OF_ITSELF
+        oddities = (find_oddities(kind.prototype, self.context) & shared for kind in herd.kinds)
+        kinds = [bool(self._completed_rules(each, only_verdicts=counts).rules) for each in oddities]
         odd = np.array(kinds, np.bool_)[herd.kind]
-        if self.options.completed != "counts":
+        if not counts:
             odd |= find_odd_members(herd, self.context)
         return np.flatnonzero(odd)
 
-    def _completed_rules(self, odd: int) -> _Sieved:
-        """The rules that a completed handshake with these oddities meets."""
-        rules = self._odd_sieve.get(odd)
+    def _completed_rules(self, odd: int, *, only_verdicts: bool = False) -> _Sieved:
+        """The rules that a completed handshake with these oddities meets; those alone that may say that it failed after all."""
+        rules = self._odd_sieve.get((odd, only_verdicts))
         if rules is None:
             stage = Stage.FINISHED if odd & Oddity.LEFT else Stage.ESTABLISHED
-            rules = _keep(self._odd_sieve, odd, _Sieved(self._choose(stage, "completed", odd), stage, None))
+            chosen = self._choose(stage, "completed", odd, only_verdicts=only_verdicts)
+            rules = _keep(self._odd_sieve, (odd, only_verdicts), _Sieved(chosen, stage, None))
         return rules
 
     def _failed_rules(self, handshake: Handshake) -> _Sieved:
@@ -154,11 +160,10 @@ class Diagnosis:
                 continue
         return found
 
-    def _choose(self, stage: str, outcome: str, oddities: int, alert: int = -1) -> tuple[Rule, ...]:
-        brief = outcome == "completed" and self.options.completed == "counts"
+    def _choose(self, stage: str, outcome: str, oddities: int, alert: int = -1, *, only_verdicts: bool = False) -> tuple[Rule, ...]:
         if self._chosen is None:
-            return registry.load_causes(stage, outcome, oddities, alert, only_verdicts=brief)
-        return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities, only_verdicts=brief))
+            return registry.load_causes(stage, outcome, oddities, alert, only_verdicts=only_verdicts)
+        return tuple(rule for rule in self._chosen if rule.meets(stage, outcome, oddities, only_verdicts=only_verdicts))
 
     def _apply(self, handshake: Handshake, rules: _Sieved) -> None:
         found = []
@@ -213,8 +218,6 @@ class Diagnosis:
             self._doubt(handshake, causes)
             best = handshake.finding = causes[0]
             handshake.also += [found[place] for place in rest]
-            if completed and self.options.completed == "counts":
-                handshake.also = [*self._postures_of(handshake), *handshake.also]  # it will be asked for after all
             handshake.outcome = best.outcome or handshake.outcome
             handshake.aborted_by = best.aborted_by or handshake.aborted_by
             self._complete(handshake, best)

@@ -126,8 +126,8 @@ def test_an_ordinary_handshake_meets_no_rule(make_handshake) -> None:
     for n, handshake in enumerate(handshakes):
         handshake.client_hello = replace(handshake.client_hello, random=bytes([n]) * 32)
     diagnosis.judge_all(handshakes)
-    assert list(diagnosis._odd_sieve) == [0]
-    assert diagnosis._odd_sieve[0].rules == ()
+    assert [odd for odd, _ in diagnosis._odd_sieve] == [0]
+    assert diagnosis._odd_sieve[0, False].rules == ()
 
 
 def test_no_segment_in_the_run_was_packed_where_none_is_longer_than_agreed() -> None:

@@ -31,8 +31,11 @@ NAMES = available(
     "completed--openssl-apache-tls12-second-handshake",
     "completed--gnutls-gnutls-tls11",
     "completed--openssl-nginx-tls12",
+    "completed--openssl-deno-tls12-at-once",
     "completed--gnutls-haproxy-tls12",
     "completed--go-go-tls13",
+    "client-silent-reject--node-nginx-tls12",
+    "cert-expired--go-nginx-tls12",
 )
 COUNT = 12
 MILLISECOND = 1_000_000
