@@ -62,12 +62,13 @@ def find_whole(
     asks = placed.direction[head[sides.flow_begins]] == sides.client
     plain = fresh & ~tls & ~after & (sides.counts <= MOST_SEGMENTS) & asks
     clean &= tls | after | plain
+    rising = sides.have_rising(s.frame[head])
     if take_in is not None:
-        clean[take_in(sides, np.flatnonzero(clean & tls & fresh & sides.has_both))] = False
+        clean[take_in(sides, np.flatnonzero(clean & tls & fresh & sides.has_both & rising))] = False
 
     cutter = _Cutter(sides, s, clean | disordered)
     senders, ends = cutter.senders, cutter.ends
-    begins_tls, is_plain = tls.tolist(), plain.tolist()
+    begins_tls, is_plain, rises = tls.tolist(), plain.tolist(), rising.tolist()
     ports = np.where(sides.client == 0, columns["destination_port"][rows], columns["source_port"][rows]).tolist()
     result: list[Flight | Plain | None] = [None] * len(rows)
     for index, b, m, e in cutter.bounds(clean):
@@ -80,11 +81,13 @@ def find_whole(
             with shielded(int(rows[index])):
                 result[index] = read_opening(asked, answered, senders[b:e], ports[index])
         elif before is None:
-            result[index] = _new_flight(Flight, (asked, answered, senders[b:e] + ends[4 * b : 4 * e], None, None))
+            pattern = senders[b:e] + ends[4 * b : 4 * e] if rises[index] else b""
+            result[index] = _new_flight(Flight, (asked, answered, pattern, None, None))
         else:
-            result[index] = _go_on(before, asked, answered, senders[b:e])
+            result[index] = _go_on(before, asked, answered, senders[b:e] if rises[index] else b"")
     for index, b, m, e in cutter.bounds(disordered):
-        result[index] = cutter.put_in_order(b, m, e, begin.numbers[index].tolist())
+        flight = cutter.put_in_order(b, m, e, begin.numbers[index].tolist())
+        result[index] = flight if flight is None or rises[index] else flight._replace(pattern=b"")
     return result
 
 
@@ -132,6 +135,14 @@ class _Sides:
         """Of each flow, whether it is true of all its segments."""
         result: Bools = np.logical_and.reduceat(of_segments, self.flow_begins)
         return result
+
+    def have_rising(self, frames: I64) -> Bools:
+        """Of each flow, whether the frames of its segments rise, given in the order they came. Where they do not, they do not say what came
+        first, and the flow is not alike to others."""
+        rising = np.ones(len(frames), np.bool_)
+        rising[1:] = frames[1:] > frames[:-1]
+        rising[self.flow_begins] = True
+        return self.every_segment(rising)
 
     @property
     def has_both(self) -> Bools:
@@ -293,22 +304,16 @@ def _is_hello(data: npt.NDArray[np.uint8], at: I64, length: npt.NDArray[Any], ki
 
 
 def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:
-    """What was set aside, and what came after it."""
+    """What was set aside, and what came after it; ``senders``: b"" where its frames do not say what came first."""
     client, server = _append(before.client, asked), _append(before.server, answered)
     pattern = b""
-    # of another capture the frames begin anew: where times are equal, they do not say what came first
-    last = max(_places(before.client, -1) + _places(before.server, -1))
-    if before.pattern and last < min(_places(asked, 0) + _places(answered, 0)):
+    frame, time = (max(before.client[kind][-1:] + before.server[kind][-1:]) for kind in (3, 4))
+    # those of another capture begin anew
+    if before.pattern and senders and frame < min(asked[3][:1] + answered[3][:1]) and time <= min(asked[4][:1] + answered[4][:1]):
         earlier = len(before.client[2]) + len(before.server[2])
         ends = np.array(client[2] + server[2], np.uint32).tobytes()
         pattern = before.pattern[:earlier] + senders + ends
     return Flight(client, server, pattern, before.before)
-
-
-def _places(run: Run, which: int) -> list[tuple[int, int]]:
-    """Time and frame of one segment of a run, if there is any."""
-    _, _, _, frames, times = run
-    return [(times[which], frames[which])] if frames else []
 
 
 def _append(before: Run, more: Run) -> Run:
