@@ -172,7 +172,7 @@ def _went_on(handshake: Handshake) -> bool:
                 if refused:
                     return True  # that was a goodbye: nobody takes leave of who refused
                 said_goodbye = said_goodbye or not _is_before(server_close, (message.frame, message.timestamp))
-            elif message.frame >= finished:
+            elif message.frame == finished:  # those before it have higher frames where they are of another capture
                 sent = sent or message.timestamp or 1
             continue
         if not sent or message.kind == "change_cipher_spec":

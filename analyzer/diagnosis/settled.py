@@ -29,7 +29,7 @@ def settled_by(handshake: Handshake, *, with_notes: bool) -> int | None:
     sent = False
     for message in handshake.messages:  # as ``_went_on`` goes through them
         if message.from_client:
-            sent = sent or (message.frame >= finished and not is_alert_sized(message, handshake))
+            sent = sent or (message.frame == finished and not is_alert_sized(message, handshake))
         elif sent and message.kind != "change_cipher_spec":
             return None if is_alert_sized(message, handshake) or message.kind == "alert" else message.frame
     return None

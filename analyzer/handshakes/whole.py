@@ -307,9 +307,10 @@ def _go_on(before: Flight, asked: Run, answered: Run, senders: bytes) -> Flight:
     """What was set aside, and what came after it; ``senders``: b"" where its frames do not say what came first."""
     client, server = _append(before.client, asked), _append(before.server, answered)
     pattern = b""
-    frame, time = (max(before.client[kind][-1:] + before.server[kind][-1:]) for kind in (3, 4))
-    # those of another capture begin anew
-    if before.pattern and senders and frame < min(asked[3][:1] + answered[3][:1]) and time <= min(asked[4][:1] + answered[4][:1]):
+    # frames of another capture begin anew
+    rises = max(before.client[3][-1:] + before.server[3][-1:]) < min(asked[3][:1] + answered[3][:1])
+    in_time = max(before.client[4][-1:] + before.server[4][-1:]) <= min(asked[4][:1] + answered[4][:1])
+    if before.pattern and senders and rises and in_time:
         earlier = len(before.client[2]) + len(before.server[2])
         ends = np.array(client[2] + server[2], np.uint32).tobytes()
         pattern = before.pattern[:earlier] + senders + ends

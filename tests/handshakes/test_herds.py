@@ -349,7 +349,7 @@ def test_a_few_wait_for_their_neighbours_and_are_made() -> None:
 def test_every_format_writes_rows_alike_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BUFFERED", 1)
     path = tmp_path / "100%s.pcap"
-    path.write_bytes(many(Random(3), 120, spoil=False))
+    path.write_bytes(many(Random(3), 200, spoil=False))
     rows = [one for one in Run([str(path)], Options(completed="rows", keeps_flows=False)).found() if isinstance(one, AlikeRow)]
     assert len(rows) > 10
     for kind in ("jsonl", "csv", "parquet", "ecs"):

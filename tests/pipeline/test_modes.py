@@ -153,15 +153,39 @@ def test_modes_agree_on_clients_that_leave_at_once(unseen: int) -> None:
     assert all(("client-silent-reject" in row["also"]) == (not unseen) for row in rows.values())
 
 
-def test_connections_are_not_alike_whose_frames_begin_anew_in_between() -> None:
-    """In a second capture, at the very same time: what came first is not told by frames then."""
-    frames = [(1_700_000_000 * 10**9, frame) for _, frame in frames_of("completed--openssl-nginx-tls12")]
-    half = sum(payload_of(frame) < len(frame) for _, frame in frames[:-4]) // 2 + 4
+def in_two(frames: Sequence[Frame], stop: int) -> list[bytes]:
+    """Copies of a connection, every other of which goes on in a second capture."""
 
-    def split(which: int) -> list[Frame]:
-        return copies(frames, keeps=lambda number, place: (number % 2 == 0 or place < half) == (which == 0))
+    def cut(first: bool) -> bytes:
+        return pcap(copies(frames, keeps=lambda number, place: (number % 2 == 0 or place < stop) == first))
 
-    assert_agree([pcap(split(0)), pcap(split(1))])
+    return [cut(True), cut(False)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    available(
+        "completed--gnutls-gnutls-tls11",
+        "completed--go-go-tls13",
+        "client-cert-missing--openssl-openssl-tls13",
+        "completed--go-go-tls13-mutual",
+    ),
+)
+def test_a_connection_may_go_on_in_another_capture(name: str) -> None:
+    """Where frames begin anew they do not say what came first: neither within a connection nor of others like it."""
+    frames = frames_of(name)
+    (outcome,) = {row["outcome"] for row in assert_agree([pcap(copies(frames))])[0].values()}
+    for stop in range(4, len(frames) - 4):
+        rows, *_ = assert_agree(in_two(frames, stop))
+        assert {row["outcome"] for row in rows.values()} == {outcome}, stop
+        assert all(row["cause"] is None for row in rows.values()) == (outcome == "completed"), stop
+
+
+def test_those_that_go_on_elsewhere_at_the_same_time_are_told_alike() -> None:
+    """Not even times say what came first then."""
+    frames = [(1_700_000_000 * 10**9, frame) for _, frame in frames_of("completed--gnutls-gnutls-tls11")]
+    for stop in range(4, len(frames) - 4):
+        assert_agree(in_two(frames, stop))
 
 
 def test_a_frame_may_be_cut_right_behind_its_headers(tmp_path: Path) -> None:

@@ -113,10 +113,12 @@ def _went_on(handshake: Handshake, refusal: Alert) -> bool:
 
 def _renegotiation(handshake: Handshake) -> tuple[Message | None, Alert | None]:
     """The client's message after both Finished, and the alert that is the server's next word about it; None for what is missing."""
-    begun = max(handshake.client_finished_frame, handshake.server_finished_frame)
+    finished = handshake.client_finished_frame, handshake.server_finished_frame
+    # in another capture frames begin anew: they alone do not tell what came later
+    begun = max((place for place, message in enumerate(handshake.messages) if message.frame in finished), default=-1)
     asked: Message | None = None
-    for message in handshake.messages:
-        if not begun or message.frame <= begun or message.kind == "application_data":
+    for message in handshake.messages[begun + 1 :]:
+        if not any(finished) or message.frame <= max(finished) or message.kind == "application_data":
             continue  # data may be on its way when the other side asks
         if asked is None:
             if message.from_client:
