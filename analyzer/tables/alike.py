@@ -152,7 +152,7 @@ class _Columns:
 
 def _milliseconds(begin: I64, end: I64) -> list[float | None]:
     """As ``rows`` has them; None where one of the two was not seen."""
-    took: list[float | None] = ((end - begin) / 1e6).round(6).tolist()
+    took: list[float | None] = ((end - begin) / 1e6).tolist()
     unknown = (begin == 0) | (end == 0) | (end < begin)
     for place in np.flatnonzero(unknown).tolist():
         took[place] = None

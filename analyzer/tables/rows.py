@@ -150,7 +150,7 @@ def last_of_handshake(h: Handshake) -> int:
 
 
 def _ms(begin: int, end: int) -> float | None:
-    return round((end - begin) / 1e6, 6) if begin and end and end >= begin else None
+    return (end - begin) / 1e6 if begin and end and end >= begin else None  # six places already
 
 
 def _message_text(m: Message) -> str:

@@ -153,6 +153,14 @@ def test_modes_agree_on_clients_that_leave_at_once(unseen: int) -> None:
     assert all(("client-silent-reject" in row["also"]) == (not unseen) for row in rows.values())
 
 
+def test_a_clock_may_be_set_by_months_in_between() -> None:
+    """Times of devices that begin in 1970 are told to the nanosecond like any others."""
+    frames = frames_of("completed--openssl-nginx-tls12")
+    later = 4_494_938_548_899_023 - frames[1][0]
+    rows, *_ = assert_agree([pcap(copies([(304_808, frames[0][1]), *((when + later, frame) for when, frame in frames[1:])]))])
+    assert {row["connect_ms"] for row in rows.values()} == {4494938548.594215}
+
+
 def in_two(frames: Sequence[Frame], stop: int) -> list[bytes]:
     """Copies of a connection, every other of which goes on in a second capture."""
 
