@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_certificate"]
 
-_CERTIFICATE_BYTES = 65_536
+_CERTIFICATE_BYTES = 131_072
+"""As long as a handshake message that is kept: a limit of ours is no fault of a certificate."""
+
 _REMEMBERED = 2048
 _LATEST = (1 << 63) - 1
 """Times are kept in 64 bits of nanoseconds: 2262-04-11 stands for 'no end', as 9999-12-31 does in certificates."""

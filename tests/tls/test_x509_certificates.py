@@ -221,5 +221,13 @@ def test_repeated_certificates_cost_little() -> None:
     assert time.perf_counter() - begin < 0.05
 
 
-def test_a_giant_certificate_is_not_read() -> None:
-    assert "more than 65536" in read_certificate(bytes(70_000)).fault
+def test_a_certificate_longer_than_any_message_is_not_read() -> None:
+    assert "more than 131072" in read_certificate(bytes(140_000)).fault
+
+
+def test_a_certificate_for_thousands_of_hosts_is_long_and_sound() -> None:
+    names = [x509.DNSName(f"host-{number:05}.of-very-many-hosts.server.test") for number in range(2400)]
+    certificate = read_certificate(make((x509.SubjectAlternativeName(names), False)))
+    assert len(certificate.der) > 65_536
+    assert certificate.fault == ""
+    assert certificate.names[-1] == "host-02399.of-very-many-hosts.server.test"
