@@ -100,12 +100,41 @@ def test_tls_to_a_plain_port(wire, kind, reaction):
     if reaction is not None:
         talk.client(alert(reaction))
     talk.close(True)
-    assert judged(wire) == (cause, "certain", "failed", "server")
+    assert judged(wire) == (cause, "likely" if kind == "http" else "certain", "failed", "server")
+
+
+def test_http_that_answers_more_than_a_complaint_proves_the_port(wire):
+    wire.connect(port=8443).client(hello()).server(b"HTTP/1.1 301 Moved Permanently\r\nConnection: close\r\n\r\n").close(False)
+    assert judged(wire)[:2] == ("tls-on-plaintext-port", "certain")
+
+
+def test_complaint_of_a_port_that_serves_others_in_clear_proves_it(wire):
+    wire.connect(port=8443).client(GET).server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").close(True)
+    wire.connect(port=8443).client(hello()).server(PLAIN["http"][0]).close(False)
+    assert {h.flow.stream: verdict(h) for h in wire.read()}[1][:2] == ("tls-on-plaintext-port", "certain")
+
+
+def test_port_that_speaks_tls_with_others_is_no_plain_port(wire):
+    first, second, third = finished_flights()
+    wire.connect().client(hello()).server(first).client(second).server(third).client(data()).server(data()).close(True)
+    wire.connect().client(hello()).server(PLAIN["http"][0]).close(False)
+    assert {h.flow.stream: verdict(h) for h in wire.read()}[1][:2] == ("tls-on-plaintext-port", "possible")
+
+
+@pytest.mark.parametrize(("others", "confidence"), [(False, "possible"), (True, "likely")])
+def test_complaint_before_the_client_has_spoken_is_about_a_header_of_the_balancer(wire, others, confidence):
+    first, second, third = finished_flights()
+    talk = wire.connect().server(PLAIN["http"][0])
+    talk.client(hello(), acknowledged=False).close(False)
+    if others:
+        wire.connect().client(hello()).server(first).client(second).server(third).client(data()).server(data()).close(True)
+    found = {h.flow.stream: verdict(h) for h in wire.read()}[0]
+    assert found == ("proxy-protocol-mismatch", confidence, "failed", "server")
 
 
 def test_client_that_hangs_on_plain_bytes_failed_all_the_same(wire):
     wire.connect(port=8443).client(hello()).server(PLAIN["http"][0])
-    assert judged(wire) == ("tls-on-plaintext-port", "certain", "failed", "server")
+    assert judged(wire) == ("tls-on-plaintext-port", "likely", "failed", "server")
 
 
 def test_echo(wire):
@@ -200,7 +229,7 @@ def test_server_that_waits_for_more_and_speaks_with_others_in_the_clear(wire):
 def test_tls_on_plain_port_whose_syn_was_not_captured(wire):
     wire.connect(port=8443).client(hello()).server(b"HTTP/1.1 400 Bad Request\r\n\r\n").close(False)
     del wire.packets[0]
-    assert judged(wire)[:2] == ("tls-on-plaintext-port", "certain")
+    assert judged(wire)[:2] == ("tls-on-plaintext-port", "likely")
 
 
 @pytest.mark.parametrize(("port", "named"), [(443, "SMTP or FTP"), (25, "SMTP"), (21, "FTP")])

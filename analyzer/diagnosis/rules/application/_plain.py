@@ -14,6 +14,7 @@ __all__ = [
     "dialogue_text",
     "first_line",
     "greeting_text",
+    "is_complaint",
     "protocol_text",
     "spoken_by",
     "tells_of_tls",
@@ -82,6 +83,11 @@ def first_line(data: bytes) -> str:
     if len(line) >= 2 and all(32 <= byte < 127 for byte in line[:60]):
         return f'"{words.shown(line.decode("ascii", "replace"), 60)}"'
     return data[:16].hex(" ")
+
+
+def is_complaint(data: bytes) -> bool:
+    """Whether a server says in HTTP that it could not read what it got: a TLS port that was sent something else says so too."""
+    return re.match(rb"HTTP/1\.[01] 400\b", data.lstrip(b"\r\n")) is not None
 
 
 def tells_of_tls(handshake: Handshake) -> bool:

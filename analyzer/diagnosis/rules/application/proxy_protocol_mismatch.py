@@ -3,7 +3,8 @@
 Seen:
     The client's first bytes are "PROXY TCP4 ..." or the signature of version 2, then its ClientHello; the server treats them as any
     bytes that are not TLS: a page in clear (nginx), unexpected_message (GnuTLS, Java), a close or reset. Or the reverse: a bare ClientHello
-    is closed on, where the same server answers those that come after a PROXY header.
+    is closed on, where the same server answers those that come after a PROXY header. Before the balancer, where the header is not to be
+    seen: a complaint about a bad request, in HTTP, that acknowledges not a byte of the ClientHello.
 
 Means:
     The balancer in front and the server behind it do not agree on the PROXY protocol.
@@ -17,7 +18,7 @@ Remedy:
 Confirm:
     $ curl -v --haproxy-protocol {resolve} {url}
     $ curl -v {resolve} {url}
-    Which of the two goes through says what the server expects.
+    Which of the two goes through says what the server expects: ask the server itself, behind the balancer.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from __future__ import annotations
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence
+from analyzer.diagnosis.losses import answers_hello
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of
 from analyzer.diagnosis.rules.application._closes import CLOSES_AFTER_HELLO, close_text, first_close, nothing_from_server
-from analyzer.diagnosis.rules.application._plain import spoken_by
+from analyzer.diagnosis.rules.application._plain import first_line, is_complaint, spoken_by
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
@@ -52,6 +54,8 @@ class ProxyProtocolMismatch(Rule):
     def examine(self, handshake: Handshake, context: Context) -> Finding | None:
         dialogue = handshake.dialogue
         if dialogue is None and handshake.client_hello is not None:
+            if handshake.stage == Stage.SERVER_NOT_TLS:
+                return self._out_of_sight(handshake, context)
             return self._missing(handshake, context)
         if dialogue is None or dialogue.via != "proxy-protocol":
             return None
@@ -73,6 +77,25 @@ class ProxyProtocolMismatch(Rule):
         proved = alert is not None or spoken_by(handshake.server_bytes, False) == "http"
         summary = f"The client sent a PROXY header first, and {words.server_text(handshake)} does not expect one."
         return self.found("certain" if proved else "likely", summary, evidence, aborted_by="server")
+
+    def _out_of_sight(self, handshake: Handshake, context: Context) -> Finding | None:
+        """A balancer sent the header: nobody complains of a request who has not got one."""
+        if handshake.aborted_by == "middlebox" or not is_complaint(handshake.server_bytes) or answers_hello(handshake):
+            return None
+        flow = handshake.flow
+        if flow.server_gaps or not (flow.syn_frame and flow.syn_ack_frame):
+            return None
+        where = words.server_text(handshake)
+        tls = [attempt for attempt in context.server(handshake).accepted if attempt.via is None]
+        complaint = first_line(handshake.server_bytes)
+        evidence = [
+            Evidence(handshake.server_bytes_frame, f"the server sent {complaint} and had not got a byte of the client's"),
+            hello_evidence(handshake, "the ClientHello"),
+        ]
+        if tls:
+            evidence.append(Evidence(None, f"in stream {tls[-1].stream} the same port answered with TLS"))
+        summary = f"{where} complained of a request before the client's first byte was there: what it read came from in front of it."
+        return self.found("likely" if tls else "possible", summary, evidence, aborted_by="server")
 
     def _missing(self, handshake: Handshake, context: Context) -> Finding | None:
         close = first_close(handshake) if handshake.stage != Stage.SERVER_ALERT else None

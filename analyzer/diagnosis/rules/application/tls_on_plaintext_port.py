@@ -8,7 +8,8 @@ Seen:
 
 Means:
     The port is wrong, or TLS is switched off on the listener: "listen 443" without "ssl", a certificate that could not be loaded, a
-    backend that speaks plain HTTP behind a proxy that was told otherwise.
+    backend that speaks plain HTTP behind a proxy that was told otherwise. A complaint alone (400 Bad Request) may also be that of a TLS
+    port to which a balancer said something else first, such as a PROXY header.
 
 Remedy:
     nginx: listen 443 ssl; and for upstreams proxy_pass http://; Apache: SSLEngine on in that virtual host, Listen 443 https; HAProxy:
@@ -19,18 +20,19 @@ Remedy:
 Confirm:
     $ printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 3 {address} {port} | head -c 200
     $ openssl s_client -connect {connect} {servername} </dev/null
+    An answer of 400 to the first, a whole request, too: it is not this port that speaks HTTP, see what stands before it.
 """
 
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.evidence import first_message, hello_evidence
 from analyzer.diagnosis.losses import answers_hello
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._closes import nothing_from_server
-from analyzer.diagnosis.rules.application._plain import first_line, protocol_text, spoken_by
-from analyzer.model.finding import Evidence, Finding
+from analyzer.diagnosis.rules.application._plain import first_line, is_complaint, protocol_text, spoken_by
+from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
 
 _GENERAL = ("record-overflow", "unexpected-message", "decode-error", "client-version-too-new", "refused-encrypted")
@@ -65,10 +67,20 @@ class TlsOnPlaintextPort(Rule):
         how = "in answer" if answers_hello(handshake) else "before the ClientHello arrived"
         evidence = [hello, Evidence(handshake.server_bytes_frame, f"the server sent {line} {how}")]
         spoken = protocol_text(protocol) if protocol is not None else "plain text" if sure else protocol_text(None)
+        profile = context.server(handshake)
+        tls = [attempt for attempt in profile.accepted if attempt.via is None]
+        confidence: Confidence = "certain" if sure else "likely"
         summary = f"The client began TLS on a port where {where} speaks {spoken}."
         if not sure:
             summary = f"{where} answered the ClientHello with bytes that are not TLS."
-        return self.found("certain" if sure else "likely", summary, evidence, outcome="failed", aborted_by="server")
+        if tls:
+            confidence = "possible"
+            evidence.append(Evidence(None, f"in stream {tls[-1].stream} the same port answered with TLS"))
+            summary = f"{where} answered this ClientHello in {spoken} and others in TLS: one of several behind it may be without TLS."
+        elif is_complaint(handshake.server_bytes) and not any(attempt.in_clear for attempt in profile.refused if not _is(attempt, handshake)):
+            confidence = "likely"
+            evidence.append(Evidence(None, "a TLS port complains in the same words when something on the way spoke before the client"))
+        return self.found(confidence, summary, evidence, outcome="failed", aborted_by="server")
 
     def _as_others(self, handshake: Handshake, context: Context) -> Finding | None:
         """No answer, from a server that others spoke to in the clear."""
@@ -88,6 +100,11 @@ class TlsOnPlaintextPort(Rule):
         ]
         summary = f"The client began TLS with {where}, which speaks with others in the clear and answered no ClientHello."
         return self.found("likely", summary, evidence, outcome="failed")
+
+
+def _is(attempt: Attempt, handshake: Handshake) -> bool:
+    """Whether it is the handshake's own."""
+    return attempt.stream == handshake.flow.stream and attempt.capture == handshake.flow.capture
 
 
 def _is_echoed(handshake: Handshake) -> bool:
