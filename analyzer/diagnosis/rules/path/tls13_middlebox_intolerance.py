@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.evidence import hello_evidence
 from analyzer.diagnosis.losses import deliveries
 from analyzer.diagnosis.resets import forged_reset, reset_class
@@ -54,17 +54,19 @@ class Tls13MiddleboxIntolerance(Rule):
             return None
         if any(version == _TLS13 for version in context.server(handshake).versions) and handshake.server_hello is None:
             return None  # TLS 1.3 passes
+        sent, received = deliveries(handshake, context)
+        if handshake.server_hello is not None and received.acknowledged > 1:
+            return None  # the client has got of it what such a device minds
         older = None
         for attempt in same_path(handshake, context):
             if attempt.hello is None or attempt.server_name != hello.server_name:
                 continue
-            if attempt.accepted and attempt.hello.max_version < _TLS13:
+            if attempt.accepted and attempt.hello.max_version < _TLS13 and _passed(attempt):
                 older = attempt
         if older is None or older.hello is None:
             return None
         evidence = [hello_evidence(handshake, f"offers {words.offered_versions_text(hello)} in {words.count_text(hello.length, 'byte')}")]
         reset = forged_reset(handshake, context)
-        sent, received = deliveries(handshake, context)
         if reset is not None:
             evidence += reset.evidence
         else:
@@ -92,3 +94,8 @@ class Tls13MiddleboxIntolerance(Rule):
         flow = handshake.flow
         closed = min((time for time in (flow.client_fin_time, flow.client_rst_time, flow.server_fin_time) if time), default=0)
         return (closed or context.capture(handshake).last_seen) - handshake.client_hello_time
+
+
+def _passed(attempt: Attempt) -> bool:
+    """Whether the ServerHello of TLS 1.2 reached the client: the server's alone may have met the same device."""
+    return attempt.outcome == "completed" or attempt.alert is not None or not (attempt.client_rsts or attempt.server_rsts)
