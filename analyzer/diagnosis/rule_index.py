@@ -127,7 +127,7 @@ INDEX: dict[str, tuple[str, str, int, str, int, int, int, int]] = {
     "client-hello-unacked": ("path", "cause", 0x0064, "fn", 0x1, 0x0000000, 0x00000, -0x1),
     "data-corruption": ("path", "cause", 0x0fe0, "f", 0x18000000040000003ffc0001c01003, 0x0400000, 0x00000, -0x1),
     "ddos-challenge-reset": ("path", "cause", 0x0007, "n", -0x1, 0x0080000, 0x00000, -0x1),
-    "icmp-unreachable": ("path", "cause", 0x007f, "fnu", -0x1, 0x0000000, 0x00000, -0x1),
+    "icmp-unreachable": ("path", "cause", 0x0fff, "fnu", -0x1, 0x0000000, 0x00000, -0x1),
     "idle-timeout-reset": ("path", "cause", 0x0ffc, "fn", 0x1, 0x0000000, 0x00000, -0x1),
     "large-client-hello-intolerance": ("path", "cause", 0x0160, "f", 0x400000012040001401001, 0x0800000, 0x00000, -0x1),
     "loss-slow-handshake": ("path", "cause", 0x0fc0, "f", 0x1, 0x0000000, 0x00000, -0x1),
@@ -473,8 +473,9 @@ EXPLAINS: dict[str, str] = {
         "client-never-speaks ",
     "icmp-unreachable":
         "tcp-syn-unanswered client-hello-unacked tcp-synack-unacked cap-ended-early sni-filter-drop client-never-speaks "
-        "tcp-option-intolerance server-rst-after-hello server-fin-after-hello server-closed-mid-handshake "
-        "client-closed-mid-handshake client-hello-no-answer client-timeout server-slow lb-no-backend ",
+        "tcp-option-intolerance pmtu-blackhole-server-flight loss-slow-handshake tls13-middlebox-intolerance "
+        "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-closed-mid-handshake "
+        "client-hello-no-answer client-timeout server-slow lb-no-backend ",
     "idle-timeout-reset":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-closed-mid-handshake "
         "client-hello-no-answer client-timeout server-slow lb-no-backend sni-unrecognized sni-missing "
