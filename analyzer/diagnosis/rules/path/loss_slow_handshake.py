@@ -37,6 +37,8 @@ from analyzer.model.tcp import TcpFlag
 _SLOW = 1_500_000_000
 _LATE = 150_000_000
 """ns: what follows an acknowledgment later than this was sent again on the way here, or waited for."""
+_TICKS = 25_000_000
+"""ns of a gap for which a timestamp may have moved on by one and still be that of the moment before: less than any clock ticks in it."""
 
 
 class LossSlowHandshake(Rule):
@@ -107,19 +109,25 @@ class LossSlowHandshake(Rule):
 
 def _filled(segments: tuple[Segment, ...], closed: int) -> list[Segment]:
     """Data of the server that closed a hole, or that came though the server had long been silent before it."""
-    top, found, last, begun = 1, [], 0, False
+    top, found, last, begun, sent = 1, [], 0, False, 0
     for s in segments:
         if s.from_client or s.duplicate or s.timestamp >= closed or s.flags & (TcpFlag.SYN | TcpFlag.RST):
             continue
         if s.length and not s.retransmission:
             behind = s.sequence < top
-            skipped = begun and s.sequence == top and s.timestamp - last > _LATE
+            skipped = begun and s.sequence == top and s.timestamp - last > _LATE and not _queued(s, s.timestamp - last, sent)
             if behind or skipped:
                 found.append(s)
             begun = True
         top = max(top, s.sequence + s.length)
-        last = s.timestamp
+        last, sent = s.timestamp, s.timestamp_value
     return found
+
+
+def _queued(s: Segment, gap: int, before: int) -> bool:
+    """Whether a segment that came so much later than the one before was sent with it, as its timestamp (RFC 7323) says: it waited in a
+    queue on the way, and nothing was lost. Clocks of that option tick every millisecond, some every tenth."""
+    return 0 < before <= s.timestamp_value <= before + gap // _TICKS
 
 
 def _what(s: Segment) -> str:
