@@ -100,9 +100,11 @@ class Talk:
     def hello_segment(self) -> Segment:
         return next(s for s in self.segments if s.frame == self.hello_frames[0])
 
-    def unreachable(self, code: int, reporter: str = "203.0.113.9", kind: int = 3, after: float = 0.0) -> Talk:
+    def unreachable(self, code: int, reporter: str = "203.0.113.9", kind: int = 3, after: float = 0.0, quotes_server: bool = False) -> Talk:
         self.now += int(after * 1e9)
-        self.icmp.append(IcmpError(self.frame, self.now, reporter, 4, kind, code, 0, (0, 0), (0, 0), 0, 0, 0))
+        ports = (self.ends["client_port"], self.ends["server_port"])
+        ports = ports[::-1] if quotes_server else ports
+        self.icmp.append(IcmpError(self.frame, self.now, reporter, 4, kind, code, 0, (0, 0), (0, 0), *ports, 0))
         self.frame += 1
         return self
 

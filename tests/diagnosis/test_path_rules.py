@@ -166,6 +166,20 @@ def test_losses_of_all_sizes_that_are_repaired_too_late():
     assert verdict(h) == ("loss-slow-handshake", "failed", "client")
 
 
+@pytest.mark.parametrize(("sent_later", "said"), [(1000, "loss-slow-handshake"), (0, "client-closed-mid-handshake")])
+def test_segments_that_waited_in_a_queue_were_not_lost(sent_later, said):
+    talk = Talk().connect().greet()
+    talk.server(0.04)
+    for pause in (0.001, 1, 0.9):
+        talk.answer(pause, 1448)
+        talk.client(0.0001)
+    talk.client(0.1, "FA")
+    late = iter((1, 1 + sent_later, 1 + 2 * sent_later))
+    talk.segments = [s._replace(timestamp_value=next(late)) if s.length and not s.from_client else s for s in talk.segments]
+    h = talk.handshake(stage="server-hello", server_gaps=0)
+    assert cause(judge(h)) == said
+
+
 # -- names and resets ----------------------------------------------------------------------------------
 
 
@@ -276,6 +290,21 @@ def test_tls13_reset_by_a_device_and_tls12_answered():
     assert verdict(judge(talk.handshake(), older())) == ("tls13-middlebox-intolerance", "failed", "middlebox")
 
 
+def test_tls13_whose_server_hello_reached_the_client_passes():
+    talk = Talk().connect().greet().answer(version=0x0304)
+    talk.client(0.0001)
+    talk.server(0.001, "R", ttl=118, ip_id=0, options=0)
+    assert verdict(judge(talk.handshake(), older())) == ("middlebox-rst-injection", "failed", "middlebox")
+
+
+def test_tls12_that_was_reset_the_same_way_shows_nothing_of_tls13():
+    talk = Talk().connect().greet()
+    talk.server(0.025, "RA", ttl=118, ip_id=0, options=0)
+    other = Talk(frame=100, client_port=40001, begin=5.0).connect().greet(length=200, versions=(0x0303,)).answer()
+    other.client(0.0001, "R", ttl=118, ip_id=0, options=0)
+    assert cause(judge(talk.handshake(), other.handshake())) != "tls13-middlebox-intolerance"
+
+
 def test_tls13_that_passes_with_others_is_not_what_fails():
     talk = Talk().connect().greet()
     talk.server(0.04)
@@ -327,6 +356,47 @@ def test_icmp_from_the_server_itself():
     assert verdict(judge(talk.handshake(stage="refused"))) == ("icmp-unreachable", "failed", "server")
 
 
+def refused_flight(code=13, kind=3, arrives=False):
+    """Recorded at the server: its flight comes back as an error each time."""
+    talk = Talk(rtt=0.0001, client_ttl=60, server_ttl=64).connect().greet()
+    talk.server(0.0001)
+    talk.answer(0.001, 1448)
+    flight = talk.segments[-1]
+    talk.server(0, "PA", 700)
+    if not arrives:
+        talk.client(0.02, acknowledgment=1)
+    for pause in (0.2, 0.4, 0.8, 1.6):
+        talk.unreachable(code, kind=kind, after=0.0001, quotes_server=True)
+        talk.repeat(flight, pause)
+    if arrives:
+        talk.client(0.02, acknowledgment=2149)
+    talk.client(2, "FA", acknowledgment=2149 if arrives else 1)
+    return judge(talk.handshake())
+
+
+def test_icmp_about_what_the_server_sends_is_why_its_flight_is_lost():
+    h = refused_flight()
+    assert verdict(h) == ("icmp-unreachable", "failed", "middlebox")
+    assert "does not pass on what server.example" in found(h).summary
+    assert verdict(refused_flight(0, 11)) == ("icmp-unreachable", "failed", "middlebox")
+
+
+def test_icmp_about_a_flight_that_arrived_all_the_same_is_no_cause():
+    assert cause(refused_flight(arrives=True)) != "icmp-unreachable"
+
+
+def test_icmp_about_a_syn_ack_does_not_say_that_the_server_cannot_be_reached():
+    talk = Talk(rtt=0.0001)
+    talk.client(flags="S")
+    talk.server(0.0001, "SA")
+    talk.unreachable(1, after=0.01, quotes_server=True)
+    for pause in (1, 2, 4):
+        talk.server(pause, "SA", sequence=0)
+    h = judge(talk.handshake(), seconds_more=30)
+    assert cause(h) == "icmp-unreachable"
+    assert "sends to the client" in found(h).summary
+
+
 def test_icmp_about_packet_size_is_no_refusal():
     talk = Talk().connect().greet()
     talk.unreachable(4)
@@ -353,7 +423,7 @@ def test_icmp_says_that_a_flight_is_too_big():
     talk.client(0.04)
     talk.greet()
     full = talk.server(0.001, "PA", 1448)
-    talk.unreachable(4, after=0.01)
+    talk.unreachable(4, after=0.01, quotes_server=True)
     talk.repeat(full, 0.2, 0.4)
     h = judge(talk.handshake(stage="server-hello"))
     assert cause(h) == "pmtu-blackhole-server-flight"

@@ -142,6 +142,8 @@ class LbNoBackend(Rule):
         evidence = [asking, close_text(close), Evidence(None, "no data of the server before it")]
         where = words.server_text(handshake)
         summary = f"{where} completed TLS and closed at the client's first data: what is behind it cannot be reached."
+        if close.kind == "rst":  # of a connection that completed its packets are not kept: whose it is cannot be told
+            summary = f"TLS with {where} completed and was reset at the client's first data: no server behind it, or a device on the way."
         return self.found("possible", summary, evidence, outcome="failed", aborted_by="server")
 
 

@@ -77,7 +77,9 @@ class TlsOnPlaintextPort(Rule):
             confidence = "possible"
             evidence.append(Evidence(None, f"in stream {tls[-1].stream} the same port answered with TLS"))
             summary = f"{where} answered this ClientHello in {spoken} and others in TLS: one of several behind it may be without TLS."
-        elif is_complaint(handshake.server_bytes) and not any(attempt.in_clear for attempt in profile.refused if not _is(attempt, handshake)):
+        elif is_complaint(handshake.server_bytes) and not any(
+            attempt.in_clear for attempt in profile.refused if not _is(attempt, handshake)
+        ):
             confidence = "likely"
             evidence.append(Evidence(None, "a TLS port complains in the same words when something on the way spoke before the client"))
         return self.found(confidence, summary, evidence, outcome="failed", aborted_by="server")
