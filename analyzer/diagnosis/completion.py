@@ -13,7 +13,7 @@ from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import Alert
 
-__all__ = ["VERDICT_RECORDS", "is_completed"]
+__all__ = ["VERDICT_RECORDS", "is_completed", "left_before_the_last"]
 
 _TLS12 = 0x0303
 
@@ -25,6 +25,9 @@ _SHORTEST_SERVER_HELLO = 42
 
 _VERDICT = 500_000_000
 """ns after which a server that asked for no certificate hardly answers the client's Finished any more: it closes for another reason."""
+
+_WAITED = 50_000_000
+"""ns after its own Finished in which a side that leaves was busy with what it had got, and did not wait."""
 
 VERDICT_RECORDS = 2
 """Records of a TLS 1.3 server after its Finished that may be a refusal and its goodbye. With more of them it went on."""
@@ -46,7 +49,7 @@ def _completed(handshake: Handshake) -> bool:
     if not handshake.is_tls13:
         if handshake.stage == Stage.ESTABLISHED:
             return True
-        if not client or not server or _refused_late(handshake):
+        if not client or not server or _refused_late(handshake) or left_before_the_last(handshake):
             return False
         ended = [alert for alert in handshake.alerts if ends_handshake(alert) and alert.description not in LEAVING]
         return not ended or not _came_before(handshake, ended, max(client, server))
@@ -77,6 +80,26 @@ def _completed_unseen(handshake: Handshake) -> bool:
         return False
     lacking = flow.truncated or flow.client_gaps or flow.server_gaps or _is_disordered(handshake)
     return bool(lacking) and _data_both_ways(handshake)
+
+
+def left_before_the_last(handshake: Handshake) -> bool:
+    """Whether, below TLS 1.3, the side that waited for the other's Finished closed and had not got it: its numbers say so. Who closes at
+    once was not waiting: it may have judged the certificate meanwhile, as programs on BoringSSL do."""
+    last = max(handshake.client_finished_frame, handshake.server_finished_frame)
+    if handshake.is_tls13 or not (handshake.client_finished_frame and handshake.server_finished_frame):
+        return False
+    from_server = last == handshake.server_finished_frame
+    flow = handshake.flow
+    closes = (flow.client_fin_frame, flow.client_rst_frame) if from_server else (flow.server_fin_frame, flow.server_rst_frame)
+    close = min((frame for frame in closes if frame), default=0)
+    if not close:
+        return False
+    said = next((s for s in handshake.segments if s.frame == last and s.from_client != from_server and s.length), None)
+    left = next((s for s in handshake.segments if s.frame == close and s.from_client == from_server), None)
+    if said is None or left is None or not 0 < left.acknowledgment <= said.sequence:
+        return False
+    own = max((s.timestamp for s in handshake.segments if s.length and s.from_client == from_server and s.frame < close), default=0)
+    return left.timestamp - own > _WAITED
 
 
 def _came_before(handshake: Handshake, alerts: list[Alert], frame: int) -> bool:

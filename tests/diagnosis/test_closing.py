@@ -220,6 +220,21 @@ def test_tls12_needs_both_finished(make_handshake):
         assert handshake.outcome == outcome
 
 
+@pytest.mark.parametrize(("acknowledged", "outcome"), [(1, "failed"), (52, "completed"), (-1, "completed")])
+@pytest.mark.parametrize("pause", [60_000_000, 1_000_000], ids=["waited", "at once"])
+@pytest.mark.parametrize("waits", [True, False], ids=["full", "resumed"])
+def test_tls12_side_that_left_before_the_last_finished_came_did_not_complete(waits, pause, acknowledged, outcome, make_handshake):
+    first, last = ("client", "server") if waits else ("server", "client")
+    fields = {f"{first}_finished_frame": 9, f"{last}_finished_frame": 11, f"{first}_fin_frame": 10}
+    handshake = make_handshake(Stage.FINISHED, **fields)
+    handshake.segments = (
+        _segment(1, True, 2, 0, -1), _segment(2, False, 18, 0, 1),
+        _segment(9, waits, 24, 1, 1, 93), _segment(10, waits, 17, 94, acknowledged)._replace(timestamp=pause), _segment(11, not waits, 24, 1, 94, 51)._replace(timestamp=pause + 1),
+    )  # fmt: skip
+    settle(handshake)
+    assert handshake.outcome == (outcome if pause > 50_000_000 else "completed")
+
+
 def test_tls12_alert_between_the_two_finished_is_a_failure(make_handshake):
     handshake = make_handshake(Stage.FINISHED, client_alert=None, client_finished_frame=9, server_finished_frame=11)
     settle(handshake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.diagnosis.completion import left_before_the_last
 from analyzer.diagnosis.losses import read_delivery
 from analyzer.model.handshake import Handshake, Stage
 
@@ -26,6 +27,9 @@ def stage_text(handshake: Handshake) -> str:
             return "after the HelloRetryRequest"
         done = handshake.server_finished_frame or any(m.kind == "server_hello_done" for m in handshake.messages)
         return "after the server's flight" if done else "in the middle of the server's flight"
+    if left_before_the_last(handshake):
+        late = handshake.server_finished_frame > handshake.client_finished_frame
+        return f"before the {'server' if late else 'client'}'s Finished had come"
     return _TEXTS.get(handshake.stage, "at its beginning")
 
 
