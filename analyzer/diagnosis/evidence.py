@@ -73,12 +73,13 @@ def last_frame_of(handshake: Handshake, from_client: bool) -> int | None:
 
 
 def quiet_before_close(handshake: Handshake) -> int:
-    """ns between the last TLS message and the first FIN, RST or end of the connection."""
+    """ns between the last TLS message and the first FIN, RST or end of the connection: what comes after it breaks no silence."""
     flow = handshake.flow
     if not handshake.messages:
         return 0
     ends = [time for time in (flow.client_fin_time, flow.server_fin_time, flow.client_rst_time, flow.server_rst_time) if time]
-    return max(0, min(ends, default=flow.last_seen) - handshake.messages[-1].timestamp)
+    end = min(ends, default=flow.last_seen)
+    return max(0, end - max((m.timestamp for m in handshake.messages if m.timestamp <= end), default=end))
 
 
 def round_trip(handshake: Handshake) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from analyzer.diagnosis.closes import closing_events
 from analyzer.diagnosis.closing import settle, settle_silence
+from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.model.handshake import Message, Segment, Stage
 from analyzer.model.hello import Alert
@@ -411,3 +412,12 @@ def test_alert_that_overtook_its_own_sides_finished_came_after_it(overtakes, mak
     handshake.alerts.append(Alert(13, 13, False, None, None, True, "inferred", place, 26))
     settle(handshake)
     assert (handshake.outcome == "completed") == overtakes
+
+
+def test_goodbye_of_the_server_after_the_client_has_left_breaks_no_silence(make_handshake):
+    handshake = make_handshake(Stage.SERVER_HELLO, version=0x0304, client_fin_frame=20, client_fin_time=2_500_000_000)
+    handshake.messages = [
+        Message(frame, time, False, "application_data", length, frame, True)
+        for frame, time, length in ((7, 400, 69), (21, 2_500_000_100, 19))
+    ]
+    assert quiet_before_close(handshake) == 2_500_000_000 - 400
