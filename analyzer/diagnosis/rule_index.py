@@ -176,6 +176,8 @@ EXPLAINS: dict[str, str] = {
     "lb-no-backend":
         "server-rst-after-hello server-fin-after-hello server-closed-mid-handshake client-hello-no-answer "
         "client-never-speaks ",
+    "non-tls-client-bytes":
+        "server-closed-mid-handshake client-closed-mid-handshake ",
     "proxy-connect-refused":
         "tls-on-plaintext-port implicit-vs-starttls client-hello-no-answer server-fin-after-hello "
         "server-rst-after-hello client-closed-mid-handshake server-closed-mid-handshake client-timeout "

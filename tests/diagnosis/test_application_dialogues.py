@@ -202,6 +202,20 @@ def test_part_of_an_answer_after_a_dialogue_is_one(wire):
     assert handshake.finding.cause == "server-closed-mid-handshake"
 
 
+def test_client_that_goes_on_in_clear_after_tls_was_agreed_upon_is_the_one_to_blame(wire):
+    conversation = talk(wire, 25, b"220 mx\r\n", b"EHLO me\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"STARTTLS\r\n", b"220 go ahead\r\n")
+    conversation.client(b"EHLO me\r\n").reset(False)
+    (handshake,) = wire.read()
+    assert verdict(handshake) == ("non-tls-client-bytes", "certain", "failed", "server")
+    assert "went on in the clear" in handshake.finding.summary
+
+
+def test_other_protocols_through_a_tunnel_were_not_meant_to_be_tls(wire):
+    talk(wire, 3128, b"", CONNECT, b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n").close(False)
+    (handshake,) = wire.read()
+    assert handshake.finding is None or handshake.finding.cause != "non-tls-client-bytes"
+
+
 # -- proxies ----------------------------------------------------------------------------------------------------------------------------
 
 CONNECT = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"

@@ -34,6 +34,7 @@ class NonTlsClientBytes(Rule):
     """Named where the protocol can be told. Where both sides speak it, no TLS was wanted."""
 
     cause = "non-tls-client-bytes"
+    explains = ("server-closed-mid-handshake", "client-closed-mid-handshake")
     stages = frozenset({Stage.CLIENT_NOT_TLS, Stage.CONNECTED, Stage.DIALOGUE})
     outcomes = frozenset({"failed", "unfinished"})
 
@@ -64,8 +65,10 @@ class NonTlsClientBytes(Rule):
 
     def _dialogue(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         """A protocol that asks for TLS, on a port where TLS begins at once: the server speaks TLS, or nothing."""
-        if dialogue.via in ("http-connect", "proxy-protocol"):
+        if dialogue.via in ("http-connect", "proxy-protocol") or dialogue.via.startswith("socks"):
             return None
+        if dialogue.state == "agreed" and handshake.client_bytes:
+            return self._in_clear_after_all(handshake, dialogue)
         if any(not from_client for _, from_client, _ in dialogue.lines):
             return self._unasked(handshake, dialogue)
         answer = answer_of(handshake)
@@ -76,6 +79,22 @@ class NonTlsClientBytes(Rule):
         summary = f"The client spoke {spoken} in the clear to the TLS port of {words.server_text(handshake)}."
         evidence = [first_words(handshake), *answer]
         return self.found("certain" if alerted else "likely", summary, evidence, outcome="failed", aborted_by="server")
+
+    def _in_clear_after_all(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
+        """TLS was asked for and agreed to, and the client went on in the clear."""
+        if handshake.client_hello is not None or any(message.from_client and message.kind != "not_tls" for message in handshake.messages):
+            return None
+        line = first_line(handshake.client_bytes)
+        evidence = [
+            Evidence(dialogue.answer_frame or None, "the server agreed to begin TLS"),
+            Evidence(handshake.client_bytes_frame, f"the client went on with {line}"),
+            *handshake.closing_evidence,
+        ]
+        spoken = dialogue_text(dialogue.via)
+        summary = f"The client asked {words.server_text(handshake)} for TLS, was told to begin, and went on in the clear with {spoken}."
+        if not line.startswith('"'):
+            summary = f"The client asked {words.server_text(handshake)} for TLS, was told to begin, and sent bytes that are not TLS."
+        return self.found("certain" if line.startswith('"') else "likely", summary, evidence, outcome="failed")
 
     def _unasked(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         """A conversation in clear in which TLS was not asked for, on a port where others did TLS."""
