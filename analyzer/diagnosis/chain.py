@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.host_names import common_name_matches, covers_name, is_address
+from analyzer.diagnosis.host_names import common_name_matches, covers_name, is_address, wildcard_beside
 from analyzer.diagnosis.trust import TrustStore, is_signed_by, load_certificate
 from analyzer.model.hello import Certificate
 
@@ -244,6 +244,9 @@ def _check_names(judged: ChainJudgement) -> None:
         _add(judged, "cert-no-san", 0, says)
         return
     has = f"it is for {words.list_text(leaf.names, 3)}" if leaf.names else f"it has no names but the common name {_named(leaf)}"
+    near = wildcard_beside(leaf, name)
+    if near:
+        has += f" ({words.shown(near)} stands for one label there, no more and no less)"
     _add(judged, "cert-name-mismatch", 0, f"The server's certificate does not cover {words.shown(name)}: {has}")
 
 

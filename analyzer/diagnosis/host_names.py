@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from analyzer.model.hello import Certificate
 
-__all__ = ["ascii_name", "common_name_matches", "covers_name", "is_address", "matches_name", "site_of"]
+__all__ = ["ascii_name", "common_name_matches", "covers_name", "is_address", "matches_name", "site_of", "wildcard_beside"]
 
 _SHARED_SUFFIXES = frozenset({"co", "com", "org", "net", "gov", "edu", "ac", "or", "ne", "go"})
 
@@ -49,6 +49,16 @@ def matches_name(pattern: str, name: str) -> bool:
 def covers_name(certificate: Certificate, name: str) -> bool:
     """Whether subjectAltName covers a name. The common name does not count."""
     return any(matches_name(pattern, name) for pattern in certificate.names)
+
+
+def wildcard_beside(certificate: Certificate, name: str) -> str:
+    """The wildcard that nearly covers a name: it stands for one label, and the name has none there, or more; '' without one."""
+    name = ascii_name(name)
+    for pattern in certificate.names:
+        base = ascii_name(pattern).removeprefix("*.") if pattern.startswith("*.") else ""
+        if "." in base and (name == base or name.endswith(f".{base}")) and not matches_name(pattern, name):
+            return pattern
+    return ""
 
 
 def common_name_matches(certificate: Certificate, name: str) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from analyzer.diagnosis.closes import closing_events
 from analyzer.diagnosis.closing import settle, settle_silence
-from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.diagnosis.engine import Diagnosis
+from analyzer.diagnosis.evidence import quiet_before_close
 from analyzer.model.handshake import Message, Segment, Stage
 from analyzer.model.hello import Alert
 

@@ -533,6 +533,14 @@ class TestDefaultCertificate:
         judged = attempt(hello(0x0303), answer(), chain=(DEFAULT,), alert=42, by="client")
         assert verdict(judged, *neighbours) == ("sni-default-cert", "likely")
 
+    @pytest.mark.parametrize("asked", ["other.example", "deep.in.other.example"])
+    def test_the_wildcard_of_the_site_that_does_not_reach_the_name_is_no_default(self, asked):
+        wild = replace(DEFAULT, names=("*.other.example",))
+        neighbours = [served(hello(0x0303, server_name="www.other.example"), answer(), chain=(wild,), stream=n) for n in (90, 91)]
+        judged = attempt(hello(0x0303, server_name=asked), answer(), chain=(wild,), alert=42, by="client")
+        assert verdict(judged, *neighbours)[0] == "cert-name-mismatch"
+        assert "stands for one label" in judged.finding.summary
+
     def test_alone_it_is_a_name_that_does_not_fit(self):
         judged = attempt(hello(0x0303), answer(), chain=(DEFAULT,), alert=42, by="client")
         assert judge(judged).cause != "sni-default-cert"

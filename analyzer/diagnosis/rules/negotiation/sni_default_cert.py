@@ -28,7 +28,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import RefusalRule
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.evidence import hello_evidence, message_evidence
-from analyzer.diagnosis.host_names import covers_name
+from analyzer.diagnosis.host_names import covers_name, wildcard_beside
 from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, Refusal
 from analyzer.diagnosis.rule import AFTER_SERVER_HELLO, NO_ALERT
 from analyzer.diagnosis.rules.negotiation._neighbours import names_a_host
@@ -66,6 +66,8 @@ class SniDefaultCert(RefusalRule):
         if leaf.fault or covers_name(leaf, wanted):
             return None
         why = _why_default(handshake, context)
+        if not why and wildcard_beside(leaf, wanted):
+            return None
         holds = words.list_text(leaf.names, 3) or words.shown(leaf.common_name or leaf.subject)
         evidence = [
             hello_evidence(handshake, f"asks for {words.shown(wanted)}"),
@@ -96,6 +98,8 @@ def _why_default(handshake: Handshake, context: Context) -> str:
         taken = [a for a in profile.accepted if a.server_hello is not None and a.server_hello.server_name_acknowledged]
         if taken:
             return f"the server acknowledged the name {words.shown(taken[-1].server_name or '')} and did not acknowledge this one"
+    if wildcard_beside(leaf, handshake.client_hello.server_name or "" if handshake.client_hello is not None else ""):
+        return ""  # it is the site's own, and its wildcard does not reach so far
     served = [name for name in profile.names_served if covers_name(leaf, name)]
     if served and profile.leaves[leaf.sha256] > 1:
         return f"the same server gives this certificate to those who ask for {words.list_text(served, 2)}"
