@@ -21,7 +21,7 @@ from analyzer.model.finding import Evidence
 from analyzer.model.handshake import Handshake
 from analyzer.model.hello import ClientHello
 
-__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "is_node", "may_refuse", "silent_refusal"]
+__all__ = ["AT_ONCE", "Departure", "departure_of", "find_departure", "is_node", "may_refuse", "scans", "silent_refusal"]
 
 AT_ONCE = 2_000_000_000
 """ns: who closes later than this was hardly judging a certificate."""
@@ -30,6 +30,9 @@ _TICKETS = 4
 """Server records after the client's Finished that may be tickets and a goodbye (TLS 1.3)."""
 _PREFACE = 2
 """Records in which a server of HTTP/2 speaks first (RFC 9113 section 3.4): its settings, and a larger window."""
+_OFFERS = 8
+"""Different lists of suites, groups and signature schemes: no program has so many of by itself."""
+_SCAN = 60_000_000_000
 _RACE = 10_000_000_000
 _TLS13_SUITES = 0x13
 _SESSION_TICKET = 35
@@ -45,6 +48,18 @@ class Departure(NamedTuple):
     """It sent close_notify."""
     judges_late: bool
     """It is known to: it offered HTTP and asked for nothing, or is of a stack that verifies after the handshake."""
+
+
+def scans(handshake: Handshake, context: Context) -> bool:
+    """Whether the client tries one offer after the other on this server, as those do who list what it takes: it leaves when it has
+    seen the answer, whatever the certificate."""
+    flow = handshake.flow
+    offers = {
+        (attempt.hello.cipher_suites, attempt.hello.named_groups, attempt.hello.signature_schemes)
+        for attempt in context.attempts(handshake, _SCAN)
+        if attempt.hello is not None and (attempt.server_address, attempt.server_port) == (flow.server_address, flow.server_port)
+    }
+    return len(offers) >= _OFFERS
 
 
 def find_departure(handshake: Handshake) -> Departure | None:

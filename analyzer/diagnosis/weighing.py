@@ -11,7 +11,7 @@ from typing import NamedTuple
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import FIRST_DAY, ChainJudgement, Problem
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.departures import AT_ONCE, is_node, silent_refusal
+from analyzer.diagnosis.departures import AT_ONCE, is_node, scans, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.refusals import FITTING_ALERTS, OWN_ALERTS, VAGUE_ALERTS, Refusal, is_openssl, judges_halfway, refusal_by_client
 from analyzer.model.finding import Confidence, Evidence
@@ -88,6 +88,8 @@ def weigh_chain(handshake: Handshake, context: Context) -> dict[str, Weighed]:
     weighed = _weigh(handshake, judged, refusal)
     if any(fault.kind == "overlap" and not fault.from_client for fault in handshake.faults):
         # two versions of the bytes: which did the client read?
+        weighed = [(problem, "possible", is_cause) for problem, _, is_cause in weighed]
+    if refusal is not None and refusal.how in ("close", "goodbye") and scans(handshake, context):
         weighed = [(problem, "possible", is_cause) for problem, _, is_cause in weighed]
     frame = None
     if source is None:

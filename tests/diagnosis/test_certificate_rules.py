@@ -321,6 +321,16 @@ def test_silent_close_over_an_expired_chain_is_likely(judge, authority, make_han
     assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
 
 
+@pytest.mark.parametrize(("offers", "confidence"), [(9, "possible"), (2, "likely")])
+def test_who_tries_one_offer_after_the_other_leaves_whatever_the_certificate(judge, authority, make_handshake, offers, confidence):
+    chain = [authority.make(ends=-1)]
+    tries = [make_handshake(chain=chain, client_fin_frame=11, client_fin_time=0, stream=number) for number in range(10)]
+    for number, handshake in enumerate(tries):
+        handshake.client_hello.cipher_suites = (0xC02B, 0xC000 + number % offers)
+    finding = judge(*tries)
+    assert (finding.cause, finding.confidence) == ("cert-expired", confidence)
+
+
 def test_silent_close_over_a_sound_chain_names_no_certificate(judge, authority, make_handshake):
     finding = judge(make_handshake(chain=[authority.make()], client_fin_frame=11, client_fin_time=0))
     assert finding is None or finding.cause == "client-closed-mid-handshake"

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
-from analyzer.diagnosis.departures import AT_ONCE, departure_of
+from analyzer.diagnosis.departures import AT_ONCE, departure_of, scans
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.refusals import judges_halfway
@@ -64,6 +64,8 @@ class ClientSilentReject(Rule):
         if refusal is None or refusal.how != "close" or handshake.resumption is not None or not _flight_is_whole(handshake):
             return None
         if quiet_before_close(handshake) > AT_ONCE:
+            return None
+        if scans(handshake, context):
             return None
         if not handshake.is_tls13 and not judges_halfway(handshake.client_hello):
             return None  # in TLS 1.2 those who judge on their own finish the handshake first
