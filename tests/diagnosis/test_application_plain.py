@@ -25,6 +25,9 @@ ANSWERS = {
     "nss": lambda talk: talk.close(True, wait=5_000),
 }
 
+SAYING = frozenset({"nginx", "go-http", "gnutls", "java"})
+"""Those that say that they speak TLS."""
+
 
 @pytest.fixture
 def wire(tmp_path):
@@ -38,8 +41,28 @@ def judged(wire, **options):
 @pytest.mark.parametrize("server", ANSWERS)
 def test_plain_http_to_a_tls_port(wire, server):
     ANSWERS[server](wire.connect().client(GET))
-    sure, by = ("likely", "client") if server == "nss" else ("certain", "server")  # silence does not say what the port speaks
-    assert judged(wire) == ("http-on-tls-port", sure, "failed", by)
+    sure = "certain" if server in SAYING else "likely"  # silence and a close do not say what the port speaks
+    assert judged(wire) == ("http-on-tls-port", sure, "failed", "client" if server == "nss" else "server")
+
+
+@pytest.mark.parametrize("server", ANSWERS)
+def test_plain_http_to_a_port_that_speaks_tls_with_others(wire, server):
+    first, second, third = finished_flights()
+    wire.connect().client(hello()).server(first).client(second).server(third).client(data()).server(data()).close(True)
+    ANSWERS[server](wire.connect().client(GET))
+    assert {h.flow.stream: verdict(h) for h in wire.read()}[1][:2] == ("http-on-tls-port", "certain")
+
+
+def test_complaint_of_a_plain_server_about_a_bad_request_proves_no_tls(wire):
+    bad = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nConnection: close\r\n\r\n<html>400 Bad Request</html>"
+    wire.connect().client(GET).server(bad).close(False)
+    assert judged(wire)[:2] == ("http-on-tls-port", "possible")
+
+
+def test_complaint_of_a_server_that_serves_others_in_clear_is_no_failed_handshake(wire):
+    wire.connect().client(GET).server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").close(True)
+    wire.connect().client(GET).server(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").close(False)
+    assert {h.flow.stream: verdict(h) for h in wire.read()}[1] == ("http-on-tls-port", "possible", "no-handshake", "none")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +75,7 @@ def test_every_kind_of_http(wire, first):
 
 def test_redirect_to_https_is_the_same_mistake(wire):
     wire.connect().client(GET).server(b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://server.example/\r\n\r\n").close(False)
-    assert judged(wire)[:2] == ("http-on-tls-port", "certain")
+    assert judged(wire)[:2] == ("http-on-tls-port", "likely")
 
 
 def test_http_that_is_served_in_clear_is_no_failed_handshake(wire):
@@ -64,7 +87,8 @@ def test_http_that_is_served_in_clear_is_no_failed_handshake(wire):
 @pytest.mark.parametrize("first", [SSH, MQTT], ids=["ssh", "mqtt"])
 def test_other_protocols_on_a_tls_port(wire, server, first):
     ANSWERS[server](wire.connect().client(first))
-    assert judged(wire) == ("non-tls-client-bytes", "certain", "failed", "client" if server == "nss" else "server")
+    sure = "certain" if server in SAYING else "likely"
+    assert judged(wire) == ("non-tls-client-bytes", sure, "failed", "client" if server == "nss" else "server")
 
 
 def test_bytes_that_nobody_knows(wire):

@@ -26,10 +26,9 @@ from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.losses import read_delivery
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
-from analyzer.diagnosis.rules.application._plain import spoken_by, tells_of_tls
+from analyzer.diagnosis.rules.application._plain import is_complaint, spoken_by, tells_of_tls
 from analyzer.model.finding import Confidence, Evidence, Finding
 from analyzer.model.handshake import Handshake, Stage
-from analyzer.registries.ports import TLS_PORTS
 
 _REDIRECTS = (b" 301 ", b" 302 ", b" 307 ", b" 308 ")
 
@@ -53,9 +52,11 @@ class HttpOnTlsPort(Rule):
         answer = answer_of(handshake)
         where = words.server_text(handshake)
         head = handshake.server_bytes[:15]
-        spoke_http = speaks_in_clear(handshake, "http") and head[8:13] not in (b" 400 ", b" 426 ", b" 497 ") and not tells_of_tls(handshake)
+        spoke_http = speaks_in_clear(handshake, "http") and not tells_of_tls(handshake)
         if spoke_http and any(code in head for code in _REDIRECTS) and b"https://" in handshake.server_bytes:
             spoke_http = False  # it sends the client to the right place
+        if spoke_http and head[8:13] in (b" 400 ", b" 426 ", b" 497 ") and not _serves_in_clear(handshake, context):
+            spoke_http = False  # it complains, and does not say of what
         if spoke_http:
             if context.server(handshake).answered:
                 return None  # a server of both: the request was served
@@ -67,12 +68,25 @@ class HttpOnTlsPort(Rule):
         if not answer and sent.repeats and sent.acknowledged <= 1 and not context.server(handshake).answered:
             evidence = [asked, Evidence(None, f"sent {words.count_text(len(sent.tries), 'time')} and never acknowledged")]
             return self.found("likely", f"{summary[:-1]}, and it never arrived.", evidence, outcome="failed", aborted_by=by)
-        return self.found(self._confidence(handshake, context, answer), summary, [asked, *answer], outcome="failed", aborted_by=by)
+        sure = self._confidence(handshake, context)
+        if sure == "possible" and is_complaint(handshake.server_bytes):
+            summary = f"{where} complained of the client's plain HTTP: this is a port of TLS, or the request was bad."
+        return self.found(sure, summary, [asked, *answer], outcome="failed", aborted_by=by)
 
-    def _confidence(self, handshake: Handshake, context: Context, answer: list[Evidence]) -> Confidence:
-        """What shows that the port is one of TLS: the server says so, or did TLS with others, or closed on one that is TLS's own."""
-        if context.server(handshake).answered or tells_of_tls(handshake) or handshake.server_bytes.startswith(b"HTTP/"):
+    def _confidence(self, handshake: Handshake, context: Context) -> Confidence:
+        """What shows that the port is one of TLS: the server says so, or did TLS with others. Its number, a close or a complaint do not:
+        a server of plain HTTP closes and complains too."""
+        if context.server(handshake).answered or tells_of_tls(handshake):
             return "certain"
-        if handshake.server_bytes:
+        if is_complaint(handshake.server_bytes):
+            return "possible"
+        if handshake.server_bytes and not handshake.server_bytes.startswith(b"HTTP/"):
             return "possible"  # it speaks in clear itself, and something else
-        return "certain" if answer and handshake.flow.server_port in TLS_PORTS else "likely"
+        return "likely"
+
+
+def _serves_in_clear(handshake: Handshake, context: Context) -> bool:
+    """Whether the same server spoke in clear with others, and TLS with nobody."""
+    flow, profile = handshake.flow, context.server(handshake)
+    others = (attempt for attempt in profile.refused if (attempt.stream, attempt.capture) != (flow.stream, flow.capture))
+    return not profile.answered and any(attempt.in_clear and attempt.alert is None for attempt in others)

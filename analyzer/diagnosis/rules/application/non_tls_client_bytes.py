@@ -24,7 +24,7 @@ from analyzer.diagnosis import words
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._answers import answer_of, first_words, speaks_in_clear
-from analyzer.diagnosis.rules.application._plain import dialogue_text, first_line, protocol_text, spoken_by
+from analyzer.diagnosis.rules.application._plain import dialogue_text, first_line, protocol_text, spoken_by, tells_of_tls
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Dialogue, Handshake, Stage
 from analyzer.registries.ports import TLS_PORTS
@@ -61,7 +61,9 @@ class NonTlsClientBytes(Rule):
             return self.found("likely", summary, [first, *answer], outcome="no-handshake", aborted_by="none")
         summary = f"The client sent {spoken} to the TLS port of {where}."
         by = "server" if answer else handshake.aborted_by
-        return self.found("certain" if protocol is not None else "likely", summary, [first, *answer], outcome="failed", aborted_by=by)
+        # the number of a port, and that it closes, prove no TLS there: a server of that protocol may have turned the client away
+        proved = protocol is not None and (tells_of_tls(handshake) or context.server(handshake).answered > 0)
+        return self.found("certain" if proved else "likely", summary, [first, *answer], outcome="failed", aborted_by=by)
 
     def _dialogue(self, handshake: Handshake, dialogue: Dialogue) -> Finding | None:
         """A protocol that asks for TLS, on a port where TLS begins at once: the server speaks TLS, or nothing."""
