@@ -244,6 +244,17 @@ def test_second_try_with_credentials_on_the_same_connection_is_what_counts(wire)
     assert handshake.finding is None or not handshake.finding.cause.startswith("proxy")
 
 
+@pytest.mark.parametrize(("comes_back", "outcome"), [(True, "no-handshake"), (False, "failed")])
+def test_client_that_was_asked_for_credentials_and_came_back_with_them_did_not_fail(wire, comes_back, outcome):
+    refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+    talk(wire, 3128, b"", CONNECT, refused).close(False)
+    if comes_back:
+        conversation = talk(wire, 3128, b"", CONNECT[:-2] + b"Proxy-Authorization: Basic eDp5\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")
+        conversation.client(hello()).server(alert(40)).close(False)
+    found = {handshake.flow.stream: handshake for handshake in wire.read()}[0]
+    assert (found.finding.cause, found.outcome) == ("proxy-connect-refused", outcome)
+
+
 def test_tunnel_never_answered(wire):
     talk(wire, 3128, b"", CONNECT).close(True, wait=5_000)
     (handshake,) = wire.read()

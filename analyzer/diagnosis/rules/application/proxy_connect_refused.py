@@ -22,12 +22,15 @@ Confirm:
 from __future__ import annotations
 
 from analyzer.diagnosis import words
-from analyzer.diagnosis.context import Context
+from analyzer.diagnosis.context import Attempt, Context
 from analyzer.diagnosis.oddities import Oddity
 from analyzer.diagnosis.rule import Rule
 from analyzer.diagnosis.rules.application._dialogue import AFTER_A_REFUSAL, DIALOGUE_STAGES, asked_line
 from analyzer.model.finding import Evidence, Finding
 from analyzer.model.handshake import Handshake
+
+_RETRY = 10_000_000_000
+"""ns in which a client that was asked for credentials comes back with those it has."""
 
 
 class ProxyConnectRefused(Rule):
@@ -56,7 +59,20 @@ class ProxyConnectRefused(Rule):
             reason = "could not reach it" if dialogue.code in ("502", "503", "504") else _phrase(status[2] if status is not None else "")
         proxy = f"The proxy {words.address_text(handshake)}"
         summary = f"{proxy} refused the tunnel to {target} with {words.shown(dialogue.code, 10)}: it {reason}."
+        again = _came_back(handshake, context) if dialogue.code == "407" else None
+        if again is not None:
+            evidence.append(Evidence(None, f"in stream {again.stream} the client came back, and had its tunnel"))
+            summary = f"{proxy} asked for credentials for {target} (407), and the client came back with them."
+            return self.found("certain", summary, evidence, outcome="no-handshake", aborted_by="none")
         return self.found("certain", summary, evidence, outcome="failed", aborted_by="server")
+
+
+def _came_back(handshake: Handshake, context: Context) -> Attempt | None:
+    """The tunnel that the same client got afterwards: to be asked for credentials first is how it is meant to be (RFC 9110 section
+    11.7)."""
+    begun = handshake.flow.first_seen
+    later = (attempt for attempt in context.attempts(handshake, _RETRY) if attempt.time >= begun)
+    return next((attempt for attempt in later if attempt.via == "http-connect" and attempt.hello is not None), None)
 
 
 def _phrase(line: str) -> str:
