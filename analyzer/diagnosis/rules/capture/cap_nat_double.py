@@ -26,6 +26,9 @@ from analyzer.diagnosis.rules.capture._missing import as_note
 from analyzer.model.finding import Evidence, Finding, Outcome
 from analyzer.model.handshake import Handshake
 
+_TUNNELS = frozenset({"http-connect", "socks4", "socks5", "proxy-protocol"})
+"""Dialogues with one that makes another connection and hands on what it gets."""
+
 
 class CapNatDouble(Rule):
     """A note, never why a handshake failed."""
@@ -45,6 +48,6 @@ class CapNatDouble(Rule):
                 f"the same ClientHello as in stream {twin.stream} ({twin.client_address} to {twin.server_address}:{twin.server_port})",
             )
         ]
-        return as_note(
-            self.found("certain", f"This connection is also stream {twin.stream}, on the other side of an address translator.", evidence)
-        )
+        through = handshake.dialogue.via if handshake.dialogue is not None else twin.via or ""
+        device = "a proxy" if through in _TUNNELS else "an address translator"
+        return as_note(self.found("certain", f"This connection is also stream {twin.stream}, on the other side of {device}.", evidence))
