@@ -331,6 +331,19 @@ def test_who_tries_one_offer_after_the_other_leaves_whatever_the_certificate(jud
     assert (finding.cause, finding.confidence) == ("cert-expired", confidence)
 
 
+@pytest.mark.parametrize(("also_refused", "also_taken", "confidence"), [((), (), "possible"), (("192.0.2.8",), (), "likely"), ((), ("192.0.2.1",), "likely")],
+                         ids=["this client alone", "another too", "this client not always"])  # fmt: skip
+def test_certificate_that_one_client_alone_calls_expired(judge, make_handshake, also_refused, also_taken, confidence):
+    hidden = {"version": 0x0304, "server_finished_frame": 7}
+    others = [
+        make_handshake(Stage.ESTABLISHED, outcome="completed", client=client, stream=place, client_application_records=3,
+                       server_application_records=5, client_application_bytes=99, **hidden)
+        for place, client in enumerate(("192.0.2.7", *also_taken), 1)
+    ] + [make_handshake(client_alert=45, client=client, stream=place, **hidden) for place, client in enumerate(also_refused, 5)]  # fmt: skip
+    finding = judge(make_handshake(client_alert=45, **hidden), *others)
+    assert (finding.cause, finding.confidence) == ("cert-expired", confidence)
+
+
 def test_silent_close_over_a_sound_chain_names_no_certificate(judge, authority, make_handshake):
     finding = judge(make_handshake(chain=[authority.make()], client_fin_frame=11, client_fin_time=0))
     assert finding is None or finding.cause == "client-closed-mid-handshake"

@@ -23,7 +23,14 @@ Confirm:
 
 from __future__ import annotations
 
+from analyzer.diagnosis import words
 from analyzer.diagnosis.chain_rule import ChainRule
+from analyzer.diagnosis.context import Attempt, Context
+from analyzer.diagnosis.weighing import weigh_chain
+from analyzer.model.finding import Evidence, Finding
+from analyzer.model.handshake import Handshake
+
+_EXPIRED = 45
 
 
 class CertExpired(ChainRule):
@@ -36,3 +43,39 @@ class CertExpired(ChainRule):
         "NSS, wolfSSL and rustls say the same of a certificate that is not valid yet, OpenSSL of a revocation list that has expired, and "
         "any client when its own clock is ahead"
     )
+
+    def examine(self, handshake: Handshake, context: Context) -> Finding | None:
+        finding = super().examine(handshake, context)
+        if finding is None or finding.confidence != "likely" or context.once(weigh_chain, handshake).get(self.cause) is not None:
+            return finding  # its dates are known
+        taken = _taken_by_others(handshake, context)
+        if taken is not None:
+            finding.confidence = "possible"
+            finding.summary = (
+                f"The client calls the certificate of {words.server_text(handshake)} expired, which is hidden, and no other does."
+            )
+            says = (
+                f"in stream {taken.stream} another client took the server's certificate, and none but this one refused it: "
+                "its clock may be ahead"
+            )
+            finding.evidence.append(Evidence(None, says))
+        return finding
+
+
+def _taken_by_others(handshake: Handshake, context: Context) -> Attempt | None:
+    """A handshake that another client completed for the same name, where nobody but this client says that the certificate expired, and
+    this one always does: a server of several nodes would have shown it the other certificate once."""
+    flow, hello = handshake.flow, handshake.client_hello
+    name = hello.server_name if hello is not None else None
+    taken = None
+    for attempt in context.server(handshake).accepted:
+        if attempt.server_name != name:
+            continue
+        mine = attempt.client_address == flow.client_address
+        if attempt.outcome == "completed" and not attempt.left_at_once:
+            if mine:
+                return None
+            taken = attempt
+        elif attempt.alert == _EXPIRED and not mine:
+            return None
+    return taken
