@@ -85,21 +85,22 @@ def _completed_unseen(handshake: Handshake) -> bool:
 def left_before_the_last(handshake: Handshake) -> bool:
     """Whether, below TLS 1.3, the side that waited for the other's Finished closed and had not got it: its numbers say so. Who closes at
     once was not waiting: it may have judged the certificate meanwhile, as programs on BoringSSL do."""
-    last = max(handshake.client_finished_frame, handshake.server_finished_frame)
     if handshake.is_tls13 or not (handshake.client_finished_frame and handshake.server_finished_frame):
         return False
-    from_server = last == handshake.server_finished_frame
     flow = handshake.flow
-    closes = (flow.client_fin_frame, flow.client_rst_frame) if from_server else (flow.server_fin_frame, flow.server_rst_frame)
-    close = min((frame for frame in closes if frame), default=0)
-    if not close:
+    finished = {handshake.client_finished_frame: True, handshake.server_finished_frame: False}
+    sent = {s.from_client: s for s in handshake.segments if s.length and finished.get(s.frame) == s.from_client}
+    if len(sent) < 2:
         return False
-    said = next((s for s in handshake.segments if s.frame == last and s.from_client != from_server and s.length), None)
-    left = next((s for s in handshake.segments if s.frame == close and s.from_client == from_server), None)
-    if said is None or left is None or not 0 < left.acknowledgment <= said.sequence:
+    # the last one acknowledges the other
+    waits = next((side for side in (True, False) if sent[not side].acknowledgment >= sent[side].sequence + sent[side].length), None)
+    if waits is None:
         return False
-    own = max((s.timestamp for s in handshake.segments if s.length and s.from_client == from_server and s.frame < close), default=0)
-    return left.timestamp - own > _WAITED
+    closes = (flow.client_fin_frame, flow.client_rst_frame) if waits else (flow.server_fin_frame, flow.server_rst_frame)
+    left = next((s for s in handshake.segments if s.frame in closes and s.from_client == waits), None)
+    if left is None or not 0 < left.acknowledgment <= sent[not waits].sequence:
+        return False
+    return left.timestamp - sent[waits].timestamp > _WAITED and left.sequence >= sent[waits].sequence + sent[waits].length
 
 
 def _came_before(handshake: Handshake, alerts: list[Alert], frame: int) -> bool:
