@@ -5,6 +5,7 @@ A sample of the recordings and of the damages; ``python tests/degradation`` does
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from pathlib import Path
@@ -81,8 +82,11 @@ def test_a_file_out_of_order_is_read_by_time(name):
 
 @pytest.mark.parametrize("name", [name for name in FOLDERS if name.startswith(("completed", "cert-", "client-cert", "alpn", "no-common"))])
 def test_a_clock_that_is_set_back_changes_nothing(name):
-    """By a correction within a round trip, or by an hour: the numbers of TCP tell the order."""
+    """By a correction within a round trip, or by an hour: the numbers of TCP tell the order. Of a file that is out of order already the
+    frames behind a place are not those after it."""
     pieces = read_pieces(CAPTURES / name / "capture.pcapng")
+    if any(one.timestamp > other.timestamp for one, other in itertools.pairwise(pieces)):
+        return
     before = {ends_of(h.flow): verdict_of(h) for h in judge(write_pcap(pieces)).judged}
     if any("cap-" in str(verdict.cause) for verdict in before.values()):
         return
