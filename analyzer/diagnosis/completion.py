@@ -9,7 +9,7 @@ from __future__ import annotations
 from analyzer.diagnosis.closes import LEAVING, PASSING, ends_handshake
 from analyzer.diagnosis.losses import has_holes, has_two_clocks
 from analyzer.diagnosis.record_lengths import ALERT_LENGTHS, is_alert_sized
-from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS
+from analyzer.diagnosis.refusals import CERTIFICATE_ALERTS, is_openssl
 from analyzer.model.handshake import Handshake, Stage
 from analyzer.model.hello import Alert
 
@@ -100,7 +100,10 @@ def left_before_the_last(handshake: Handshake) -> bool:
     left = next((s for s in handshake.segments if s.frame in closes and s.from_client == waits), None)
     if left is None or not 0 < left.acknowledgment <= sent[not waits].sequence:
         return False
-    return left.timestamp - sent[waits].timestamp > _WAITED and left.sequence >= sent[waits].sequence + sent[waits].length
+    if left.sequence < sent[waits].sequence + sent[waits].length:
+        return False
+    # OpenSSL has judged before its own Finished, and its programs look at nothing before the other's
+    return left.timestamp - sent[waits].timestamp > _WAITED or (waits and is_openssl(handshake.client_hello))
 
 
 def _came_before(handshake: Handshake, alerts: list[Alert], frame: int) -> bool:

@@ -236,6 +236,18 @@ def test_tls12_side_that_left_before_the_last_finished_came_did_not_complete(wai
     assert handshake.outcome == (outcome if pause > 50_000_000 else "completed")
 
 
+@pytest.mark.parametrize(("formats", "outcome"), [((0, 1, 2), "failed"), ((0,), "completed")], ids=["openssl", "others"])
+def test_tls12_client_on_openssl_that_leaves_at_once_had_judged_before(formats, outcome, make_handshake):
+    handshake = make_handshake(Stage.FINISHED, client_finished_frame=9, server_finished_frame=11, client_fin_frame=10)
+    handshake.client_hello.encrypt_then_mac, handshake.client_hello.ec_point_formats = True, formats
+    handshake.segments = (
+        _segment(1, True, 2, 0, -1), _segment(2, False, 18, 0, 1), _segment(9, True, 24, 1, 1, 93), _segment(10, True, 17, 94, 1),
+        _segment(11, False, 24, 1, 94, 51),
+    )  # fmt: skip
+    settle(handshake)
+    assert handshake.outcome == outcome
+
+
 def test_tls12_alert_between_the_two_finished_is_a_failure(make_handshake):
     handshake = make_handshake(Stage.FINISHED, client_alert=None, client_finished_frame=9, server_finished_frame=11)
     settle(handshake)
