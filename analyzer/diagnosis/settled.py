@@ -15,10 +15,8 @@ def settled_by(handshake: Handshake, *, with_notes: bool) -> int | None:
     """Frame by which it shows that a handshake completed, and every one alike, if the client did not close before it; 0 where it
     completed whatever became of the connection. None where that depends on more, or its client may have left because it
     refused after all. ``with_notes``: it will also be told how a client left that sent no data, and that is told by its segments."""
-    if handshake.outcome != "completed":
-        return None
-    if handshake.stage != Stage.ESTABLISHED and (handshake.stage != Stage.FINISHED or handshake.is_tls13):
-        return None
+    if handshake.outcome != "completed" or handshake.stage != Stage.ESTABLISHED:
+        return None  # before data went on, segments tell who left first
     if said_nothing(handshake) and (with_notes or departures.may_refuse(handshake)):
         return None
     if not handshake.is_tls13 or handshake.server_application_records > VERDICT_RECORDS:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from analyzer.diagnosis import words
 from analyzer.diagnosis.chain import FIRST_DAY, ChainJudgement, Problem
+from analyzer.diagnosis.completion import left_before_the_last
 from analyzer.diagnosis.context import Context
 from analyzer.diagnosis.departures import AT_ONCE, is_node, scans, silent_refusal
 from analyzer.diagnosis.evidence import first_message, quiet_before_close
@@ -231,7 +232,12 @@ def refusal_of(handshake: Handshake, context: Context) -> Refusal | None:
 
 
 def _find_refusal(handshake: Handshake, context: Context) -> Refusal | None:
-    return silent_refusal(handshake, context) if handshake.outcome == "completed" else refusal_by_client(handshake)
+    if handshake.outcome == "completed":
+        return silent_refusal(handshake, context)
+    refusal = refusal_by_client(handshake)
+    if refusal is not None and refusal.how == "close" and left_before_the_last(handshake):
+        return None  # it had sent its own Finished, and waited for the other: it had judged
+    return refusal
 
 
 def refusal_text(refusal: Refusal) -> str:

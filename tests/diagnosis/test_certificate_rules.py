@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from analyzer.diagnosis.engine import Diagnosis
 from analyzer.diagnosis.refusals import is_openssl
-from analyzer.model.handshake import Dialogue, Stage
+from analyzer.model.handshake import Dialogue, Segment, Stage
 from analyzer.model.hello import ServerKeyExchange
 from analyzer.model.options import Options
 
@@ -319,6 +319,29 @@ def test_client_alert_about_something_else_leaves_the_date_aside(judge, authorit
 def test_silent_close_over_an_expired_chain_is_likely(judge, authority, make_handshake):
     finding = judge(make_handshake(chain=[authority.make(ends=-1)], client_fin_frame=11, client_fin_time=0))
     assert (finding.cause, finding.confidence) == ("cert-expired", "likely")
+
+
+@pytest.mark.parametrize(("came", "cause"), [(11, "client-closed-mid-handshake"), (0, "cert-self-signed")], ids=["late", "never"])
+def test_who_waited_for_the_last_message_had_judged_the_certificate(came, cause, judge, authority, make_handshake):
+    """The client sends its Finished, waits a tenth of a second, closes; the server's comes too late, or it had not come that far."""
+    chain = [authority.make("elsewhere.example", self_signed=True)]
+    handshake = make_handshake(
+        Stage.FINISHED if came else Stage.SERVER_HELLO, name="elsewhere.example", chain=chain, client_fin_frame=10, client_fin_time=1,
+        client_finished_frame=9 if came else 0, server_finished_frame=came,
+    )  # fmt: skip
+    if came:
+        sent = (
+            (1, True, 2, 0, -1, 0),
+            (2, False, 18, 0, 1, 0),
+            (9, True, 24, 1, 1, 93),
+            (10, True, 17, 94, 1, 0),
+            (11, False, 24, 1, 94, 51),
+        )
+        handshake.segments = tuple(
+            Segment(frame, 100_000_000 * (frame > 9), mine, flags, number, told, size, size, 100, 64, 0, True, 0, 0, False, False)
+            for frame, mine, flags, number, told, size in sent
+        )
+    assert judge(handshake).cause == cause
 
 
 @pytest.mark.parametrize(("offers", "confidence"), [(9, "possible"), (2, "likely")])

@@ -46,6 +46,10 @@ EXPLAINED: dict[str, tuple[set[str], str]] = {
         {"completed_streams"},
         "the client closes before the server's Finished, without a byte of data",
     ),
+    "tls-breaker/Bleichenbacher/src/test/resources/pcap_files/psk_captured.pcapng": (
+        {"completed_streams"},
+        "the client waits a second for the server's Finished, closes, and resets the connection when it comes",
+    ),
     "ndpi/tests/cfgs/default/pcap/4in6tunnel.pcap": (
         {"streams_with_ServerHello"},
         "only the client's direction is TCP in the tunnel as captured",
