@@ -28,19 +28,14 @@ def ja3(
     ec_point_formats: tuple[int, ...],
 ) -> str:
     """Digest a client's offer, in wire order: MD5 in 32 hexadecimal digits."""
-    short = len(cipher_suites) + len(extension_types) + len(named_groups) + len(ec_point_formats) <= _REMEMBERED
-    return (_ja3 if short else _ja3.__wrapped__)(legacy_version, cipher_suites, extension_types, named_groups, ec_point_formats)
+    offer = cipher_suites, extension_types, named_groups, ec_point_formats
+    return (_ja3 if sum(map(len, offer)) <= _REMEMBERED else _ja3.__wrapped__)(legacy_version, *offer)
 
 
 @lru_cache(maxsize=1024)
-def _ja3(
-    legacy_version: int,
-    cipher_suites: tuple[int, ...],
-    extension_types: tuple[int, ...],
-    named_groups: tuple[int, ...],
-    ec_point_formats: tuple[int, ...],
-) -> str:
-    text = f"{legacy_version},{_dashed(cipher_suites)},{_dash(extension_types)},{_dashed(named_groups)},{_dashed(ec_point_formats)}"
+def _ja3(legacy_version: int, *offer: tuple[int, ...]) -> str:
+    suites, extensions, groups, formats = offer
+    text = f"{legacy_version},{_dashed(suites)},{_dash(extensions)},{_dashed(groups)},{_dashed(formats)}"
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
