@@ -7,6 +7,7 @@ a table). Files are written beside their final name and renamed when they are co
 
 ``escape`` what makes text off the wire safe to show · ``values`` times and numbers as text ·
 ``files`` written beside, then renamed · ``writer`` which format, which module ·
+``forms`` what is made once of rows that are alike ·
 ``delimited`` CSV · ``jsonl`` · ``parquet`` · ``database`` sqlite and SQLAlchemy URLs ·
 ``zeek`` ssl.log and conn.log · ``ecs`` Elastic Common Schema.
 """

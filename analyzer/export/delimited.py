@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from analyzer.export.escape import for_csv
+from analyzer.export.forms import CellForms
 from analyzer.export.values import finite, iso_time, remembered
-from analyzer.export.writer import CellForms, Row, Writer
+from analyzer.export.writer import Row, Writer
 from analyzer.schema.columns import Column
 
 __all__ = ["open_stream"]

@@ -12,8 +12,9 @@ from json.encoder import encode_basestring_ascii
 from typing import BinaryIO
 
 from analyzer.export.escape import for_utf8
+from analyzer.export.forms import Forms
 from analyzer.export.values import finite, iso_time, remembered
-from analyzer.export.writer import Forms, Row, Writer
+from analyzer.export.writer import Row, Writer
 from analyzer.schema import AlikeRow, Column, Pattern
 
 __all__ = ["encode_document", "open_stream"]
@@ -106,7 +107,7 @@ class _JsonLines:
         for column in columns:
             make = _VALUES[column.dtype]
             self._columns.append((column.name, json.dumps(column.name) + ":", remembered(make) if make is _list else make))
-        self._forms = Forms(lambda pattern: _Form(pattern, self._columns))
+        self._forms = Forms(lambda pattern: _Line(pattern, self._columns))
 
     def write(self, row: Row) -> None:
         if isinstance(row, AlikeRow):
@@ -127,7 +128,7 @@ class _JsonLines:
         self.flush()
 
 
-class _Form:
+class _Line:
     """The line of a pattern, with blanks for what rows have of their own."""
 
     def __init__(self, pattern: Pattern, columns: list[tuple[str, str, Callable[..., str]]]) -> None:
@@ -152,6 +153,7 @@ class _Form:
         self._line = ",".join(parts)
 
     def fill(self, values: Sequence[object]) -> str:
+        """The line of a row with these values."""
         chosen = [values[place] for place in self._chosen]
         for place, make in self._makers:
             value = chosen[place]

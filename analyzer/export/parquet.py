@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 from analyzer.errors import MissingExtra
 from analyzer.export.escape import for_utf8
+from analyzer.export.forms import CellForms
 from analyzer.export.values import INT64_MAX, INT64_MIN
-from analyzer.export.writer import CellForms, Row, Writer
+from analyzer.export.writer import Row, Writer
 from analyzer.schema.columns import Column
 
 __all__ = ["arrow_schema", "open_stream"]
