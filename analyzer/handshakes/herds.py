@@ -74,6 +74,14 @@ class _Pen:
     left: int
     """Members that were not let out yet."""
 
+    def cut(self, places: I64, part: slice | None) -> list[bytes]:
+        """This part of what is kept, of each of these; nothing where there is none."""
+        if part is None:
+            return [b""] * len(places)
+        size = part.stop - part.start
+        joined = self.kept[places, part].tobytes()
+        return [joined[begin * size : (begin + 1) * size] for begin in range(len(places))]
+
 
 class Part(NamedTuple):
     """Members of a herd that are of one kind."""
@@ -101,50 +109,42 @@ class Herd:
     def randoms(self) -> list[bytes]:
         """Of each member's ClientHello."""
         result: list[bytes] = [b""] * len(self)
-        for number, pen in enumerate(self._pens):
-            members = np.flatnonzero(self._pen == number)
+        for pen, members, places in self._by_pen():
             if pen.hellos:
-                for member, place in zip(members.tolist(), self._place[members].tolist(), strict=True):
-                    result[member] = pen.hellos[place][0].random
-                continue
-            of_hello = pen.kind.client_random
-            if of_hello is None:
-                continue
-            size = of_hello.stop - of_hello.start
-            joined = pen.kept[self._place[members], of_hello].tobytes()
-            for begin, member in enumerate(members.tolist()):
-                result[member] = joined[begin * size : (begin + 1) * size]
+                found = [pen.hellos[place][0].random for place in places.tolist()]
+            else:
+                found = pen.cut(places, pen.kind.client_random)
+            for member, random in zip(members.tolist(), found, strict=True):
+                result[member] = random
         return result
 
     def hellos(self) -> dict[int, ClientHello]:
         """ClientHellos, by member, of those that each have their own."""
         result: dict[int, ClientHello] = {}
-        for number, pen in enumerate(self._pens):
+        for pen, members, places in self._by_pen():
             if pen.hellos:
-                members = np.flatnonzero(self._pen == number)
-                places = self._place[members].tolist()
-                result.update((member, pen.hellos[place][0]) for member, place in zip(members.tolist(), places, strict=True))
+                result.update((member, pen.hellos[place][0]) for member, place in zip(members.tolist(), places.tolist(), strict=True))
         return result
 
     def names(self) -> tuple[I64, list[str | None]]:
         """Of each member which of these names its ClientHello asks for."""
         which = np.zeros(len(self), np.int64)
-        places: dict[str | None, int] = {}
-        for number, pen in enumerate(self._pens):
-            members = np.flatnonzero(self._pen == number)
+        known: dict[str | None, int] = {}
+        for pen, members, places in self._by_pen():
             at, hello = pen.kind.name, pen.kind.prototype.client_hello
             if pen.hellos:
-                asked = [pen.hellos[place][0].server_name for place in self._place[members].tolist()]
-                which[members] = [places.setdefault(name, len(places)) for name in asked]
-                continue
-            if at is None:
-                which[members] = places.setdefault(hello.server_name if hello is not None else None, len(places))
-                continue
-            size = at.stop - at.start
-            joined = pen.kept[self._place[members], at].tobytes().decode("ascii")
-            names = [joined[begin : begin + size] for begin in range(0, len(joined), size)]
-            which[members] = [places.setdefault(name, len(places)) for name in names]
-        return which, list(places)
+                which[members] = [known.setdefault(pen.hellos[place][0].server_name, len(known)) for place in places.tolist()]
+            elif at is None:
+                which[members] = known.setdefault(hello.server_name if hello is not None else None, len(known))
+            else:
+                which[members] = [known.setdefault(name.decode("ascii"), len(known)) for name in pen.cut(places, at)]
+        return which, list(known)
+
+    def _by_pen(self) -> Iterator[tuple[_Pen, I64, I64]]:
+        """Each pen, its members, and their places in it."""
+        for number, pen in enumerate(self._pens):
+            members = np.flatnonzero(self._pen == number)
+            yield pen, members, self._place[members]
 
     def test_randoms(self, test: Callable[[bytes, int], bool]) -> Bools:
         """Of each member what ``test`` says of its ClientHello's random, and the time of its first packet."""

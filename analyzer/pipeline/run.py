@@ -112,7 +112,7 @@ class Run:
         if self.options.completed == "rows":
             from analyzer.tables.alike import AlikeRows
 
-            self._alike = AlikeRows(self.captures, fields, self._noted)
+            self._alike = AlikeRows(self.captures, fields, self._with_notes)
         started = time.monotonic()
         streaming, noted = self.reading.streaming, False
         try:
@@ -171,8 +171,8 @@ class Run:
             self.diagnosis.context.note_capture(capture, drops=drops)
 
     def _learn_step(self, step: Step) -> list[Handshake]:
-        """Learn what is over. Gives those that ended and are to be judged, of a herd only the few that a rule might overturn: the
-        others completed, and that is all that is asked of them."""
+        """Learn what is over. Gives those that ended and are to be judged. Herds are held back where rows are asked for; where completed
+        ones are only counted, the few that a rule might overturn are made, and the others counted."""
         if not step.herds:
             self._learn(step.evicted)
             return self._learn(step.ended)
@@ -206,11 +206,10 @@ class Run:
         """How many wait for their neighbours."""
         return len(self._pending) + sum(map(len, self._herds))
 
-    def _judged(self, handshakes: list[Handshake]) -> Iterator[Handshake]:
-        for handshake in handshakes:
-            self.diagnosis.judge(handshake)
-            self.totals.count(handshake)
-            yield handshake
+    def _judged(self, handshake: Handshake) -> Handshake:
+        self.diagnosis.judge(handshake)
+        self.totals.count(handshake)
+        return handshake
 
     def _overflow(self) -> Iterator[Handshake | AlikeRow]:
         """Hand on what need not wait for its neighbours; past a second limit, everything."""
@@ -246,14 +245,12 @@ class Run:
             together.sort(key=itemgetter(0), reverse=True)
             while together:
                 _, one = together.pop()
-                if isinstance(one, AlikeRow):
-                    yield one
-                else:
-                    yield from self._judged([one])
+                yield one if isinstance(one, AlikeRow) else self._judged(one)
         while todo:
-            yield from self._judged([todo.popleft()])
+            yield self._judged(todo.popleft())
 
-    def _noted(self, handshakes: list[Handshake]) -> list[Handshake]:
+    def _with_notes(self, handshakes: list[Handshake]) -> list[Handshake]:
+        """The same, settled and judged, and not counted: their like are."""
         for handshake in settled(handshakes):
             self.diagnosis.judge(handshake)
         return handshakes

@@ -17,7 +17,18 @@ from analyzer.model.handshake import Flow, Handshake, Message
 from analyzer.model.hello import Certificate, ClientHello
 from analyzer.schema import HANDSHAKES, OFFER
 
-__all__ = ["Row", "alert_rows", "community_id", "finding_rows", "flow_row", "handshake_row", "history_of", "record_rows"]
+__all__ = [
+    "Row",
+    "alert_rows",
+    "community_id",
+    "finding_rows",
+    "flow_row",
+    "handshake_row",
+    "history_of",
+    "last_of_handshake",
+    "offer_columns",
+    "record_rows",
+]
 
 Row = dict[str, Any]
 
