@@ -42,7 +42,7 @@ def test_double_input_takes_about_double_time(name):
     make, n = FLOODS[name]
     once, twice = make(n), make(2 * n)
     seconds_for(make(n // 10))  # rules are loaded, caches warm
-    for _ in range(5):  # what runs beside it costs one of them more, now and then
+    for _ in range(3):  # what runs beside it costs one of them more, now and then
         single = min(seconds_for(once) for _ in range(3))
         double = min(seconds_for(twice) for _ in range(3))
         if double <= MOST * single + GRACE:
