@@ -95,7 +95,7 @@ class Recent:
 
     def _forget(self) -> None:
         goal = self._most - self._most // _SHARE
-        for key in _oldest(self._kept, self._most):
+        for key in _oldest(self._kept, self._count - goal):
             if self._count <= goal:
                 break
             attempts = self._kept.pop(key)
@@ -106,7 +106,7 @@ class Recent:
             else:
                 self.forgotten += len(attempts)
         if self._put_count > self._most:
-            for key in _oldest(self._put_by, self._most):
+            for key in _oldest(self._put_by, self._put_count - goal):
                 if self._put_count <= goal:
                     break
                 gone = len(self._put_by.pop(key))
@@ -114,5 +114,6 @@ class Recent:
                 self.forgotten += gone
 
 
-def _oldest(table: dict[Hashable, Any], most: int) -> list[Hashable]:
-    return list(islice(table, 1 + most // _SHARE))
+def _oldest(table: dict[Hashable, Any], beyond: int) -> list[Hashable]:
+    """Keys enough to let go of so many attempts: each has one at least."""
+    return list(islice(table, beyond))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.diagnosis.recent import Recent, make_room
@@ -25,6 +25,7 @@ def test_with_room_for_all_each_key_has_its_latest_or_first(keys: list[int], fir
     assert len(recent) == sum(min(each, len(numbers)) for numbers in expected.values())
 
 
+@example(keys=[0, 1, 0, 0, 0, 0], first=False, each=3, most=2, wanted={0, 1})
 @given(KEYS, st.booleans(), st.integers(1, 5), st.integers(1, 40), st.sets(st.integers(0, 12)))
 def test_never_more_than_allowed_and_nothing_lost_uncounted(keys: list[int], first: bool, each: int, most: int, wanted: set[int]) -> None:
     recent = Recent(each, most, first=first)
